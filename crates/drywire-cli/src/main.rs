@@ -1,0 +1,2 @@
+//! The `drywire` program.
+fn main() {}

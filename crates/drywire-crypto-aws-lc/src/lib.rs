@@ -1,0 +1,1 @@
+//! drywire's default cryptographic backend: AWS-LC.

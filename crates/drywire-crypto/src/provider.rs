@@ -1,0 +1,71 @@
+use std::fmt;
+use std::sync::Arc;
+
+use crate::{
+    AeadAlgorithm, AeadKey, CtrAlgorithm, CtrKey, Digest, HashAlgorithm, Hasher, HmacKey, InvalidKey,
+    KeyAlgorithm, KeyExchangeError, MaskKey, NamedGroup, PendingKeyExchange, PublicKey, RandomError,
+    SharedSecret, SignatureScheme, SigningKey, VerifyError,
+};
+
+/// A cryptographic library, as drywire uses it.
+///
+/// A provider has no state that a connection could change, and runs no self-test and no public-key operation on
+/// construction. One `Arc<dyn Provider>` serves the whole process.
+pub trait Provider: fmt::Debug + Send + Sync + 'static {
+    /// Fills `bytes` with randomness fit for keys.
+    fn random(&self, bytes: &mut [u8]) -> Result<(), RandomError>;
+
+    /// Starts a hash.
+    fn hasher(&self, algorithm: HashAlgorithm) -> Box<dyn Hasher>;
+
+    /// The digest of the concatenation of `parts`.
+    fn digest(&self, algorithm: HashAlgorithm, parts: &[&[u8]]) -> Digest {
+        let mut hasher = self.hasher(algorithm);
+        for part in parts {
+            hasher.update(part);
+        }
+        hasher.digest()
+    }
+
+    /// Prepares an HMAC key of any length.
+    fn hmac_key(&self, algorithm: HashAlgorithm, key: &[u8]) -> Box<dyn HmacKey>;
+
+    /// Prepares the key of an authenticated cipher.
+    fn aead_key(&self, algorithm: AeadAlgorithm, key: &[u8]) -> Result<Box<dyn AeadKey>, InvalidKey>;
+
+    /// Prepares a key for counter mode.
+    fn ctr_key(&self, algorithm: CtrAlgorithm, key: &[u8]) -> Result<Box<dyn CtrKey>, InvalidKey>;
+
+    /// Prepares the key that masks record numbers of connections encrypted with `algorithm`.
+    fn mask_key(&self, algorithm: AeadAlgorithm, key: &[u8]) -> Result<Box<dyn MaskKey>, InvalidKey>;
+
+    /// Starts a key exchange: makes our share. The client's side.
+    fn start_key_exchange(&self, group: NamedGroup) -> Result<Box<dyn PendingKeyExchange>, KeyExchangeError>;
+
+    /// Answers the peer's share with ours, and gives the secret. The server's side: with a KEM our share is the
+    /// ciphertext.
+    fn answer_key_exchange(
+        &self,
+        group: NamedGroup,
+        peer_share: &[u8],
+    ) -> Result<(Vec<u8>, SharedSecret), KeyExchangeError>;
+
+    /// Generates a private key for signatures.
+    fn generate_signing_key(&self, algorithm: KeyAlgorithm) -> Result<Arc<dyn SigningKey>, InvalidKey>;
+
+    /// Loads a private key from PKCS #8 DER.
+    fn load_signing_key(
+        &self,
+        algorithm: KeyAlgorithm,
+        pkcs8: &[u8],
+    ) -> Result<Arc<dyn SigningKey>, InvalidKey>;
+
+    /// Verifies a signature over `message`. The scheme's kind of key must be the key's.
+    fn verify(
+        &self,
+        scheme: SignatureScheme,
+        key: &PublicKey,
+        message: &[u8],
+        signature: &[u8],
+    ) -> Result<(), VerifyError>;
+}

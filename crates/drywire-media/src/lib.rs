@@ -1,0 +1,1 @@
+//! RTP streams in and out: reception statistics and reports.

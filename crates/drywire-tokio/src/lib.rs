@@ -1,0 +1,1 @@
+//! drywire on tokio: sockets, clock and interfaces.
