@@ -1,0 +1,74 @@
+use std::sync::Arc;
+
+use aws_lc_rs::rand;
+use drywire_crypto::{
+    AeadAlgorithm, AeadKey, CtrAlgorithm, CtrKey, HashAlgorithm, Hasher, HmacKey, InvalidKey, KeyAlgorithm,
+    KeyExchangeError, MaskKey, NamedGroup, PendingKeyExchange, Provider, PublicKey, RandomError,
+    SharedSecret, SignatureScheme, SigningKey, VerifyError,
+};
+
+use crate::{aead, cipher, hash, key_exchange, signature};
+
+/// The AWS-LC backend. It has no state.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct AwsLc;
+
+impl Provider for AwsLc {
+    fn random(&self, bytes: &mut [u8]) -> Result<(), RandomError> {
+        rand::fill(bytes).map_err(|_| RandomError)
+    }
+
+    fn hasher(&self, algorithm: HashAlgorithm) -> Box<dyn Hasher> {
+        hash::hasher(algorithm)
+    }
+
+    fn hmac_key(&self, algorithm: HashAlgorithm, key: &[u8]) -> Box<dyn HmacKey> {
+        hash::hmac_key(algorithm, key)
+    }
+
+    fn aead_key(&self, algorithm: AeadAlgorithm, key: &[u8]) -> Result<Box<dyn AeadKey>, InvalidKey> {
+        aead::key(algorithm, key)
+    }
+
+    fn ctr_key(&self, algorithm: CtrAlgorithm, key: &[u8]) -> Result<Box<dyn CtrKey>, InvalidKey> {
+        cipher::ctr_key(algorithm, key)
+    }
+
+    fn mask_key(&self, algorithm: AeadAlgorithm, key: &[u8]) -> Result<Box<dyn MaskKey>, InvalidKey> {
+        cipher::mask_key(algorithm, key)
+    }
+
+    fn start_key_exchange(&self, group: NamedGroup) -> Result<Box<dyn PendingKeyExchange>, KeyExchangeError> {
+        key_exchange::start(group)
+    }
+
+    fn answer_key_exchange(
+        &self,
+        group: NamedGroup,
+        peer_share: &[u8],
+    ) -> Result<(Vec<u8>, SharedSecret), KeyExchangeError> {
+        key_exchange::answer(group, peer_share)
+    }
+
+    fn generate_signing_key(&self, algorithm: KeyAlgorithm) -> Result<Arc<dyn SigningKey>, InvalidKey> {
+        signature::generate(algorithm)
+    }
+
+    fn load_signing_key(
+        &self,
+        algorithm: KeyAlgorithm,
+        pkcs8: &[u8],
+    ) -> Result<Arc<dyn SigningKey>, InvalidKey> {
+        signature::load(algorithm, pkcs8)
+    }
+
+    fn verify(
+        &self,
+        scheme: SignatureScheme,
+        key: &PublicKey,
+        message: &[u8],
+        signature: &[u8],
+    ) -> Result<(), VerifyError> {
+        signature::verify(scheme, key, message, signature)
+    }
+}
