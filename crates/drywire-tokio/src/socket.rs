@@ -1,0 +1,293 @@
+use std::io::{self, IoSliceMut};
+use std::net::SocketAddr;
+use std::task::{Context, Poll, ready};
+
+use bytes::BytesMut;
+use drywire::{Path, Transmit};
+use quinn_udp::{BATCH_SIZE, EcnCodepoint, RecvMeta, UdpSocketState};
+use tokio::io::Interest;
+
+/// What the kernel is asked for; it gives as much as it allows. A key frame, or a window of data, arrives at once.
+const BUFFER_SIZE: usize = 4 * 1024 * 1024;
+/// A datagram, or a train of them that the kernel put together (GRO), is never larger.
+const LARGEST_TRAIN: usize = 65_536;
+/// The most bytes of one send call: an IPv6 payload (RFC 8200, section 3) without the UDP header, and some way off.
+const LARGEST_SEND: usize = 65_000;
+
+/// A UDP socket that knows on which of the host's addresses each datagram came in, and that sends and receives
+/// trains of datagrams in one system call where the platform can (GSO, GRO, `recvmmsg`).
+///
+/// A socket serves one address family: on `[::]` it receives IPv6 only, so that no IPv4 address is ever seen in
+/// its IPv6-mapped form, which candidates may not carry (RFC 8445, section 5.1.1.1). Serve both with two sockets.
+#[derive(Debug)]
+pub struct Socket {
+    io: tokio::net::UdpSocket,
+    state: UdpSocketState,
+    local: SocketAddr,
+}
+
+impl Socket {
+    /// Binds `address`; port 0 lets the system choose. Call it within a tokio runtime.
+    ///
+    /// # Errors
+    ///
+    /// The address is in use, is not one of this host's, or needs a permission; or the system has no such
+    /// address family.
+    pub fn bind(address: SocketAddr) -> io::Result<Self> {
+        let domain = socket2::Domain::for_address(address);
+        let socket = socket2::Socket::new(domain, socket2::Type::DGRAM, Some(socket2::Protocol::UDP))?;
+        if address.is_ipv6() {
+            socket.set_only_v6(true)?;
+        }
+        // Larger buffers are a wish: a system that refuses them still works.
+        for result in [socket.set_recv_buffer_size(BUFFER_SIZE), socket.set_send_buffer_size(BUFFER_SIZE)] {
+            if let Err(error) = result {
+                tracing::debug!(%error, "the socket buffers stay at the system's default");
+            }
+        }
+        socket.set_nonblocking(true)?;
+        socket.bind(&address.into())?;
+        let io = tokio::net::UdpSocket::from_std(socket.into())?;
+        let state = UdpSocketState::new((&io).into())?;
+        let local = io.local_addr()?;
+        Ok(Self { io, state, local })
+    }
+
+    /// The bound address; a wildcard stays one (see [`host_addresses`](crate::host_addresses)).
+    #[must_use]
+    pub const fn local_address(&self) -> SocketAddr {
+        self.local
+    }
+
+    /// Whether datagrams with this local address leave through this socket.
+    #[must_use]
+    pub fn serves(&self, local: SocketAddr) -> bool {
+        local.port() == self.local.port()
+            && local.is_ipv4() == self.local.is_ipv4()
+            && (self.local.ip().is_unspecified() || self.local.ip() == local.ip())
+    }
+
+    /// Waits for datagrams and hands up to `limit` of them, roughly, to `receive`, with the path of each.
+    ///
+    /// Returns how many came. Never more than one wait; what is left in the kernel is there for the next call.
+    ///
+    /// # Errors
+    ///
+    /// The socket is broken. A datagram that could not be delivered to some peer is not such an error.
+    pub fn poll_receive(
+        &self,
+        cx: &mut Context<'_>,
+        buffers: &mut ReceiveBuffers,
+        limit: usize,
+        mut receive: impl FnMut(Path, BytesMut),
+    ) -> Poll<io::Result<usize>> {
+        let mut received = 0;
+        while received < limit {
+            match self.io.try_io(Interest::READABLE, || buffers.fill(&self.state, &self.io)) {
+                // A flood of empty datagrams counts, too.
+                Ok(filled) => received += buffers.split(filled, self.local, &mut receive).max(filled),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    if received > 0 {
+                        break;
+                    }
+                    ready!(self.io.poll_recv_ready(cx))?;
+                }
+                // The peer's host said "port unreachable" about something sent before: ICE finds that out itself.
+                Err(error) if error.kind() == io::ErrorKind::ConnectionReset => {}
+                Err(error) => return Poll::Ready(Err(error)),
+            }
+        }
+        Poll::Ready(Ok(received))
+    }
+
+    /// Sends what `transmit` describes, whose bytes are `contents`.
+    ///
+    /// A train that the system cannot send in one call is sent in as few as possible. On
+    /// [`io::ErrorKind::WouldBlock`] part of a train may have been sent already; to send it again is harmless.
+    ///
+    /// # Errors
+    ///
+    /// `WouldBlock`: try again once [`poll_writable`](Self::poll_writable) is ready. Anything else concerns this
+    /// destination (no route, datagram too large for the link): drop it, as the network would have.
+    pub fn try_send(&self, transmit: &Transmit, contents: &[u8]) -> io::Result<()> {
+        let limit = self.state.max_gso_segments();
+        match self.send_trains(transmit, contents, limit) {
+            // The network card or its driver does not do segmentation after all, and quinn-udp has noticed.
+            Err(error)
+                if error.kind() != io::ErrorKind::WouldBlock && self.state.max_gso_segments() < limit =>
+            {
+                self.send_trains(transmit, contents, self.state.max_gso_segments())
+            }
+            result => result,
+        }
+    }
+
+    fn send_trains(&self, transmit: &Transmit, contents: &[u8], max_segments: usize) -> io::Result<()> {
+        let segment = transmit.segment_size.filter(|size| (1..contents.len()).contains(size));
+        let per_call = match segment {
+            Some(size) => size.saturating_mul(max_segments.min(LARGEST_SEND / size).max(1)),
+            None => contents.len().max(1),
+        };
+        for train in contents.chunks(per_call) {
+            let outgoing = quinn_udp::Transmit {
+                destination: transmit.path.remote,
+                ecn: EcnCodepoint::from_bits(transmit.ecn.bits()),
+                contents: train,
+                segment_size: segment.filter(|size| *size < train.len()),
+                // With a wildcard socket the routing table would choose the source, and the peer drop the answer.
+                src_ip: self.local.ip().is_unspecified().then(|| transmit.path.local.ip()),
+            };
+            self.io.try_io(Interest::WRITABLE, || self.state.try_send((&self.io).into(), &outgoing))?;
+        }
+        Ok(())
+    }
+
+    /// Sends as [`try_send`](Self::try_send) does, and waits while the socket is full.
+    ///
+    /// # Errors
+    ///
+    /// Those of `try_send`, but `WouldBlock`.
+    pub async fn send(&self, transmit: &Transmit, contents: &[u8]) -> io::Result<()> {
+        loop {
+            match self.try_send(transmit, contents) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.io.writable().await?,
+                result => return result,
+            }
+        }
+    }
+
+    /// Ready when [`try_send`](Self::try_send) is worth another try.
+    ///
+    /// # Errors
+    ///
+    /// The socket is broken.
+    pub fn poll_writable(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.io.poll_send_ready(cx)
+    }
+}
+
+/// The memory that the kernel writes received datagrams to. One set serves many sockets, in turn.
+#[derive(Debug)]
+pub struct ReceiveBuffers {
+    bytes: Vec<u8>,
+    metas: [RecvMeta; BATCH_SIZE],
+}
+
+impl Default for ReceiveBuffers {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl ReceiveBuffers {
+    /// Buffers for a batch of trains: about 2 MiB, touched only as far as datagrams come.
+    #[must_use]
+    pub fn new() -> Self {
+        Self { bytes: vec![0; BATCH_SIZE * LARGEST_TRAIN], metas: [RecvMeta::default(); BATCH_SIZE] }
+    }
+
+    fn fill(&mut self, state: &UdpSocketState, io: &tokio::net::UdpSocket) -> io::Result<usize> {
+        let mut chunks = self.bytes.chunks_exact_mut(LARGEST_TRAIN);
+        let mut slices: [IoSliceMut<'_>; BATCH_SIZE] =
+            std::array::from_fn(|_| IoSliceMut::new(chunks.next().unwrap_or_default()));
+        state.recv(io.into(), &mut slices, &mut self.metas)
+    }
+
+    /// Hands on the datagrams of the first `filled` buffers. One allocation holds a whole train.
+    fn split(&self, filled: usize, bound: SocketAddr, receive: &mut impl FnMut(Path, BytesMut)) -> usize {
+        let mut count = 0;
+        for (meta, buffer) in self.metas.iter().zip(self.bytes.chunks_exact(LARGEST_TRAIN)).take(filled) {
+            let Some(mut train) = buffer.get(..meta.len).map(BytesMut::from) else { continue };
+            let local = match meta.dst_ip {
+                Some(ip) if bound.ip().is_unspecified() => SocketAddr::new(ip, bound.port()),
+                _ => bound,
+            };
+            let path = Path::udp(local, meta.addr);
+            while !train.is_empty() {
+                let datagram = train.split_to(meta.stride.clamp(1, train.len()));
+                receive(path, datagram);
+                count += 1;
+            }
+        }
+        count
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::poll_fn;
+    use std::net::IpAddr;
+
+    use drywire::Ecn;
+
+    use super::*;
+
+    async fn receive(socket: &Socket, count: usize) -> Vec<(Path, BytesMut)> {
+        let mut buffers = ReceiveBuffers::new();
+        let mut got = Vec::new();
+        while got.len() < count {
+            poll_fn(|cx| socket.poll_receive(cx, &mut buffers, 64, |path, bytes| got.push((path, bytes))))
+                .await
+                .unwrap();
+        }
+        got
+    }
+
+    fn bind(address: &str) -> Socket {
+        Socket::bind(address.parse().unwrap()).unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_wildcard_socket_learns_where_each_datagram_came_in_and_answers_from_there() {
+        let server = bind("0.0.0.0:0");
+        let client = bind("127.0.0.1:0");
+        for host in ["127.0.0.1", "127.0.0.2"] {
+            let server_address = SocketAddr::new(host.parse().unwrap(), server.local_address().port());
+            let out = Path::udp(client.local_address(), server_address);
+            client.send(&Transmit::datagram(out, 2), b"hi").await.unwrap();
+            let (path, bytes) = receive(&server, 1).await.remove(0);
+            assert_eq!((path, &bytes[..]), (out.reversed(), &b"hi"[..]));
+            server.send(&Transmit::datagram(path, 2), b"ho").await.unwrap();
+            let (path, bytes) = receive(&client, 1).await.remove(0);
+            assert_eq!((path, &bytes[..]), (out, &b"ho"[..]));
+        }
+    }
+
+    #[tokio::test]
+    async fn a_train_arrives_as_its_datagrams_in_order() {
+        let receiver = bind("127.0.0.1:0");
+        let sender = bind("127.0.0.1:0");
+        let path = Path::udp(sender.local_address(), receiver.local_address());
+        // 100 datagrams are more than one GSO call takes; the last one is shorter.
+        let contents: Vec<u8> = (0..99u8).flat_map(|i| [i; 1_000]).chain([99; 10]).collect();
+        let transmit = Transmit { path, ecn: Ecn::NotEct, len: contents.len(), segment_size: Some(1_000) };
+        sender.send(&transmit, &contents).await.unwrap();
+        let got = receive(&receiver, 100).await;
+        for (i, (from, bytes)) in (0u8..).zip(&got) {
+            assert_eq!(*from, path.reversed());
+            assert_eq!(bytes[..], vec![i; if i == 99 { 10 } else { 1_000 }]);
+        }
+        assert_eq!(got.len(), 100);
+    }
+
+    #[tokio::test]
+    async fn a_destination_without_a_route_is_an_error_and_leaves_the_socket_usable() {
+        let socket = bind("127.0.0.1:0");
+        let nowhere = Path::udp(socket.local_address(), "192.0.2.1:9".parse().unwrap());
+        let _ = socket.send(&Transmit::datagram(nowhere, 1), b"x").await;
+        let own = Path::udp(socket.local_address(), socket.local_address());
+        socket.send(&Transmit::datagram(own, 1), b"y").await.unwrap();
+        assert_eq!(&receive(&socket, 1).await[0].1[..], b"y");
+    }
+
+    #[tokio::test]
+    async fn a_socket_serves_its_own_addresses_only() {
+        let any = bind("0.0.0.0:0");
+        let one = bind("127.0.0.1:0");
+        let at = |ip: &str, port| SocketAddr::new(ip.parse::<IpAddr>().unwrap(), port);
+        assert!(any.serves(at("192.0.2.1", any.local_address().port())));
+        assert!(!any.serves(at("::1", any.local_address().port())));
+        assert!(one.serves(one.local_address()));
+        assert!(!one.serves(at("127.0.0.2", one.local_address().port())));
+    }
+}
