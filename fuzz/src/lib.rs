@@ -1,0 +1,8 @@
+//! The bodies of the fuzz targets, as plain functions: `cargo fuzz` drives them with mutated inputs, and
+//! `tests/corpus_replay.rs` of the workspace drives them with the committed seeds in every test run.
+//!
+//! Each module has one `pub fn run(data: &[u8])`. A body asserts more than "does not panic": what is parsed and
+//! written again is the same, what is read lies within the input, what is kept is bounded.
+
+/// The targets by name. Each has a file in `fuzz_targets/` and seeds in `corpus/<name>/`.
+pub const TARGETS: &[(&str, fn(&[u8]))] = &[];
