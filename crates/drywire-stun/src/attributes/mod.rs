@@ -1,0 +1,189 @@
+//! The attributes of STUN and ICE: one file each.
+//!
+//! ```text
+//!   0                   1                   2                   3
+//!   0 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7 8 9 0 1
+//!  +-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+
+//!  |         Type                  |            Length             |
+//!  +-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+
+//!  |                Value (variable), padding to 4 bytes        ....
+//!  +-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+
+//! ```
+//!
+//! The three attributes that protect a message (MESSAGE-INTEGRITY, MESSAGE-INTEGRITY-SHA256, FINGERPRINT) are not
+//! values but procedures: see [`Message`](crate::Message) and [`MessageBuilder`](crate::MessageBuilder).
+
+mod address;
+mod alternate_server;
+mod error_code;
+mod ice_controlled;
+mod ice_controlling;
+mod mapped_address;
+mod network_cost;
+mod nonce;
+mod password_algorithm;
+mod priority;
+mod realm;
+mod software;
+mod unknown_attributes;
+mod use_candidate;
+mod user_hash;
+mod username;
+mod xor_mapped_address;
+
+use std::fmt;
+
+use drywire_core::{Reader, UnexpectedEnd, Writer};
+
+use crate::TransactionId;
+
+pub use alternate_server::AlternateServer;
+pub use error_code::ErrorCode;
+pub use ice_controlled::IceControlled;
+pub use ice_controlling::IceControlling;
+pub use mapped_address::MappedAddress;
+pub use network_cost::NetworkCost;
+pub use nonce::{Nonce, SecurityFeatures};
+pub use password_algorithm::{PasswordAlgorithm, PasswordAlgorithmAttribute, PasswordAlgorithms};
+pub use priority::Priority;
+pub use realm::Realm;
+pub use software::Software;
+pub use unknown_attributes::UnknownAttributes;
+pub use use_candidate::UseCandidate;
+pub use user_hash::UserHash;
+pub use username::Username;
+pub use xor_mapped_address::XorMappedAddress;
+
+/// An attribute with a value.
+pub trait Attribute<'a>: Sized {
+    /// Its number.
+    const TYPE: AttributeType;
+
+    /// Reads the value, without header and padding. `None` when it is malformed.
+    fn parse(value: &'a [u8], id: TransactionId) -> Option<Self>;
+
+    /// Writes the value, without header and padding.
+    fn write(&self, id: TransactionId, value: &mut Writer<'_>);
+}
+
+/// The number of an attribute (RFC 8489, section 18.3).
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct AttributeType(u16);
+
+macro_rules! attribute_types {
+    ($($(#[$doc:meta])* $name:ident = $number:literal, $text:literal;)*) => {
+        impl AttributeType {
+            $($(#[$doc])* pub const $name: Self = Self($number);)*
+
+            /// The name in the RFC, of those that this crate knows.
+            #[must_use]
+            pub const fn name(self) -> Option<&'static str> {
+                match self {
+                    $(Self::$name => Some($text),)*
+                    _ => None,
+                }
+            }
+        }
+    };
+}
+
+attribute_types! {
+    /// MAPPED-ADDRESS (RFC 8489, section 14.1).
+    MAPPED_ADDRESS = 0x0001, "MAPPED-ADDRESS";
+    /// USERNAME (RFC 8489, section 14.3).
+    USERNAME = 0x0006, "USERNAME";
+    /// MESSAGE-INTEGRITY (RFC 8489, section 14.5).
+    MESSAGE_INTEGRITY = 0x0008, "MESSAGE-INTEGRITY";
+    /// ERROR-CODE (RFC 8489, section 14.8).
+    ERROR_CODE = 0x0009, "ERROR-CODE";
+    /// UNKNOWN-ATTRIBUTES (RFC 8489, section 14.13).
+    UNKNOWN_ATTRIBUTES = 0x000A, "UNKNOWN-ATTRIBUTES";
+    /// REALM (RFC 8489, section 14.9).
+    REALM = 0x0014, "REALM";
+    /// NONCE (RFC 8489, section 14.10).
+    NONCE = 0x0015, "NONCE";
+    /// MESSAGE-INTEGRITY-SHA256 (RFC 8489, section 14.6).
+    MESSAGE_INTEGRITY_SHA256 = 0x001C, "MESSAGE-INTEGRITY-SHA256";
+    /// PASSWORD-ALGORITHM (RFC 8489, section 14.12).
+    PASSWORD_ALGORITHM = 0x001D, "PASSWORD-ALGORITHM";
+    /// USERHASH (RFC 8489, section 14.4).
+    USERHASH = 0x001E, "USERHASH";
+    /// XOR-MAPPED-ADDRESS (RFC 8489, section 14.2).
+    XOR_MAPPED_ADDRESS = 0x0020, "XOR-MAPPED-ADDRESS";
+    /// PRIORITY (RFC 8445, section 16.1).
+    PRIORITY = 0x0024, "PRIORITY";
+    /// USE-CANDIDATE (RFC 8445, section 16.1).
+    USE_CANDIDATE = 0x0025, "USE-CANDIDATE";
+    /// PASSWORD-ALGORITHMS (RFC 8489, section 14.11).
+    PASSWORD_ALGORITHMS = 0x8002, "PASSWORD-ALGORITHMS";
+    /// SOFTWARE (RFC 8489, section 14.14).
+    SOFTWARE = 0x8022, "SOFTWARE";
+    /// ALTERNATE-SERVER (RFC 8489, section 14.15).
+    ALTERNATE_SERVER = 0x8023, "ALTERNATE-SERVER";
+    /// FINGERPRINT (RFC 8489, section 14.7).
+    FINGERPRINT = 0x8028, "FINGERPRINT";
+    /// ICE-CONTROLLED (RFC 8445, section 16.1).
+    ICE_CONTROLLED = 0x8029, "ICE-CONTROLLED";
+    /// ICE-CONTROLLING (RFC 8445, section 16.1).
+    ICE_CONTROLLING = 0x802A, "ICE-CONTROLLING";
+    /// The network cost that Chromium sends in ICE checks.
+    NETWORK_COST = 0xC057, "NETWORK-COST";
+}
+
+impl AttributeType {
+    /// The attribute with this number.
+    #[must_use]
+    pub const fn new(number: u16) -> Self {
+        Self(number)
+    }
+
+    /// The number.
+    #[must_use]
+    pub const fn number(self) -> u16 {
+        self.0
+    }
+
+    /// Whether a receiver that does not know the attribute must refuse the message (RFC 8489, section 14).
+    #[must_use]
+    pub const fn is_comprehension_required(self) -> bool {
+        self.0 < 0x8000
+    }
+}
+
+impl fmt::Display for AttributeType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.name() {
+            Some(name) => f.write_str(name),
+            None => write!(f, "{:#06x}", self.0),
+        }
+    }
+}
+
+impl fmt::Debug for AttributeType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// An attribute as it stands in the message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RawAttribute<'a> {
+    /// Its number.
+    pub attribute: AttributeType,
+    /// Its value, without padding.
+    pub value: &'a [u8],
+}
+
+impl<'a> RawAttribute<'a> {
+    /// Takes one attribute with its padding, whose bytes may be anything (RFC 8489, section 14).
+    pub(crate) fn read(reader: &mut Reader<'a>) -> Result<Self, UnexpectedEnd> {
+        let attribute = AttributeType(reader.u16()?);
+        let len = usize::from(reader.u16()?);
+        let value = reader.take(len)?;
+        reader.skip(len.next_multiple_of(4) - len)?;
+        Ok(Self { attribute, value })
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,87 @@
+use std::net::SocketAddr;
+
+use proptest::prelude::*;
+
+use super::*;
+
+fn written<'v, A: Attribute<'v>>(attribute: &A, id: TransactionId) -> Vec<u8> {
+    let mut out = Vec::new();
+    attribute.write(id, &mut Writer::new(&mut out));
+    out
+}
+
+/// Writes `attribute`, reads it back, and shows that every shorter value is refused without panic or is another.
+macro_rules! assert_round_trip {
+    ($attribute:expr, $id:expr) => {{
+        let (attribute, id) = ($attribute, $id);
+        let bytes = written(&attribute, id);
+        prop_assert_eq!(Attribute::parse(&bytes, id), Some(attribute));
+        for end in 0..bytes.len() {
+            prop_assert_ne!(Attribute::parse(&bytes[..end], id), Some(attribute));
+        }
+    }};
+}
+
+proptest! {
+    #[test]
+    fn every_attribute_is_read_as_written(
+        id in any::<[u8; 12]>(), v4 in any::<([u8; 4], u16)>(), v6 in any::<([u8; 16], u16)>(),
+        text in "[ -~äß]{1,80}", a in any::<u32>(), b in any::<u64>(), code in 300_u16..700,
+        types in proptest::collection::vec(any::<u16>(), 0..16), hash in any::<[u8; 32]>(),
+    ) {
+        let id = TransactionId::new(id);
+        for address in [SocketAddr::from(v4), SocketAddr::from(v6)] {
+            assert_round_trip!(MappedAddress(address), id);
+            assert_round_trip!(XorMappedAddress(address), id);
+            assert_round_trip!(AlternateServer(address), id);
+        }
+        assert_round_trip!(Username(&text), id);
+        assert_round_trip!(Realm(&text), id);
+        assert_round_trip!(Nonce(&text), id);
+        assert_round_trip!(Software(&text), id);
+        assert_round_trip!(Priority(a), id);
+        assert_round_trip!(NetworkCost(a), id);
+        assert_round_trip!(IceControlled(b), id);
+        assert_round_trip!(IceControlling(b), id);
+        assert_round_trip!(UseCandidate, id);
+        assert_round_trip!(UserHash(hash), id);
+        assert_round_trip!(ErrorCode { code, reason: "Reason" }, id);
+        assert_round_trip!(types.iter().copied().map(AttributeType::new).collect::<UnknownAttributes>(), id);
+        assert_round_trip!(PasswordAlgorithmAttribute(PasswordAlgorithm::SHA256), id);
+        assert_round_trip!(PasswordAlgorithms::ALL, id);
+    }
+
+    #[test]
+    fn random_values_never_panic(value in proptest::collection::vec(any::<u8>(), 0..64)) {
+        let id = TransactionId::new([7; 12]);
+        let _ = (MappedAddress::parse(&value, id), XorMappedAddress::parse(&value, id), Username::parse(&value, id));
+        let _ = (ErrorCode::parse(&value, id), UnknownAttributes::parse(&value, id), UserHash::parse(&value, id));
+        if let Some(algorithms) = PasswordAlgorithms::parse(&value, id) {
+            prop_assert!(algorithms.iter().count() <= value.len() / 4);
+        }
+        let _ = (PasswordAlgorithmAttribute::parse(&value, id), Priority::parse(&value, id));
+    }
+}
+
+#[test]
+fn known_algorithms_in_order() {
+    let offered: Vec<_> = PasswordAlgorithms::ALL.iter().collect();
+    assert_eq!(offered, [PasswordAlgorithm::SHA256, PasswordAlgorithm::MD5]);
+}
+
+#[test]
+fn a_text_past_its_limit_is_malformed() {
+    let long = "x".repeat(514);
+    let id = TransactionId::new([0; 12]);
+    assert_eq!(Username::parse(long.as_bytes(), id), None);
+    assert!(Username::parse(&long.as_bytes()[..513], id).is_some());
+    assert_eq!(Username::parse(&[0xFF], id), None);
+}
+
+#[test]
+fn names_and_numbers() {
+    assert_eq!(AttributeType::XOR_MAPPED_ADDRESS.to_string(), "XOR-MAPPED-ADDRESS");
+    assert_eq!(AttributeType::new(0x7777).to_string(), "0x7777");
+    assert!(AttributeType::PRIORITY.is_comprehension_required());
+    assert!(!AttributeType::ICE_CONTROLLED.is_comprehension_required());
+}

@@ -1,0 +1,58 @@
+//! The errors of this crate: one for bytes, one for an attribute's value, one for authentication, one for building.
+
+use thiserror::Error;
+
+use crate::AttributeType;
+
+/// Why bytes are not a STUN message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+pub enum ParseError {
+    /// Shorter than the header of 20 bytes, or without the zero bits and the magic cookie (RFC 8489, section 5).
+    #[error("not a STUN message")]
+    NotStun,
+    /// The length in the header is not a multiple of four, or does not lead to the end of the datagram.
+    #[error("the header counts {declared} bytes of attributes, the datagram has {actual}")]
+    WrongLength {
+        /// What the header says.
+        declared: usize,
+        /// What follows the header.
+        actual: usize,
+    },
+    /// An attribute is longer than the message.
+    #[error("the attribute at byte {offset} is longer than the message")]
+    Truncated {
+        /// Where the attribute begins, in bytes from the start of the message.
+        offset: usize,
+    },
+}
+
+/// An attribute's value does not have the form that its type asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[error("the value of attribute {attribute} is malformed")]
+pub struct InvalidAttribute {
+    /// The attribute's type.
+    pub attribute: AttributeType,
+}
+
+/// Why a message is not authentic.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+pub enum IntegrityError {
+    /// It carries neither MESSAGE-INTEGRITY nor MESSAGE-INTEGRITY-SHA256.
+    #[error("the message carries no integrity attribute")]
+    Missing,
+    /// It was made with another key, or changed on its way.
+    #[error("the message was not made with this key")]
+    Mismatch,
+}
+
+/// Why a message could not be built. What was appended of it is removed from the buffer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+pub enum BuildError {
+    /// An attribute or the message is longer than its 16-bit length field can say.
+    #[error("the message is longer than 65,535 bytes")]
+    TooLong,
+    /// An attribute was added after the one that protects the message, where nobody would believe it
+    /// (RFC 8489, sections 14.5 to 14.7).
+    #[error("an attribute follows the integrity or fingerprint attribute")]
+    AfterIntegrity,
+}
