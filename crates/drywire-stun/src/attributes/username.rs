@@ -8,7 +8,8 @@ use crate::TransactionId;
 pub struct Username<'a>(pub &'a str);
 
 impl Username<'_> {
-    /// The most bytes that the RFC allows. Longer values are read as malformed.
+    /// The most bytes that are read: two ICE user name fragments of 256 and a colon. RFC 8489 asks for fewer than
+    /// 509 of senders.
     pub const MAX_LEN: usize = 513;
 }
 

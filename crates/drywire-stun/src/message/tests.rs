@@ -131,6 +131,8 @@ fn a01_every_prefix_and_every_edit_is_an_error_or_a_message() {
             assert!(Message::parse(&vector[..end]).is_err());
             let _ = is_stun(&vector[..end]);
         }
+        let has_fingerprint = Message::parse(vector).unwrap().check_fingerprint().is_some();
+        let end = vector.len() - if has_fingerprint { 8 } else { 0 };
         for at in 0..vector.len() {
             for value in 0..=255 {
                 let mut bytes = vector.to_vec();
@@ -138,11 +140,9 @@ fn a01_every_prefix_and_every_edit_is_an_error_or_a_message() {
                 let Ok(message) = Message::parse(&bytes) else { continue };
                 let _ = (format!("{message:?}"), message.username(), message.xor_mapped_address());
                 let _ = binding::respond(&message, "10.0.0.1:1".parse().unwrap(), None, &mut Vec::new());
-                // Whatever was changed before the code shows. A changed FINGERPRINT shows as well.
-                if value != vector[at] && value.count_ones() % 8 == 0 {
-                    assert!(
-                        message.check_integrity(&key).is_err() || message.check_fingerprint() == Some(false)
-                    );
+                // Whatever is changed before the end of the integrity attribute shows.
+                if value != vector[at] && at < end && (value == 0 || value == 0xFF) {
+                    assert!(message.check_integrity(&key).is_err());
                 }
             }
         }
