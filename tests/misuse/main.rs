@@ -1,0 +1,22 @@
+//! Drives every machine through random orders of calls with random, damaged, replayed and reflected packets, and checks
+//! the contract that `drywire-core` states: nothing panics, nothing in the caller's buffer is touched, timeouts lie in
+//! the future unless there is something to do, memory stays bounded, whatever the clock does.
+//!
+//! A machine that drifts from the one shape does not compile against [`machine::Machine`].
+
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a test may fail"
+)]
+
+mod drive;
+mod machine;
+mod toy;
+
+/// How many seeds to run: `DRYWIRE_SEEDS`, or what is quick enough for every run.
+fn seeds(quick: u64) -> std::ops::Range<u64> {
+    0..std::env::var("DRYWIRE_SEEDS").ok().and_then(|seeds| seeds.parse().ok()).unwrap_or(quick)
+}
