@@ -1,0 +1,192 @@
+use std::fmt;
+
+use bytes::BytesMut;
+use drywire_crypto::{OpenError, Provider};
+use drywire_rtp::{RtpHeader, Ssrc};
+
+use crate::derive::Use;
+use crate::outbound::rtcp_sender;
+use crate::replay::{ReplayWindow, estimate_index};
+use crate::table::Table;
+use crate::transform::{RTCP_HEADER_LEN, Transform};
+use crate::{KeyError, Profile, UnprotectError};
+
+/// How often packets were accepted or not, and why.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct InboundStats {
+    /// RTP and RTCP packets that were authentic and new.
+    pub accepted: u64,
+    /// Packets that could not be read.
+    pub malformed: u64,
+    /// Packets that came again, or too late to tell.
+    pub replayed: u64,
+    /// Packets whose tag was wrong.
+    pub unauthentic: u64,
+    /// Streams that were forgotten for new ones, because there were too many.
+    pub displaced_streams: u64,
+}
+
+/// Takes the protection off the RTP and RTCP packets that one side receives.
+///
+/// Nothing that is not authentic changes any state. Any number of bad packets does no more than count.
+pub struct Inbound {
+    profile: Profile,
+    rtp: Transform,
+    rtcp: Transform,
+    rtp_streams: Table<ReplayWindow<16>>,
+    rtcp_streams: Table<ReplayWindow<2>>,
+    /// The first packet of a stream, while its rollover counter is guessed.
+    copy: Vec<u8>,
+    stats: InboundStats,
+}
+
+impl Inbound {
+    /// Prepares the keys of one direction. `key` and `salt` are the master key and master salt.
+    pub fn new(provider: &dyn Provider, profile: Profile, key: &[u8], salt: &[u8]) -> Result<Self, KeyError> {
+        Ok(Self {
+            profile,
+            rtp: Transform::new(provider, profile, Use::Rtp, key, salt)?,
+            rtcp: Transform::new(provider, profile, Use::Rtcp, key, salt)?,
+            rtp_streams: Table::default(),
+            rtcp_streams: Table::default(),
+            copy: Vec::new(),
+            stats: InboundStats::default(),
+        })
+    }
+
+    /// Verifies an RTP packet, decrypts it in place, cuts the tag off and returns its header. Whether the packet is
+    /// RTP or RTCP is told apart by the caller, with [`drywire_rtp::is_rtcp`].
+    pub fn unprotect_rtp(&mut self, packet: &mut BytesMut) -> Result<RtpHeader, UnprotectError> {
+        let result = self.try_unprotect_rtp(packet);
+        self.count(result)
+    }
+
+    /// Verifies an RTCP datagram, decrypts it in place and cuts index and tag off.
+    pub fn unprotect_rtcp(&mut self, packet: &mut BytesMut) -> Result<(), UnprotectError> {
+        let result = self.try_unprotect_rtcp(packet);
+        self.count(result)
+    }
+
+    /// The profile.
+    #[must_use]
+    pub const fn profile(&self) -> Profile {
+        self.profile
+    }
+
+    /// How often packets were accepted or not, and why.
+    #[must_use]
+    pub const fn stats(&self) -> &InboundStats {
+        &self.stats
+    }
+
+    fn try_unprotect_rtp(&mut self, packet: &mut BytesMut) -> Result<RtpHeader, UnprotectError> {
+        let header = RtpHeader::parse_encrypted(packet)?;
+        if header.payload_len() < self.profile.rtp_overhead() {
+            return Err(UnprotectError::Malformed);
+        }
+        let (ssrc, sequence_number) = (header.ssrc(), header.sequence_number().0);
+        let len = match self.rtp_streams.get_mut(ssrc) {
+            Some(window) => {
+                let mut index = estimate_index(window.highest(), sequence_number);
+                if window.is_past(index) {
+                    // So far back it would be dropped anyway. The other index of this sequence number lies ahead: more
+                    // than 2^15 packets may have been lost. The tag decides.
+                    index = index.saturating_add(1 << 16);
+                } else if !window.is_new(index) {
+                    return Err(UnprotectError::Replayed);
+                }
+                let len = self
+                    .rtp
+                    .open_rtp(packet, header.header_len(), ssrc, index)
+                    .map_err(|OpenError| UnprotectError::Authentication)?;
+                window.mark(index);
+                self.rtp_streams.touch_last();
+                len
+            }
+            None => self.open_first_rtp(packet, &header)?,
+        };
+        packet.truncate(len);
+        Ok(header.decrypted(packet)?)
+    }
+
+    /// Opens the first packet of a stream. Its rollover counter should be 0; but when the sender began shortly before
+    /// the sequence number wraps around and those packets were lost, it is 1 already.
+    fn open_first_rtp(&mut self, packet: &mut BytesMut, header: &RtpHeader) -> Result<usize, UnprotectError> {
+        let (ssrc, header_len) = (header.ssrc(), header.header_len());
+        let first_cycle = u64::from(header.sequence_number().0);
+        let second_cycle = first_cycle + (1 << 16);
+        let wrapped = first_cycle < 1 << 15;
+        if wrapped {
+            self.copy.clear();
+            self.copy.extend_from_slice(packet);
+        }
+        let mut index = first_cycle;
+        let mut opened = self.rtp.open_rtp(packet, header_len, ssrc, first_cycle);
+        if opened.is_err() && wrapped {
+            packet.copy_from_slice(&self.copy);
+            index = second_cycle;
+            opened = self.rtp.open_rtp(packet, header_len, ssrc, second_cycle);
+        }
+        let len = opened.map_err(|OpenError| UnprotectError::Authentication)?;
+        if self.rtp_streams.insert_or_replace(ssrc, ReplayWindow::new(index)) {
+            self.stats.displaced_streams += 1;
+        }
+        Ok(len)
+    }
+
+    fn try_unprotect_rtcp(&mut self, packet: &mut BytesMut) -> Result<(), UnprotectError> {
+        if packet.len() < RTCP_HEADER_LEN + self.profile.rtcp_overhead() {
+            return Err(UnprotectError::Malformed);
+        }
+        let ssrc = rtcp_sender(packet).ok_or(UnprotectError::Malformed)?;
+        let word = self.rtcp.rtcp_word(packet).ok_or(UnprotectError::Malformed)?;
+        let index = u64::from(word.index());
+        let known = match self.rtcp_streams.get_mut(ssrc) {
+            Some(window) if !window.is_new(index) => return Err(UnprotectError::Replayed),
+            known => known,
+        };
+        let len =
+            self.rtcp.open_rtcp(packet, ssrc, word).map_err(|OpenError| UnprotectError::Authentication)?;
+        match known {
+            Some(window) => {
+                window.mark(index);
+                self.rtcp_streams.touch_last();
+            }
+            None => self.insert_rtcp_stream(ssrc, index),
+        }
+        packet.truncate(len);
+        Ok(())
+    }
+
+    fn insert_rtcp_stream(&mut self, ssrc: Ssrc, index: u64) {
+        if self.rtcp_streams.insert_or_replace(ssrc, ReplayWindow::new(index)) {
+            self.stats.displaced_streams += 1;
+        }
+    }
+
+    fn count<T>(&mut self, result: Result<T, UnprotectError>) -> Result<T, UnprotectError> {
+        let counter = match result {
+            Ok(_) => &mut self.stats.accepted,
+            Err(UnprotectError::Malformed | UnprotectError::Header(_)) => &mut self.stats.malformed,
+            Err(UnprotectError::Replayed) => &mut self.stats.replayed,
+            Err(UnprotectError::Authentication) => &mut self.stats.unauthentic,
+        };
+        *counter += 1;
+        if let Err(error) = &result {
+            tracing::trace!(%error, "dropped a packet");
+        }
+        result
+    }
+}
+
+impl fmt::Debug for Inbound {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Inbound")
+            .field("profile", &self.profile)
+            .field("rtp_streams", &self.rtp_streams.len())
+            .field("rtcp_streams", &self.rtcp_streams.len())
+            .field("stats", &self.stats)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,128 @@
+use std::fmt;
+
+use drywire_crypto::{Provider, SealError};
+use drywire_rtp::{RtpHeader, Ssrc};
+
+use crate::derive::Use;
+use crate::replay::{ReplayWindow, estimate_index};
+use crate::table::Table;
+use crate::transform::{RTCP_HEADER_LEN, Transform};
+use crate::{KeyError, Profile, ProtectError};
+
+/// Protects the RTP and RTCP packets that one side sends.
+///
+/// A sequence number is used once for each SSRC: a packet with a number that was used before, or that is more than
+/// 1,024 behind, is refused.
+pub struct Outbound {
+    profile: Profile,
+    rtp: Transform,
+    rtcp: Transform,
+    streams: Table<ReplayWindow<16>>,
+    /// The index of the next RTCP packet. One for all senders' SSRCs keeps the pairs of SSRC and index unique, with
+    /// nothing to remember for each SSRC.
+    rtcp_index: u32,
+}
+
+impl Outbound {
+    /// The highest index of an RTP packet: 32 bits of cycles and 16 of sequence number.
+    const MAX_RTP_INDEX: u64 = (1 << 48) - 1;
+    const MAX_RTCP_INDEX: u32 = (1 << 31) - 1;
+
+    /// Prepares the keys of one direction. `key` and `salt` are the master key and master salt.
+    pub fn new(provider: &dyn Provider, profile: Profile, key: &[u8], salt: &[u8]) -> Result<Self, KeyError> {
+        Ok(Self {
+            profile,
+            rtp: Transform::new(provider, profile, Use::Rtp, key, salt)?,
+            rtcp: Transform::new(provider, profile, Use::Rtcp, key, salt)?,
+            streams: Table::default(),
+            // As other implementations do; 0 stands for "none yet" in some receivers.
+            rtcp_index: 1,
+        })
+    }
+
+    /// The profile.
+    #[must_use]
+    pub const fn profile(&self) -> Profile {
+        self.profile
+    }
+
+    /// Protects the RTP packet at `out[start..]`: encrypts its payload in place, appends the tag and returns the new
+    /// length of the packet. On `Err` the packet is removed from `out`, so that it cannot be sent in the clear.
+    pub fn protect_rtp(&mut self, out: &mut Vec<u8>, start: usize) -> Result<usize, ProtectError> {
+        let protected = self.try_protect_rtp(out, start);
+        Self::finish(protected, out, start)
+    }
+
+    /// Protects the RTCP datagram at `out[start..]`, one packet or several: encrypts all behind the first eight bytes
+    /// in place, appends index and tag, and returns the new length. On `Err` the datagram is removed from `out`.
+    pub fn protect_rtcp(&mut self, out: &mut Vec<u8>, start: usize) -> Result<usize, ProtectError> {
+        let protected = self.try_protect_rtcp(out, start);
+        Self::finish(protected, out, start)
+    }
+
+    fn try_protect_rtp(&mut self, out: &mut Vec<u8>, start: usize) -> Result<(), ProtectError> {
+        let packet = out.get(start..).ok_or(ProtectError::Malformed)?;
+        let header = RtpHeader::parse_encrypted(packet).map_err(|_| ProtectError::Malformed)?;
+        let (ssrc, sequence_number) = (header.ssrc(), header.sequence_number().0);
+        let index = match self.streams.get_mut(ssrc) {
+            Some(window) => {
+                let index = estimate_index(window.highest(), sequence_number);
+                if index > Self::MAX_RTP_INDEX {
+                    return Err(ProtectError::KeyExhausted);
+                }
+                if !window.is_new(index) {
+                    return Err(ProtectError::Reused);
+                }
+                window.mark(index);
+                index
+            }
+            None => {
+                let index = u64::from(sequence_number);
+                self.streams
+                    .insert(ssrc, ReplayWindow::new(index))
+                    .map_err(|_| ProtectError::TooManyStreams)?;
+                index
+            }
+        };
+        self.rtp
+            .seal_rtp(out, start, header.header_len(), ssrc, index)
+            .map_err(|SealError| ProtectError::TooLong)
+    }
+
+    fn try_protect_rtcp(&mut self, out: &mut Vec<u8>, start: usize) -> Result<(), ProtectError> {
+        let packet = out.get(start..).ok_or(ProtectError::Malformed)?;
+        let ssrc = rtcp_sender(packet).ok_or(ProtectError::Malformed)?;
+        let index = self.rtcp_index;
+        if index > Self::MAX_RTCP_INDEX {
+            return Err(ProtectError::KeyExhausted);
+        }
+        self.rtcp_index = index + 1;
+        self.rtcp.seal_rtcp(out, start, ssrc, index).map_err(|SealError| ProtectError::TooLong)
+    }
+
+    fn finish(
+        protected: Result<(), ProtectError>,
+        out: &mut Vec<u8>,
+        start: usize,
+    ) -> Result<usize, ProtectError> {
+        if protected.is_err() {
+            out.truncate(start);
+        }
+        protected.map(|()| out.len().saturating_sub(start))
+    }
+}
+
+impl fmt::Debug for Outbound {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Outbound")
+            .field("profile", &self.profile)
+            .field("streams", &self.streams.len())
+            .finish_non_exhaustive()
+    }
+}
+
+/// The SSRC of the sender of an RTCP datagram: that of its first packet.
+pub(crate) fn rtcp_sender(packet: &[u8]) -> Option<Ssrc> {
+    let [first, _, _, _, ssrc @ ..] = packet.first_chunk::<RTCP_HEADER_LEN>()?;
+    (first >> 6 == 2).then_some(Ssrc(u32::from_be_bytes(*ssrc)))
+}

@@ -1,0 +1,111 @@
+use drywire_crypto::{AeadAlgorithm, AeadKey, Nonce, OpenError, Provider, SealError, TAG_LEN};
+use drywire_rtp::Ssrc;
+use zeroize::Zeroizing;
+
+use super::{RTCP_HEADER_LEN, SrtcpWord};
+use crate::KeyError;
+use crate::derive::SessionKeys;
+
+/// AES in Galois/counter mode (RFC 7714).
+pub(crate) struct Gcm {
+    cipher: Box<dyn AeadKey>,
+    salt: Zeroizing<[u8; 12]>,
+}
+
+impl Gcm {
+    pub(super) fn new(provider: &dyn Provider, keys: &SessionKeys) -> Result<Self, KeyError> {
+        let cipher = provider.aead_key(AeadAlgorithm::Aes128Gcm, keys.cipher_key.as_slice())?;
+        let salt = keys.salt.first_chunk().copied().unwrap_or_default();
+        Ok(Self { cipher, salt: Zeroizing::new(salt) })
+    }
+
+    /// Two zero bytes, the SSRC and 48 bits of index, added to the salt. For RTP the index is the rollover counter and
+    /// the sequence number (RFC 7714, section 8.1); for RTCP the SRTCP index (section 9.1).
+    fn nonce(&self, ssrc: Ssrc, index: u64) -> Nonce {
+        let [_, _, _, _, nonce @ ..] = (u128::from(ssrc.0) << 48 | u128::from(index)).to_be_bytes();
+        let mut nonce: Nonce = nonce;
+        for (byte, salt) in nonce.iter_mut().zip(self.salt.iter()) {
+            *byte ^= salt;
+        }
+        nonce
+    }
+
+    /// What is authenticated besides the encrypted part of an RTCP packet: its first eight bytes and the word with the
+    /// index (RFC 7714, section 9.2).
+    fn rtcp_aad(header: [u8; RTCP_HEADER_LEN], word: SrtcpWord) -> [u8; RTCP_HEADER_LEN + 4] {
+        let mut aad = [0; RTCP_HEADER_LEN + 4];
+        for (to, from) in aad.iter_mut().zip(header.into_iter().chain(word.bytes())) {
+            *to = from;
+        }
+        aad
+    }
+
+    pub(super) fn seal_rtp(
+        &self,
+        out: &mut Vec<u8>,
+        start: usize,
+        header_len: usize,
+        ssrc: Ssrc,
+        index: u64,
+    ) -> Result<(), SealError> {
+        let packet = out.get_mut(start..).ok_or(SealError)?;
+        let (header, payload) = packet.split_at_mut_checked(header_len).ok_or(SealError)?;
+        let tag = self.cipher.seal(&self.nonce(ssrc, index), header, payload)?;
+        out.extend_from_slice(&tag);
+        Ok(())
+    }
+
+    pub(super) fn open_rtp(
+        &self,
+        packet: &mut [u8],
+        header_len: usize,
+        ssrc: Ssrc,
+        index: u64,
+    ) -> Result<usize, OpenError> {
+        let (header, payload) = packet.split_at_mut_checked(header_len).ok_or(OpenError)?;
+        let len = self.cipher.open(&self.nonce(ssrc, index), header, payload)?;
+        Ok(header_len + len)
+    }
+
+    pub(super) fn seal_rtcp(
+        &self,
+        out: &mut Vec<u8>,
+        start: usize,
+        ssrc: Ssrc,
+        index: u32,
+    ) -> Result<(), SealError> {
+        let packet = out.get_mut(start..).ok_or(SealError)?;
+        let (header, body) = packet.split_first_chunk_mut().ok_or(SealError)?;
+        let word = SrtcpWord::encrypted(index);
+        let aad = Self::rtcp_aad(*header, word);
+        let tag = self.cipher.seal(&self.nonce(ssrc, u64::from(index)), &aad, body)?;
+        out.extend_from_slice(&tag);
+        out.extend_from_slice(&word.bytes());
+        Ok(())
+    }
+
+    pub(super) fn open_rtcp(
+        &self,
+        packet: &mut [u8],
+        ssrc: Ssrc,
+        word: SrtcpWord,
+    ) -> Result<usize, OpenError> {
+        let nonce = self.nonce(ssrc, u64::from(word.index()));
+        let (packet, _) = packet.split_last_chunk_mut::<4>().ok_or(OpenError)?;
+        if word.is_encrypted() {
+            let (header, body) = packet.split_first_chunk_mut().ok_or(OpenError)?;
+            let aad = Self::rtcp_aad(*header, word);
+            return Ok(RTCP_HEADER_LEN + self.cipher.open(&nonce, &aad, body)?);
+        }
+        // Nothing is encrypted, everything is authenticated: the packet and the word behind it (RFC 7714, section
+        // 9.3). In the packet the tag stands between the two, so the word takes its place.
+        let (_, tail) = packet.split_last_chunk::<TAG_LEN>().ok_or(OpenError)?;
+        let mut tag = *tail;
+        let len = packet.len() - TAG_LEN;
+        let packet_and_word = packet.get_mut(..len + 4).ok_or(OpenError)?;
+        let (_, gap) = packet_and_word.split_last_chunk_mut::<4>().ok_or(OpenError)?;
+        *gap = word.bytes();
+        self.cipher.open(&nonce, packet_and_word, &mut tag)?;
+        Ok(len)
+    }
+}
