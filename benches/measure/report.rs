@@ -1,0 +1,96 @@
+use std::fs;
+use std::path::PathBuf;
+
+use serde_json::{Map, Value, json};
+
+use super::Measured;
+
+/// The rows of one bench. Printed as they come; written to `target/reports/<bench>.json` at the end.
+pub(crate) struct Report {
+    bench: &'static str,
+    rows: Vec<Value>,
+    failures: Vec<String>,
+}
+
+impl Report {
+    pub(crate) fn new(bench: &'static str) -> Self {
+        println!("\n{bench}: best (median) of interleaved rounds, CPU time of this thread");
+        Self { bench, rows: Vec::new(), failures: Vec::new() }
+    }
+
+    /// Adds a measured row.
+    pub(crate) fn add(&mut self, row: &Measured) {
+        println!("\n  {} [{}]", row.name, row.unit);
+        let ours = row.ours().map_or(f64::NAN, |entry| entry.best);
+        for entry in &row.entries {
+            let ratio = if entry.best > 0.0 { ours / entry.best } else { f64::NAN };
+            println!(
+                "    {:<24} {:>10.1} ({:>10.1})   drywire is {:>6.2}x   {:.4} allocations/op",
+                entry.name, entry.best, entry.median, ratio, entry.allocations
+            );
+        }
+        let rivals: Map<_, _> =
+            row.rivals().map(|entry| (entry.name.clone(), json!(round(entry.best)))).collect();
+        self.push(&row.name, &row.unit.to_string(), ours, rivals, row.limit().map(|entry| entry.best));
+    }
+
+    /// Adds a row of numbers that were counted, not timed.
+    pub(crate) fn count(
+        &mut self,
+        row: &str,
+        unit: &str,
+        ours: f64,
+        rivals: &[(&str, f64)],
+        limit: Option<f64>,
+    ) {
+        println!("\n  {row} [{unit}]\n    {:<24} {ours:>10.4}", "drywire");
+        for (name, value) in rivals {
+            println!("    {name:<24} {value:>10.4}");
+        }
+        if let Some(limit) = limit {
+            println!("    {:<24} {limit:>10.4}", "limit");
+        }
+        let rivals = rivals.iter().map(|(name, value)| ((*name).to_owned(), json!(round(*value)))).collect();
+        self.push(row, unit, ours, rivals, limit);
+    }
+
+    /// Demands something of the numbers: if it does not hold, the bench fails at its end.
+    pub(crate) fn require(&mut self, holds: bool, what: impl Into<String>) {
+        if !holds {
+            self.failures.push(what.into());
+        }
+    }
+
+    fn push(&mut self, row: &str, unit: &str, ours: f64, rivals: Map<String, Value>, limit: Option<f64>) {
+        self.rows.push(json!({
+            "row": row,
+            "unit": unit,
+            "drywire": round(ours),
+            "rivals": rivals,
+            "limit": limit.map(round),
+        }));
+    }
+
+    /// Writes the file and fails if a demand was not met.
+    pub(crate) fn finish(self) {
+        let target = std::env::var_os("CARGO_TARGET_DIR")
+            .map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("target"), PathBuf::from);
+        let folder = target.join("reports");
+        let path = folder.join(format!("{}.json", self.bench));
+        let text = serde_json::to_string_pretty(&self.rows).unwrap_or_default();
+        if let Err(error) = fs::create_dir_all(&folder).and_then(|()| fs::write(&path, text + "\n")) {
+            println!("\n{}: {error}", path.display());
+        } else {
+            println!("\nwritten to {}", path.display());
+        }
+        if !self.failures.is_empty() {
+            println!("\nnot met:\n  {}", self.failures.join("\n  "));
+            std::process::exit(1);
+        }
+    }
+}
+
+/// Four digits after the point are more than the noise allows.
+fn round(value: f64) -> f64 {
+    (value * 10_000.0).round() / 10_000.0
+}
