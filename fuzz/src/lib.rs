@@ -4,5 +4,7 @@
 //! Each module has one `pub fn run(data: &[u8])`. A body asserts more than "does not panic": what is parsed and
 //! written again is the same, what is read lies within the input, what is kept is bounded.
 
+pub mod srtp;
+
 /// The targets by name. Each has a file in `fuzz_targets/` and seeds in `corpus/<name>/`.
-pub const TARGETS: &[(&str, fn(&[u8]))] = &[];
+pub const TARGETS: &[(&str, fn(&[u8]))] = &[("srtp", srtp::run)];
