@@ -1,2 +1,51 @@
 //! The `drywire` program.
-fn main() {}
+
+mod arguments;
+mod dial;
+mod echo;
+mod network;
+mod serve;
+
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+use clap::Parser;
+use tracing_subscriber::EnvFilter;
+
+use self::arguments::{Arguments, Command};
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    // Standard output carries results; what happens meanwhile goes to standard error.
+    tracing_subscriber::fmt()
+        .with_env_filter(EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("warn")))
+        .with_writer(io::stderr)
+        .init();
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return failure(&format!("the asynchronous runtime does not start: {error}")),
+    };
+    match arguments.command() {
+        Command::Serve(options) => match runtime.block_on(serve::run(options)) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => failure(&error.to_string()),
+        },
+        Command::Dial(options) => {
+            let report = runtime.block_on(dial::run(&options));
+            let printed = print_line(&report.to_json());
+            if report.is_ok() && printed { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+        }
+    }
+}
+
+fn failure(message: &str) -> ExitCode {
+    // Nobody is left to tell when standard error is closed.
+    let _ = writeln!(io::stderr(), "drywire: {message}");
+    ExitCode::FAILURE
+}
+
+/// Prints a line of results; a reader that has gone away is no reason to panic.
+fn print_line(line: &str) -> bool {
+    let mut out = io::stdout().lock();
+    writeln!(out, "{line}").and_then(|()| out.flush()).is_ok()
+}

@@ -264,13 +264,13 @@ function showLevel(mine, stream, meter) {
   const audio = stream.getAudioTracks().length ? soundContext(mine) : null;
   if (!audio) return;
   const analyser = audio.createAnalyser();
-  analyser.fftSize = 512;
+  analyser.fftSize = 4096; // 85 ms at 48 kHz, so that no short sound falls between two looks
   audio.createMediaStreamSource(stream).connect(analyser);
   const samples = new Float32Array(analyser.fftSize);
   const measure = () => {
     analyser.getFloatTimeDomainData(samples);
     const power = samples.reduce((sum, sample) => sum + sample * sample, 0) / samples.length;
-    meter.value = Math.min(1, Math.sqrt(power) * 4);
+    meter.value = power > 0 ? Math.min(1, Math.max(0, 1 + Math.log10(power) / 6)) : 0; // -60 dB to 0 dB
   };
   mine.timers.push(setInterval(measure, 100));
 }
@@ -421,11 +421,11 @@ class Transfer {
 
   compare() {
     if (!this.out.hash || !this.back.hash || this.over) return;
-    const seconds = (performance.now() - this.startedAt) / 1000;
-    const rate = (2 * this.file.size) / 1e6 / seconds;
+    const elapsed = performance.now() - this.startedAt;
+    const rate = this.file.size < 1e5 ? "" : `, ${size((2000 * this.file.size) / elapsed)}/s both ways together`;
     const equal = this.out.hash === this.back.hash && this.back.bytes === this.file.size;
     this.end();
-    if (equal) result("good", `✓ The SHA-256 is equal. ${size(this.file.size)} out and back in ${seconds.toFixed(2)} s, ${rate.toFixed(1)} MB/s both ways together.`);
+    if (equal) result("good", `✓ The SHA-256 is equal. ${size(this.file.size)} out and back in ${duration(elapsed)}${rate}.`);
     else result("bad", "✗ What came back is not what was sent: the hashes differ.");
   }
 
@@ -476,7 +476,7 @@ async function figures(mine) {
     ice: pc.iceConnectionState,
     dtls: [transport?.dtlsState, version(transport?.tlsVersion) ?? server?.dtls_version, transport?.dtlsRole && `as ${transport.dtlsRole}`],
     sctp: pc.sctp?.state,
-    setup: mine.setup && `${mine.setup.toFixed(0)} ms`,
+    setup: mine.setup && duration(mine.setup),
     rtt: milliseconds(pair?.currentRoundTripTime),
     cipher: transport?.dtlsCipher ?? server?.cipher_suite,
     group: server?.group && [server.group, server.group.includes("MLKEM") && "post-quantum"],
@@ -533,10 +533,14 @@ function bits(rate) {
   return `${(rate / 1e3).toFixed(rate < 1e4 ? 1 : 0)} kbit/s`;
 }
 
+function duration(ms) {
+  return ms < 1000 ? `${ms.toFixed(0)} ms` : `${(ms / 1000).toFixed(1)} s`;
+}
+
 function size(bytes) {
   if (bytes >= 1e6) return `${(bytes / 1e6).toFixed(1)} MB`;
   if (bytes >= 1e3) return `${(bytes / 1e3).toFixed(1)} kB`;
-  return `${bytes} B`;
+  return `${bytes.toFixed(0)} B`;
 }
 
 // ---------------------------------------------------------------------------------------------------- messages

@@ -1,0 +1,112 @@
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand};
+
+/// WebRTC without I/O: an echo server with a page to try it, and a client that tests such servers.
+#[derive(Debug, Parser)]
+#[command(name = "drywire", version, args_conflicts_with_subcommands = true)]
+#[command(after_help = "Without a command, drywire serves. What it does is logged to standard error as the \
+                        environment variable RUST_LOG says, for example RUST_LOG=drywire=debug.")]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    command: Option<Command>,
+    #[command(flatten)]
+    serve: ServeOptions,
+}
+
+impl Arguments {
+    /// The command given, or the one that stands for none.
+    pub(crate) fn command(self) -> Command {
+        self.command.unwrap_or(Command::Serve(self.serve))
+    }
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Serve a page whose camera, microphone, text and files come back over WebRTC [default]
+    ///
+    /// The first line on standard output is the address to open in a browser. Other programs connect by
+    /// `POST /offer` with the JSON {"type":"offer","sdp":"…"}; `GET /stats` lists the sessions.
+    Serve(ServeOptions),
+    /// Connect to an echo server, check that everything comes back, and print one line of JSON
+    ///
+    /// Exits with 0 when all that was sent came back unchanged, and with 1 otherwise.
+    Dial(DialOptions),
+}
+
+#[derive(Args, Clone, Debug)]
+pub(crate) struct ServeOptions {
+    /// The address of the page; port 0 lets the system choose
+    #[arg(long, value_name = "ADDR:PORT", default_value = "127.0.0.1:8080")]
+    pub(crate) listen: SocketAddr,
+    /// The address for media and data, may be repeated; [default: a free port on every interface, IPv4 and IPv6]
+    #[arg(long, value_name = "ADDR:PORT")]
+    pub(crate) udp: Vec<SocketAddr>,
+}
+
+#[derive(Args, Clone, Debug)]
+pub(crate) struct DialOptions {
+    /// Where to post the offer, for example http://127.0.0.1:8080/offer
+    #[arg(value_name = "URL")]
+    pub(crate) url: String,
+    /// The time for everything together, in seconds
+    #[arg(long, value_name = "SECONDS", default_value = "30", value_parser = seconds)]
+    pub(crate) timeout: Duration,
+    /// The address to send from, may be repeated; [default: a free port on every interface, IPv4 and IPv6]
+    #[arg(long, value_name = "ADDR:PORT")]
+    pub(crate) udp: Vec<SocketAddr>,
+    /// Leave out audio, and test data channels only
+    #[arg(long)]
+    pub(crate) data_only: bool,
+}
+
+fn seconds(text: &str) -> Result<Duration, String> {
+    let number: f64 = text.parse().map_err(|_| "not a number of seconds".to_owned())?;
+    match Duration::try_from_secs_f64(number) {
+        Ok(duration) if !duration.is_zero() && duration <= Duration::from_secs(3600) => Ok(duration),
+        _ => Err("between 0 and 3600 seconds, please".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(line: &str) -> Result<Command, clap::Error> {
+        Arguments::try_parse_from(line.split_whitespace()).map(Arguments::command)
+    }
+
+    #[test]
+    fn without_a_command_it_serves_on_the_loopback_interface() {
+        let Ok(Command::Serve(options)) = parse("drywire") else { panic!("not serve") };
+        assert_eq!(options.listen, "127.0.0.1:8080".parse().unwrap());
+        assert!(options.udp.is_empty());
+    }
+
+    #[test]
+    fn options_go_with_and_without_the_command() {
+        for line in ["drywire --listen [::]:0 --udp 0.0.0.0:9", "drywire serve --listen [::]:0 --udp 0.0.0.0:9"] {
+            let Ok(Command::Serve(options)) = parse(line) else { panic!("not serve: {line}") };
+            assert_eq!(options.listen, "[::]:0".parse().unwrap());
+            assert_eq!(options.udp, ["0.0.0.0:9".parse().unwrap()]);
+        }
+    }
+
+    #[test]
+    fn a_timeout_is_a_number_of_seconds() {
+        let timeout = |text: &str| match parse(&format!("drywire dial http://[::1]/offer --timeout {text}")) {
+            Ok(Command::Dial(options)) => Some(options.timeout),
+            _ => None,
+        };
+        assert_eq!(timeout("1.5"), Some(Duration::from_millis(1500)));
+        for wrong in ["0", "x", "1e9", "NaN"] {
+            assert_eq!(timeout(wrong), None, "{wrong}");
+        }
+    }
+
+    #[test]
+    fn the_definition_is_consistent() {
+        <Arguments as clap::CommandFactory>::command().debug_assert();
+    }
+}

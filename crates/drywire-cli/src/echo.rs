@@ -1,0 +1,221 @@
+//! The echo: whatever a peer connection receives goes back where it came from.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use drywire::datachannel::{ChannelId, Message, SendError};
+use drywire::jsep::{DescriptionType, Direction};
+use drywire::sdp::SessionDescription;
+use drywire::{
+    Config, ConnectionState, Endpoint, Event, Instant, NegotiationError, PeerConnection, PeerId, TooManyPeers,
+};
+use drywire_tokio::Application;
+use thiserror::Error;
+
+/// Below this many bytes buffered for sending, a channel that was full is read on.
+const LOW_THRESHOLD: usize = 256 * 1024;
+
+#[derive(Debug, Error)]
+pub(crate) enum AnswerError {
+    #[error(transparent)]
+    Full(#[from] TooManyPeers),
+    #[error("the offer cannot be answered: {0}")]
+    Refused(#[from] NegotiationError),
+}
+
+/// The echo application of an endpoint.
+pub(crate) struct Echo {
+    config: Arc<Config>,
+    sessions: HashMap<PeerId, Session>,
+    /// How many sessions there were so far.
+    total: u64,
+}
+
+/// One peer connection, as the echo sees it.
+pub(crate) struct Session {
+    /// Counts up from 1.
+    pub(crate) number: u64,
+    /// Our ICE user name fragment, which the browser knows, too.
+    pub(crate) ufrag: String,
+    pub(crate) started: Instant,
+    pub(crate) connected: Option<Instant>,
+    /// The open channels, each with at most one message that was read and does not fit into its send buffer: while
+    /// it waits, nothing more is read, so that SCTP's window closes and the peer has to wait, too.
+    channels: HashMap<ChannelId, Option<Message>>,
+    pub(crate) messages_echoed: u64,
+    pub(crate) bytes_echoed: u64,
+    pub(crate) packets_echoed: u64,
+    pub(crate) keyframes_requested: u64,
+}
+
+impl Echo {
+    pub(crate) fn new(config: Arc<Config>) -> Self {
+        Self { config, sessions: HashMap::new(), total: 0 }
+    }
+
+    /// Takes an offer: makes a peer connection for it, and the answer with all candidates inside.
+    pub(crate) fn answer(
+        &mut self,
+        now: Instant,
+        endpoint: &mut Endpoint,
+        offer: &SessionDescription,
+    ) -> Result<SessionDescription, AnswerError> {
+        let id = endpoint.create_peer(now, self.config.clone())?;
+        let result = match endpoint.peer_mut(id) {
+            Some(mut peer) => negotiate(now, &mut peer, offer),
+            None => Err(NegotiationError::Closed),
+        };
+        match &result {
+            Ok(answer) => {
+                self.total += 1;
+                self.sessions.insert(id, Session::new(self.total, now, ufrag(answer)));
+                tracing::info!(session = self.total, "offer answered");
+            }
+            Err(_) => {
+                endpoint.remove(id);
+            }
+        }
+        Ok(result?)
+    }
+
+    /// The sessions, in no particular order.
+    pub(crate) fn sessions(&self) -> impl Iterator<Item = (PeerId, &Session)> {
+        self.sessions.iter().map(|(id, session)| (*id, session))
+    }
+
+    /// How many sessions there were so far, open ones included.
+    pub(crate) const fn total(&self) -> u64 {
+        self.total
+    }
+
+    fn free(&mut self, now: Instant, endpoint: &mut Endpoint, id: PeerId) {
+        if let Some(session) = self.sessions.remove(&id) {
+            let lasted = now.saturating_duration_since(session.started);
+            tracing::info!(session = session.number, ?lasted, "session over");
+        }
+        endpoint.remove(id);
+    }
+}
+
+impl Application for Echo {
+    fn handle_event(&mut self, now: Instant, endpoint: &mut Endpoint, id: PeerId, event: Event) {
+        match event {
+            // Nobody restarts ICE here, so that a failed connection stays one.
+            Event::Closed { .. } | Event::ConnectionStateChanged(ConnectionState::Failed) => {
+                self.free(now, endpoint, id);
+            }
+            event => {
+                if let (Some(session), Some(mut peer)) = (self.sessions.get_mut(&id), endpoint.peer_mut(id)) {
+                    session.handle_event(now, &mut peer, event);
+                }
+            }
+        }
+    }
+}
+
+fn negotiate(
+    now: Instant,
+    peer: &mut PeerConnection,
+    offer: &SessionDescription,
+) -> Result<SessionDescription, NegotiationError> {
+    peer.set_remote_description(now, DescriptionType::Offer, offer)?;
+    // Without this the answer to what the browser sends would be "receive only".
+    let transceivers: Vec<_> = peer.transceivers().map(|(id, _)| id).collect();
+    for id in transceivers {
+        peer.set_direction(id, Direction::SendRecv)?;
+    }
+    let answer = peer.create_answer(now)?;
+    peer.set_local_description(now, DescriptionType::Answer, &answer)?;
+    Ok(answer)
+}
+
+/// The ICE user name fragment of a description.
+fn ufrag(description: &SessionDescription) -> String {
+    let text = description.to_string();
+    let mut fragments = text.lines().filter_map(|line| line.strip_prefix("a=ice-ufrag:"));
+    fragments.next().unwrap_or_default().to_owned()
+}
+
+impl Session {
+    fn new(number: u64, started: Instant, ufrag: String) -> Self {
+        Self {
+            number,
+            ufrag,
+            started,
+            connected: None,
+            channels: HashMap::new(),
+            messages_echoed: 0,
+            bytes_echoed: 0,
+            packets_echoed: 0,
+            keyframes_requested: 0,
+        }
+    }
+
+    /// How many data channels are open.
+    pub(crate) fn open_channels(&self) -> usize {
+        self.channels.len()
+    }
+
+    fn handle_event(&mut self, now: Instant, peer: &mut PeerConnection, event: Event) {
+        match event {
+            Event::ConnectionStateChanged(ConnectionState::Connected) => {
+                self.connected.get_or_insert(now);
+            }
+            Event::RtpReceived { transceiver, packet, .. } => {
+                // Packets that do not fit are lost, as on any network.
+                match peer.write_rtp(now, transceiver, packet) {
+                    Ok(()) => self.packets_echoed += 1,
+                    Err(error) => tracing::debug!(session = self.number, %error, "a packet was not echoed"),
+                }
+            }
+            // The keyframe has to come from whoever really encodes: the peer itself.
+            Event::KeyframeRequested { transceiver, request } => {
+                self.keyframes_requested += 1;
+                if let Err(error) = peer.request_keyframe(now, transceiver, request) {
+                    tracing::debug!(session = self.number, %error, "a keyframe request was not handed on");
+                }
+            }
+            Event::DataChannelAnnounced(id) | Event::DataChannelOpened(id) => {
+                self.channels.insert(id, None);
+                if let Some(mut channel) = peer.channel(id) {
+                    channel.set_buffered_amount_low_threshold(LOW_THRESHOLD);
+                }
+                self.pump(now, peer, id);
+            }
+            Event::DataChannelReadable(id) => self.pump(now, peer, id),
+            Event::DataChannelBufferedAmountLow(_) => {
+                // The buffer may be the one that all channels share, so that each that waits is tried.
+                let waiting: Vec<_> =
+                    self.channels.iter().filter(|(_, held)| held.is_some()).map(|(id, _)| *id).collect();
+                for id in waiting {
+                    self.pump(now, peer, id);
+                }
+            }
+            Event::DataChannelClosed(id) => {
+                self.channels.remove(&id);
+            }
+            _ => {}
+        }
+    }
+
+    /// Sends back what can be read from a channel, until there is no more of it or no more room.
+    fn pump(&mut self, now: Instant, peer: &mut PeerConnection, id: ChannelId) {
+        let Some(held) = self.channels.get_mut(&id) else { return };
+        let Some(mut channel) = peer.channel(id) else { return };
+        while let Some(message) = held.take().or_else(|| channel.read()) {
+            let size = u64::try_from(message.data.len()).unwrap_or(u64::MAX);
+            match channel.write(now, message.clone()) {
+                Ok(()) => {
+                    self.messages_echoed += 1;
+                    self.bytes_echoed += size;
+                }
+                Err(SendError::Full) => {
+                    *held = Some(message);
+                    return;
+                }
+                // Closing, or larger than what the peer said that it takes: this message cannot go back.
+                Err(error) => tracing::debug!(session = self.number, %error, "a message was not echoed"),
+            }
+        }
+    }
+}

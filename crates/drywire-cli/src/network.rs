@@ -1,0 +1,69 @@
+//! What serving and dialling share: sockets, and the configuration of peer connections.
+
+use std::io;
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::sync::Arc;
+
+use drywire::crypto::{CertificateError, CertificateOptions, CertifiedKey, RandomError};
+use drywire::{Config, Duration, Endpoint, EndpointConfig};
+use drywire_tokio::{Socket, host_addresses, interfaces, now, wall_clock};
+use thiserror::Error;
+
+#[derive(Debug, Error)]
+pub(crate) enum NetworkError {
+    #[error("UDP {address} cannot be used: {error}")]
+    Bind { address: SocketAddr, error: io::Error },
+    #[error("the network interfaces cannot be listed: {0}")]
+    Interfaces(io::Error),
+    #[error("no certificate could be made: {0}")]
+    Certificate(#[from] CertificateError),
+    #[error("the system gives no randomness: {0}")]
+    Random(#[from] RandomError),
+}
+
+/// An endpoint, the sockets whose addresses it knows, and the configuration for its peer connections.
+pub(crate) struct Network {
+    pub(crate) endpoint: Endpoint,
+    pub(crate) sockets: Vec<Socket>,
+    pub(crate) config: Arc<Config>,
+}
+
+/// Binds `addresses`, or a free port on everything when there are none. To be called within a runtime.
+pub(crate) fn open(addresses: &[SocketAddr]) -> Result<Network, NetworkError> {
+    let provider = drywire::default_provider();
+    let wall_clock = wall_clock();
+    // Valid since yesterday: the peer's clock may be behind.
+    let since = wall_clock.since_epoch.saturating_sub(Duration::from_secs(24 * 3600));
+    let certificate = CertifiedKey::self_signed(&*provider, &CertificateOptions::new(since))?;
+    let mut seed = [0; 32];
+    provider.random(&mut seed)?;
+
+    let sockets = bind(addresses)?;
+    let interfaces = interfaces().map_err(NetworkError::Interfaces)?;
+    let mut endpoint = Endpoint::new(EndpointConfig::default(), now(), seed);
+    for socket in &sockets {
+        for address in host_addresses(socket.local_address(), &interfaces) {
+            tracing::info!(%address, "receiving UDP");
+            endpoint.add_local_address(address);
+        }
+    }
+    Ok(Network { endpoint, sockets, config: Arc::new(Config::new(provider, Arc::new(certificate), wall_clock)) })
+}
+
+fn bind(addresses: &[SocketAddr]) -> Result<Vec<Socket>, NetworkError> {
+    let try_bind =
+        |address| Socket::bind(address).map_err(|error| NetworkError::Bind { address, error });
+    if !addresses.is_empty() {
+        return addresses.iter().copied().map(try_bind).collect();
+    }
+    let v4 = try_bind(SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0)))?;
+    // A system without IPv6 is served all the same.
+    let v6 = match try_bind(SocketAddr::from((Ipv6Addr::UNSPECIFIED, 0))) {
+        Ok(socket) => Some(socket),
+        Err(error) => {
+            tracing::info!(%error, "serving IPv4 only");
+            None
+        }
+    };
+    Ok([Some(v4), v6].into_iter().flatten().collect())
+}

@@ -1,0 +1,138 @@
+//! The echo server: a page, `POST /offer`, `GET /stats`.
+
+mod offer;
+mod page;
+mod reply;
+mod stats;
+
+use std::future::Future;
+use std::io;
+use std::net::SocketAddr;
+
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::http::{Method, StatusCode, Uri};
+use axum::response::Response;
+use axum::routing::{get, post};
+use drywire_tokio::{Driver, Handle};
+use thiserror::Error;
+use tokio::net::TcpListener;
+
+use self::reply::problem;
+use crate::arguments::ServeOptions;
+use crate::echo::Echo;
+use crate::network::{self, Network, NetworkError};
+use crate::print_line;
+
+/// The longest body taken: an offer with a hundred m-sections is shorter.
+const MAX_BODY: usize = 1024 * 1024;
+
+#[derive(Debug, Error)]
+pub(crate) enum ServeError {
+    #[error(
+        "{0} is already in use by another program. Give another address with --listen ADDR:PORT, \
+         or port 0 to have a free one chosen"
+    )]
+    InUse(SocketAddr),
+    #[error("cannot listen on {0}: {1}")]
+    Listen(SocketAddr, io::Error),
+    #[error(transparent)]
+    Network(#[from] NetworkError),
+    #[error("the web server stopped: {0}")]
+    Http(io::Error),
+    #[error("a UDP socket is broken: {0}")]
+    Udp(io::Error),
+}
+
+/// Serves until it is interrupted (ctrl-c, or SIGTERM), then closes all peer connections.
+pub(crate) async fn run(options: ServeOptions) -> Result<(), ServeError> {
+    let listener = TcpListener::bind(options.listen).await.map_err(|error| match error.kind() {
+        io::ErrorKind::AddrInUse => ServeError::InUse(options.listen),
+        _ => ServeError::Listen(options.listen, error),
+    })?;
+    let address = listener.local_addr().map_err(ServeError::Http)?;
+    let Network { endpoint, sockets, config } = network::open(&options.udp)?;
+    let (driver, handle) = Driver::new(endpoint, sockets, Echo::new(config));
+    let mut driver = tokio::spawn(driver.run());
+    print_line(&format!("listening on http://{address}"));
+
+    let server = axum::serve(listener, router(handle.clone())).into_future();
+    let result = tokio::select! {
+        // Open browser tabs keep their HTTP connections for minutes: they are not waited for.
+        result = server => result.map_err(ServeError::Http),
+        () = interrupted() => Ok(()),
+        result = &mut driver => return Err(ServeError::Udp(stopped(result))),
+    };
+    let closing = handle.call(|now, endpoint, echo| {
+        for id in echo.sessions().map(|(id, _)| id).collect::<Vec<_>>() {
+            if let Some(mut peer) = endpoint.peer_mut(id) {
+                peer.close(now);
+            }
+        }
+    });
+    // Told or not, the program ends.
+    let _ = closing.await;
+    drop(handle);
+    let _ = driver.await;
+    result
+}
+
+/// Why a driver ended that nobody told to.
+fn stopped(result: Result<io::Result<Echo>, tokio::task::JoinError>) -> io::Error {
+    match result {
+        Ok(Ok(_)) => io::Error::other("its driver ended"),
+        Ok(Err(error)) => error,
+        Err(error) => io::Error::other(error),
+    }
+}
+
+async fn interrupted() {
+    let ctrl_c = tokio::signal::ctrl_c();
+    if let Err(error) = either(ctrl_c, terminated()).await {
+        // Without signals the program runs until it is killed.
+        tracing::warn!(%error, "interrupts are not noticed");
+        std::future::pending().await
+    }
+}
+
+async fn either<T>(first: impl Future<Output = T>, second: impl Future<Output = T>) -> T {
+    tokio::select! {
+        output = first => output,
+        output = second => output,
+    }
+}
+
+#[cfg(unix)]
+async fn terminated() -> io::Result<()> {
+    use tokio::signal::unix::{SignalKind, signal};
+    signal(SignalKind::terminate())?.recv().await;
+    Ok(())
+}
+
+#[cfg(not(unix))]
+async fn terminated() -> io::Result<()> {
+    std::future::pending().await
+}
+
+fn router(handle: Handle<Echo>) -> Router {
+    Router::new()
+        .route("/", get(page::index))
+        .route("/style.css", get(page::style))
+        .route("/app.js", get(page::app))
+        .route("/sha256.js", get(page::sha256))
+        .route("/offer", post(offer::answer).options(reply::preflight))
+        .route("/stats", get(stats::list).options(reply::preflight))
+        .fallback(nothing_here)
+        .method_not_allowed_fallback(wrong_method)
+        .layer(DefaultBodyLimit::max(MAX_BODY))
+        .with_state(handle)
+}
+
+async fn nothing_here(uri: Uri) -> Response {
+    problem(StatusCode::NOT_FOUND, format!("there is nothing at {}; see / for the page", uri.path()))
+}
+
+async fn wrong_method(method: Method, uri: Uri) -> Response {
+    let wanted = if uri.path() == "/offer" { "POST" } else { "GET" };
+    problem(StatusCode::METHOD_NOT_ALLOWED, format!("{} takes {wanted}, not {method}", uri.path()))
+}
