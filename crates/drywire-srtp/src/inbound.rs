@@ -11,6 +11,9 @@ use crate::table::Table;
 use crate::transform::{RTCP_HEADER_LEN, Transform};
 use crate::{KeyError, Profile, UnprotectError};
 
+#[cfg(test)]
+mod tests;
+
 /// How often packets were accepted or not, and why.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]

@@ -100,6 +100,13 @@ impl Outbound {
         self.rtcp.seal_rtcp(out, start, ssrc, index).map_err(|SealError| ProtectError::TooLong)
     }
 
+    /// Goes to the end of the numbers, which no test could reach by sending.
+    #[cfg(test)]
+    pub(crate) fn seek(&mut self, ssrc: Ssrc, rtp_index: u64, rtcp_index: u32) {
+        assert!(self.streams.insert(ssrc, ReplayWindow::new(rtp_index)).is_ok());
+        self.rtcp_index = rtcp_index;
+    }
+
     fn finish(
         protected: Result<(), ProtectError>,
         out: &mut Vec<u8>,
