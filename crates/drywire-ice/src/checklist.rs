@@ -1,0 +1,360 @@
+use std::collections::VecDeque;
+
+use drywire_core::{Instant, Path};
+
+use crate::candidate::can_pair;
+use crate::pair::{CandidatePair, Check, LocalId, PairId, PairState, RemoteId};
+use crate::{Candidate, CandidateKind, Role};
+
+/// A remote candidate and what the agent remembers about it.
+#[derive(Clone, Debug)]
+pub(crate) struct RemoteCandidate {
+    pub(crate) id: RemoteId,
+    pub(crate) candidate: Candidate,
+    /// The number of its foundation.
+    foundation: u32,
+}
+
+#[derive(Debug)]
+struct LocalCandidate {
+    id: LocalId,
+    candidate: Candidate,
+    foundation: u32,
+}
+
+/// The candidates of both sides and their pairs (RFC 8445, section 6.1.2).
+///
+/// There is one checklist per agent: one data stream with one component, which carries everything.
+#[derive(Debug)]
+pub(crate) struct Checklist {
+    locals: Vec<LocalCandidate>,
+    remotes: Vec<RemoteCandidate>,
+    pairs: Vec<CandidatePair>,
+    /// The triggered-check queue (RFC 8445, section 6.1.4.1).
+    triggered: VecDeque<PairId>,
+    next_id: u32,
+    max_pairs: usize,
+}
+
+impl Checklist {
+    pub(crate) const fn new(max_pairs: usize) -> Self {
+        Self {
+            locals: Vec::new(),
+            remotes: Vec::new(),
+            pairs: Vec::new(),
+            triggered: VecDeque::new(),
+            next_id: 0,
+            max_pairs,
+        }
+    }
+
+    pub(crate) fn locals(&self) -> impl Iterator<Item = &Candidate> {
+        self.locals.iter().map(|local| &local.candidate)
+    }
+
+    pub(crate) fn remotes(&self) -> &[RemoteCandidate] {
+        &self.remotes
+    }
+
+    pub(crate) fn pairs(&self) -> &[CandidatePair] {
+        &self.pairs
+    }
+
+    pub(crate) fn pairs_mut(&mut self) -> &mut [CandidatePair] {
+        &mut self.pairs
+    }
+
+    pub(crate) fn pair(&self, id: PairId) -> Option<&CandidatePair> {
+        self.pairs.iter().find(|pair| pair.id == id)
+    }
+
+    pub(crate) fn pair_mut(&mut self, id: PairId) -> Option<&mut CandidatePair> {
+        self.pairs.iter_mut().find(|pair| pair.id == id)
+    }
+
+    pub(crate) fn pair_on(&self, path: Path) -> Option<PairId> {
+        self.pairs.iter().find(|pair| pair.path == path).map(|pair| pair.id)
+    }
+
+    pub(crate) fn local(&self, id: LocalId) -> Option<&Candidate> {
+        self.locals.iter().find(|local| local.id == id).map(|local| &local.candidate)
+    }
+
+    pub(crate) fn remote(&self, id: RemoteId) -> Option<&Candidate> {
+        self.remotes.iter().find(|remote| remote.id == id).map(|remote| &remote.candidate)
+    }
+
+    /// The local candidate whose socket a datagram of `path` came to.
+    pub(crate) fn local_on(&self, path: Path) -> Option<LocalId> {
+        self.locals
+            .iter()
+            .find(|local| {
+                is_base(&local.candidate)
+                    && local.candidate.address == path.local
+                    && local.candidate.protocol == path.protocol
+            })
+            .map(|local| local.id)
+    }
+
+    pub(crate) fn remote_at(&self, path: Path) -> Option<RemoteId> {
+        self.remotes
+            .iter()
+            .find(|remote| {
+                remote.candidate.address == path.remote && remote.candidate.protocol == path.protocol
+            })
+            .map(|remote| remote.id)
+    }
+
+    /// Adds a local candidate with its pairs, unless it is known.
+    pub(crate) fn add_local(&mut self, candidate: Candidate, role: Role) -> bool {
+        // RFC 8445, section 5.1.3: redundant when address and base are known.
+        let known = |local: &Candidate| {
+            local.address == candidate.address
+                && local.base == candidate.base
+                && local.protocol == candidate.protocol
+        };
+        if self.locals().any(known) {
+            return false;
+        }
+        let id = LocalId(self.fresh_id());
+        let base = is_base(&candidate);
+        let same = self.locals.iter().find(|local| local.candidate.foundation == candidate.foundation);
+        let foundation = same.map_or(id.0, |local| local.foundation);
+        self.locals.push(LocalCandidate { id, candidate, foundation });
+        // A reflexive candidate is paired as its base, and then is redundant (section 6.1.2.4).
+        if base {
+            let remotes: Vec<RemoteId> = self.remotes.iter().map(|remote| remote.id).collect();
+            for remote in remotes {
+                self.form(id, remote, role);
+            }
+        }
+        true
+    }
+
+    /// Adds a remote candidate with its pairs. If a peer-reflexive one with its address is known, that becomes the
+    /// new one (RFC 8838, section 11.4).
+    pub(crate) fn add_remote(&mut self, candidate: Candidate, role: Role) {
+        if let Some(known) = self.remotes.iter_mut().find(|remote| {
+            remote.candidate.address == candidate.address && remote.candidate.protocol == candidate.protocol
+        }) {
+            if known.candidate.kind == CandidateKind::PeerReflexive {
+                known.candidate = candidate;
+                self.reprioritize(role);
+            }
+            return;
+        }
+        let remote = self.push_remote(candidate);
+        let bases = self.locals.iter().filter(|local| is_base(&local.candidate));
+        let locals: Vec<LocalId> = bases.map(|local| local.id).collect();
+        for local in locals {
+            self.form(local, remote, role);
+        }
+    }
+
+    /// Adds a remote candidate without pairs: one that the peer's check revealed.
+    pub(crate) fn push_remote(&mut self, candidate: Candidate) -> RemoteId {
+        let id = RemoteId(self.fresh_id());
+        // RFC 8445, section 7.3.1.3: the foundation of a peer-reflexive candidate is like no other.
+        let same = self.remotes.iter().find(|remote| {
+            candidate.kind != CandidateKind::PeerReflexive
+                && remote.candidate.foundation == candidate.foundation
+        });
+        let foundation = same.map_or(id.0, |remote| remote.foundation);
+        self.remotes.push(RemoteCandidate { id, candidate, foundation });
+        id
+    }
+
+    /// Drops remote candidates that `keep` refuses, with their pairs.
+    pub(crate) fn retain_remotes(&mut self, keep: impl Fn(&RemoteCandidate) -> bool) {
+        self.remotes.retain(keep);
+        let remotes = &self.remotes;
+        self.pairs.retain(|pair| remotes.iter().any(|remote| remote.id == pair.remote));
+        let pairs = &self.pairs;
+        self.triggered.retain(|id| pairs.iter().any(|pair| pair.id == *id));
+    }
+
+    /// Drops the peer-reflexive remote candidate of which least can be hoped for. Says whether there was one.
+    pub(crate) fn evict_remote(&mut self) -> bool {
+        let worst = self
+            .remotes
+            .iter()
+            .filter(|remote| {
+                let mut pairs = self.pairs.iter().filter(|pair| pair.remote == remote.id);
+                remote.candidate.kind == CandidateKind::PeerReflexive
+                    && pairs.all(|pair| pair.state == PairState::Failed)
+            })
+            .min_by_key(|remote| remote.candidate.priority)
+            .map(|remote| remote.id);
+        if let Some(worst) = worst {
+            self.retain_remotes(|remote| remote.id != worst);
+        }
+        worst.is_some()
+    }
+
+    /// Forgets what was learnt about the peer and by checks; keeps our sockets. For a restart.
+    pub(crate) fn restart(&mut self) {
+        self.remotes.clear();
+        self.pairs.clear();
+        self.triggered.clear();
+        self.locals.retain(|local| local.candidate.kind != CandidateKind::PeerReflexive);
+    }
+
+    /// Pairs two signalled candidates, if they fit.
+    fn form(&mut self, local: LocalId, remote: RemoteId, role: Role) {
+        let (Some(ours), Some(theirs)) = (self.local(local), self.remote(remote)) else { return };
+        if ours.protocol == theirs.protocol && can_pair(ours.base, theirs.address) {
+            self.add_pair(local, remote, role);
+        }
+    }
+
+    /// Adds a pair, in the place of the worst one if there are too many (RFC 8445, section 6.1.2.5).
+    pub(crate) fn add_pair(&mut self, local: LocalId, remote: RemoteId, role: Role) -> Option<PairId> {
+        let (ours, theirs) = (self.local(local)?, self.remote(remote)?);
+        let path = Path { protocol: ours.protocol, local: ours.base, remote: theirs.address };
+        if let Some(known) = self.pair_on(path) {
+            return Some(known);
+        }
+        let priority = CandidatePair::priority(role, ours.priority, theirs.priority);
+        if self.pairs.len() >= self.max_pairs {
+            self.drop_worst(priority)?;
+        }
+        let foundation = self.foundation(local, remote)?;
+        let id = PairId(self.fresh_id());
+        let mut pair = CandidatePair {
+            id,
+            foundation,
+            local,
+            remote,
+            path,
+            priority,
+            state: PairState::Frozen,
+            valid: false,
+            check: None,
+            nominate: false,
+            nominated: false,
+            chosen_at: None,
+            answered_at: None,
+            rtt: None,
+        };
+        // RFC 8838, section 10: a pair whose foundation is new, or has succeeded, does not wait.
+        let mut akin = self.pairs.iter().filter(|other| other.foundation == foundation).peekable();
+        if akin.peek().is_none() || akin.any(|other| other.state == PairState::Succeeded) {
+            pair.state = PairState::Waiting;
+        }
+        self.pairs.push(pair);
+        Some(id)
+    }
+
+    /// Drops the worst pair that no check has been spent on, or whose checks failed, if it is worse than `priority`.
+    fn drop_worst(&mut self, priority: u64) -> Option<()> {
+        let worst = self
+            .pairs
+            .iter()
+            .filter(|pair| !pair.valid && pair.check.is_none() && !self.triggered.contains(&pair.id))
+            .min_by_key(|pair| (pair.state != PairState::Failed, pair.priority))
+            .filter(|pair| pair.state == PairState::Failed || pair.priority < priority)?
+            .id;
+        self.pairs.retain(|pair| pair.id != worst);
+        Some(())
+    }
+
+    /// Computes the priorities again, after a role or a candidate changed (RFC 8445, section 7.3.1.1).
+    pub(crate) fn reprioritize(&mut self, role: Role) {
+        let (locals, remotes) = (&self.locals, &self.remotes);
+        for pair in &mut self.pairs {
+            let local = locals.iter().find(|local| local.id == pair.local);
+            let remote = remotes.iter().find(|remote| remote.id == pair.remote);
+            if let (Some(local), Some(remote)) = (local, remote) {
+                let (local, remote) = (local.candidate.priority, remote.candidate.priority);
+                pair.priority = CandidatePair::priority(role, local, remote);
+            }
+        }
+    }
+
+    /// Puts a pair into the triggered-check queue. Its state becomes Waiting.
+    pub(crate) fn trigger(&mut self, id: PairId) {
+        if let Some(pair) = self.pair_mut(id) {
+            pair.state = PairState::Waiting;
+            pair.check = None;
+            if !self.triggered.contains(&id) {
+                self.triggered.push_back(id);
+            }
+        }
+    }
+
+    /// Puts a pair, whatever its state, into the queue for a check that nominates it.
+    pub(crate) fn trigger_nomination(&mut self, id: PairId) {
+        if let Some(pair) = self.pair_mut(id) {
+            pair.nominate = true;
+            if !self.triggered.contains(&id) {
+                self.triggered.push_back(id);
+            }
+        }
+    }
+
+    pub(crate) fn has_triggered(&self) -> bool {
+        !self.triggered.is_empty()
+    }
+
+    pub(crate) fn next_triggered(&mut self) -> Option<PairId> {
+        self.triggered.pop_front()
+    }
+
+    /// The pair whose turn it is among those `wanted`: the best that waits, else the best frozen one whose
+    /// foundation nobody is checking (RFC 8445, section 6.1.4.2).
+    pub(crate) fn next_ordinary(&self, wanted: impl Fn(&CandidatePair) -> bool) -> Option<PairId> {
+        let best = |state: PairState| {
+            let fit = self.pairs.iter().filter(|pair| {
+                pair.state == state
+                    && wanted(pair)
+                    && (state == PairState::Waiting || !self.is_checking(pair.foundation))
+            });
+            fit.max_by_key(|pair| pair.priority).map(|pair| pair.id)
+        };
+        best(PairState::Waiting).or_else(|| best(PairState::Frozen))
+    }
+
+    /// Whether a pair of the foundation waits or is being checked.
+    fn is_checking(&self, foundation: (u32, u32)) -> bool {
+        self.pairs.iter().any(|pair| {
+            pair.foundation == foundation && matches!(pair.state, PairState::Waiting | PairState::InProgress)
+        })
+    }
+
+    /// A check of pair `id` succeeded: the pairs of its foundation wait no longer (RFC 8445, section 7.2.5.3.3).
+    pub(crate) fn unfreeze(&mut self, id: PairId) {
+        let Some(foundation) = self.pair(id).map(|pair| pair.foundation) else { return };
+        for pair in &mut self.pairs {
+            if pair.state == PairState::Frozen && pair.foundation == foundation {
+                pair.state = PairState::Waiting;
+            }
+        }
+    }
+
+    /// How many pairs wait or are being checked: what the retransmission timer grows with (RFC 8445, section 14.3).
+    pub(crate) fn busy(&self) -> usize {
+        let busy = |pair: &&CandidatePair| matches!(pair.state, PairState::Waiting | PairState::InProgress);
+        self.pairs.iter().filter(busy).count()
+    }
+
+    /// The earliest retransmission of all checks.
+    pub(crate) fn next_retransmission(&self) -> Option<Instant> {
+        self.pairs.iter().filter_map(|pair| pair.check.as_ref()).map(Check::deadline).min()
+    }
+
+    fn foundation(&self, local: LocalId, remote: RemoteId) -> Option<(u32, u32)> {
+        let local = self.locals.iter().find(|candidate| candidate.id == local)?;
+        let remote = self.remotes.iter().find(|candidate| candidate.id == remote)?;
+        Some((local.foundation, remote.foundation))
+    }
+
+    fn fresh_id(&mut self) -> u32 {
+        self.next_id = self.next_id.wrapping_add(1);
+        self.next_id
+    }
+}
+
+/// Whether a local candidate sends from its own address: host and relayed ones.
+fn is_base(local: &Candidate) -> bool {
+    matches!(local.kind, CandidateKind::Host | CandidateKind::Relayed)
+}

@@ -1,0 +1,159 @@
+//! Taking the responses to our checks (RFC 8445, section 7.2.5).
+
+use drywire_core::{Instant, Path};
+use drywire_stun::attributes::ErrorCode;
+use drywire_stun::{Class, Message, TransactionId};
+
+use crate::pair::{PairId, PairState};
+use crate::{Agent, Candidate, CandidateKind, Role};
+
+impl Agent {
+    /// A response. It counts only if it answers a check that is on its way, came along the same path (RFC 8445,
+    /// section 7.2.5.2.1), and is signed with the peer's password (attack A06).
+    pub(crate) fn receive_response(&mut self, now: Instant, path: Path, message: &Message<'_>) {
+        let id = message.transaction_id();
+        if self.selected.as_ref().is_some_and(|selected| selected.consent.is_awaiting(id)) {
+            self.receive_consent(now, path, message);
+            return;
+        }
+        let awaiting = |pair: &&crate::pair::CandidatePair| pair.check.is_some_and(|check| check.id == id);
+        let Some((pair, expected)) =
+            self.checklist.pairs().iter().find(awaiting).map(|pair| (pair.id, pair.path))
+        else {
+            self.stats.unmatched += 1;
+            return;
+        };
+        if path != expected {
+            self.stats.unmatched += 1;
+            return;
+        }
+        let authentic = |remote: &crate::credentials::RemoteCredentials| message.check_integrity(&remote.key);
+        if self.remote.as_ref().map(authentic).is_none_or(|result| result.is_err()) {
+            self.stats.unauthenticated += 1;
+            return;
+        }
+        self.stats.responses_received += 1;
+        if message.class() == Class::Error {
+            self.refused(pair, message);
+        } else {
+            self.succeeded(now, pair, message);
+        }
+    }
+
+    /// A check succeeded (RFC 8445, section 7.2.5.3).
+    fn succeeded(&mut self, now: Instant, id: PairId, message: &Message<'_>) {
+        let Some(mapped) = message.xor_mapped_address() else {
+            self.stats.malformed += 1;
+            return;
+        };
+        let role = self.role;
+        let Some(pair) = self.checklist.pair_mut(id) else { return };
+        let Some(check) = pair.check.take() else { return };
+        pair.state = PairState::Succeeded;
+        pair.valid = true;
+        pair.answered_at = Some(now);
+        pair.measure(check.round_trip(now));
+        let nominated = match role {
+            // Section 8.1.1: the nomination is complete.
+            Role::Controlling => check.use_candidate,
+            // Section 7.3.1.5: the nomination came before the check was answered.
+            Role::Controlled => pair.chosen_at.is_some(),
+        };
+        if check.use_candidate {
+            pair.nominate = false;
+        }
+        let (local, path) = (pair.local, pair.path);
+        if mapped != path.local {
+            self.learn_own_address(local, path, mapped);
+        }
+        self.checklist.unfreeze(id);
+        if nominated {
+            self.choose(now, id);
+        }
+    }
+
+    /// The peer sees us at an address that we did not know (RFC 8445, section 7.2.5.3.1). It is told for the
+    /// statistics; datagrams keep going out from the base.
+    fn learn_own_address(&mut self, local: crate::pair::LocalId, path: Path, mapped: std::net::SocketAddr) {
+        let Some(base) = self.checklist.local(local) else { return };
+        if self.checklist.locals().count() >= self.config.max_local_candidates {
+            return;
+        }
+        let mut candidate = Candidate::remote(
+            path.protocol,
+            CandidateKind::PeerReflexive,
+            mapped,
+            base.reflexive_priority(),
+            base.foundation.clone(),
+        );
+        candidate.base = path.local;
+        candidate.related = Some(path.local);
+        self.checklist.add_local(candidate, self.role);
+    }
+
+    /// An authentic error (RFC 8445, section 7.2.5.1 and 7.2.5.2.4).
+    fn refused(&mut self, id: PairId, message: &Message<'_>) {
+        let code = message.attribute::<ErrorCode<'_>>().map_or(0, |error| error.code);
+        let Some(pair) = self.checklist.pair_mut(id) else { return };
+        let Some(check) = pair.check else { return };
+        if code == ErrorCode::ROLE_CONFLICT.code {
+            self.concede(check.role);
+            self.checklist.trigger(id);
+        } else {
+            pair.fail();
+        }
+    }
+
+    /// The peer insists on the role that a check of ours claimed: we take the other one, unless we have it already
+    /// (RFC 8445, section 7.2.5.1). The new tie-breaker ends a conflict between equal ones (attack A13).
+    fn concede(&mut self, claimed: Role) {
+        if claimed == self.role && !self.must_control() {
+            self.switch_role();
+            self.tie_breaker = self.rng.u64();
+        }
+    }
+
+    /// The answer to a consent check.
+    fn receive_consent(&mut self, now: Instant, path: Path, message: &Message<'_>) {
+        let interval = self.consent_interval();
+        let Some(selected) = &mut self.selected else { return };
+        let remote = match selected.pair {
+            Some(_) => self.remote.as_ref(),
+            None => self.previous.as_ref().map(|previous| &previous.remote),
+        };
+        if path != selected.path {
+            self.stats.unmatched += 1;
+            return;
+        }
+        if remote.is_none_or(|remote| message.check_integrity(&remote.key).is_err()) {
+            self.stats.unauthenticated += 1;
+            return;
+        }
+        if message.class() == Class::Error {
+            // Not consent. A conflict that comes up only now is resolved as ever.
+            let code = message.attribute::<ErrorCode<'_>>().map_or(0, |error| error.code);
+            if code == ErrorCode::ROLE_CONFLICT.code && selected.pair.is_some() {
+                self.concede(self.role);
+            }
+            return;
+        }
+        self.stats.consent_responses_received += 1;
+        let id: TransactionId = message.transaction_id();
+        let rtt = selected.consent.answered(&self.config, id, interval, now);
+        crate::pair::smooth(&mut selected.rtt, rtt);
+        if let Some(pair) = selected.pair.and_then(|id| self.checklist.pair_mut(id)) {
+            pair.answered_at = Some(now);
+            pair.measure(rtt);
+        }
+    }
+
+    /// A request along the selected path, which is all the consent that a lite agent can have.
+    pub(crate) fn renew_consent(&mut self, now: Instant, id: PairId) {
+        let interval = self.config.consent_interval;
+        if let Some(selected) = &mut self.selected
+            && selected.pair == Some(id)
+        {
+            selected.consent.renew(&self.config, interval, now);
+        }
+    }
+}

@@ -1,0 +1,295 @@
+//! Answering the peer's checks (RFC 8445, section 7.3).
+
+use drywire_core::{Instant, Path, Transmit};
+use drywire_stun::attributes::{
+    ErrorCode, IceControlled, IceControlling, UnknownAttributes, XorMappedAddress,
+};
+use drywire_stun::{
+    AttributeType, Class, IntegrityAlgorithm, Message, MessageBuilder, Method, TransactionId,
+};
+
+use crate::candidate::is_usable;
+use crate::pair::{PairId, PairState};
+use crate::role::{Conflict, resolve};
+use crate::{Agent, Candidate, CandidateKind, Event, Role};
+
+/// The most responses that wait to be sent. More requests at once than this are as if lost on the way.
+const MAX_REPLIES: usize = 64;
+
+/// The comprehension-required attributes that are understood, or may be ignored, in ICE.
+const KNOWN: &[AttributeType] = &[
+    AttributeType::USERNAME,
+    AttributeType::PRIORITY,
+    AttributeType::USE_CANDIDATE,
+    AttributeType::MAPPED_ADDRESS,
+    AttributeType::XOR_MAPPED_ADDRESS,
+    AttributeType::ERROR_CODE,
+    AttributeType::UNKNOWN_ATTRIBUTES,
+    AttributeType::REALM,
+    AttributeType::NONCE,
+    AttributeType::USERHASH,
+    AttributeType::PASSWORD_ALGORITHM,
+];
+
+/// A response that waits to be sent. It is written when it is polled, straight into the caller's buffer.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Reply {
+    path: Path,
+    id: TransactionId,
+    algorithm: IntegrityAlgorithm,
+    /// Signed with the credentials of the time before the restart.
+    previous: bool,
+    kind: ReplyKind,
+}
+
+impl Reply {
+    /// Whether it is signed with the credentials of the time before the restart.
+    pub(crate) const fn is_previous(&self) -> bool {
+        self.previous
+    }
+
+    /// A response outlives one restart, as its credentials do.
+    pub(crate) const fn outlive_restart(&mut self) -> bool {
+        !std::mem::replace(&mut self.previous, true)
+    }
+}
+
+#[derive(Clone, Copy, Debug)]
+enum ReplyKind {
+    Success,
+    RoleConflict,
+    BadRequest,
+    UnknownAttributes(UnknownAttributes),
+}
+
+impl Agent {
+    /// Takes the bytes of one datagram.
+    pub(crate) fn receive(&mut self, now: Instant, path: Path, datagram: &[u8]) {
+        let Ok(message) = Message::parse(datagram) else {
+            self.stats.malformed += 1;
+            return;
+        };
+        if message.method() != Method::BINDING {
+            self.stats.unexpected += 1;
+            return;
+        }
+        if message.check_fingerprint() == Some(false) {
+            self.stats.malformed += 1;
+            return;
+        }
+        match message.class() {
+            Class::Request => self.receive_request(now, path, &message),
+            Class::Success | Class::Error => {
+                // RFC 8489, section 6.3.3: a response that is not understood is dropped.
+                if message.unknown_required(KNOWN).next().is_some() {
+                    self.stats.malformed += 1;
+                } else {
+                    self.receive_response(now, path, &message);
+                }
+            }
+            // Keepalives of RFC 8445, section 11. They prove nothing.
+            Class::Indication => self.stats.unexpected += 1,
+        }
+    }
+
+    /// A request. Nothing is done, and nothing answered, before it is authentic (attacks A03 and A04): the error 401
+    /// of RFC 8489 would help nobody but those who look for somebody that answers.
+    fn receive_request(&mut self, now: Instant, path: Path, message: &Message<'_>) {
+        let Some((ours, theirs)) = message.username().and_then(|username| username.split_once(':')) else {
+            self.stats.unauthenticated += 1;
+            return;
+        };
+        let (key, previous) = match &self.previous {
+            _ if ours == self.local.credentials.ufrag() => (&self.local.key, false),
+            Some(previous) if ours == previous.local.credentials.ufrag() => (&previous.local.key, true),
+            _ => {
+                self.stats.unauthenticated += 1;
+                return;
+            }
+        };
+        let Ok(algorithm) = message.check_integrity(key) else {
+            self.stats.unauthenticated += 1;
+            return;
+        };
+        self.stats.requests_received += 1;
+        if self.checklist.local_on(path).is_none() {
+            self.stats.refused += 1;
+            return;
+        }
+        let id = message.transaction_id();
+        let mut reply = Reply { path, id, algorithm, previous, kind: ReplyKind::Success };
+        let unknown: UnknownAttributes = message.unknown_required(KNOWN).collect();
+        if !unknown.is_empty() {
+            reply.kind = ReplyKind::UnknownAttributes(unknown);
+            self.queue(reply);
+            return;
+        }
+        if previous {
+            // What such a request wishes is outdated; that we still live is not.
+            self.queue(reply);
+            return;
+        }
+        let Some(priority) = message.priority() else {
+            reply.kind = ReplyKind::BadRequest;
+            self.queue(reply);
+            return;
+        };
+        if self.has_conflict(message) {
+            reply.kind = ReplyKind::RoleConflict;
+            self.queue(reply);
+            return;
+        }
+        self.queue(reply);
+        self.learn(now, path, theirs, priority, message.has_use_candidate());
+    }
+
+    /// Whether the peer claims our role and has to give it up. If it is we who have to, we do (RFC 8445,
+    /// section 7.3.1.1).
+    fn has_conflict(&mut self, message: &Message<'_>) -> bool {
+        let claimed = match self.role {
+            Role::Controlling => message.attribute::<IceControlling>().map(|controlling| controlling.0),
+            Role::Controlled => message.attribute::<IceControlled>().map(|controlled| controlled.0),
+        };
+        let Some(theirs) = claimed else { return false };
+        match resolve(self.role, self.tie_breaker, theirs) {
+            Conflict::PeerSwitches => true,
+            // A full agent controls a lite one, whatever that says.
+            Conflict::WeSwitch if self.must_control() => true,
+            Conflict::WeSwitch => {
+                self.switch_role();
+                false
+            }
+        }
+    }
+
+    /// Draws what can be learnt from an authentic request: the peer's address (RFC 8445, section 7.3.1.3), a pair to
+    /// be checked in return (section 7.3.1.4) and the nomination of it (section 7.3.1.5).
+    fn learn(&mut self, now: Instant, path: Path, theirs: &str, priority: u32, use_candidate: bool) {
+        // Another fragment than the signalled one is of another generation.
+        let stale = self.remote.as_ref().is_some_and(|remote| remote.credentials.ufrag() != theirs);
+        if stale || !is_usable(path.remote) || !(self.config.accept_remote)(path.remote) {
+            self.stats.refused += 1;
+            return;
+        }
+        let Some(pair) = self.pair_of(path, theirs, priority) else {
+            self.stats.refused += 1;
+            return;
+        };
+        let use_candidate = use_candidate && self.role == Role::Controlled;
+        if self.config.lite {
+            self.learn_lite(now, pair, use_candidate);
+            return;
+        }
+        let pace = self.config.pace;
+        let Some(known) = self.checklist.pair_mut(pair) else { return };
+        if use_candidate {
+            known.chosen_at = Some(now);
+        }
+        match known.state {
+            PairState::Succeeded => {
+                if use_candidate {
+                    self.choose(now, pair);
+                }
+            }
+            PairState::InProgress => {
+                if let Some(check) = &mut known.check {
+                    check.hasten(pace);
+                }
+            }
+            PairState::Frozen | PairState::Waiting | PairState::Failed => self.checklist.trigger(pair),
+        }
+    }
+
+    /// A lite agent sends no checks: it goes by the nominations, and by that the requests keep coming (RFC 8445,
+    /// section 8.2).
+    fn learn_lite(&mut self, now: Instant, id: PairId, use_candidate: bool) {
+        let Some(pair) = self.checklist.pair_mut(id) else { return };
+        if use_candidate {
+            pair.state = PairState::Succeeded;
+            pair.valid = true;
+            pair.chosen_at = Some(now);
+        }
+        if pair.valid {
+            pair.answered_at = Some(now);
+            self.renew_consent(now, id);
+        }
+        if use_candidate {
+            self.choose(now, id);
+        }
+    }
+
+    /// The pair of a path, which is made if it is new, as is the peer-reflexive candidate.
+    fn pair_of(&mut self, path: Path, theirs: &str, priority: u32) -> Option<PairId> {
+        let local = self.checklist.local_on(path)?;
+        let remote = match self.checklist.remote_at(path) {
+            Some(known) => known,
+            None if self.has_room_for_remote() => {
+                let foundation = format!("p{:x}", self.rng.u32());
+                let kind = CandidateKind::PeerReflexive;
+                let mut candidate = Candidate::remote(path.protocol, kind, path.remote, priority, foundation);
+                candidate.ufrag = Some(theirs.to_owned());
+                self.tell(Event::RemoteCandidateDiscovered(candidate.clone()));
+                self.checklist.push_remote(candidate)
+            }
+            None => return None,
+        };
+        self.checklist.add_pair(local, remote, self.role)
+    }
+
+    fn queue(&mut self, reply: Reply) {
+        if self.replies.len() < MAX_REPLIES {
+            self.replies.push_back(reply);
+        } else {
+            self.stats.responses_dropped += 1;
+        }
+    }
+
+    /// Sends the next response: to where the request came from, from where it came to (RFC 8445, section 7.3).
+    pub(crate) fn send_reply(&mut self, out: &mut Vec<u8>) -> Option<Transmit> {
+        loop {
+            let reply = self.replies.pop_front()?;
+            if let Some(len) = self.write_reply(&reply, out) {
+                self.stats.responses_sent += 1;
+                return Some(Transmit::datagram(reply.path, len));
+            }
+        }
+    }
+
+    fn write_reply(&self, reply: &Reply, out: &mut Vec<u8>) -> Option<usize> {
+        let local = if reply.previous { &self.previous.as_ref()?.local } else { &self.local };
+        let class = if matches!(reply.kind, ReplyKind::Success) { Class::Success } else { Class::Error };
+        let mut response = MessageBuilder::new(out, class, Method::BINDING, reply.id);
+        match &reply.kind {
+            ReplyKind::Success => response.attribute(&XorMappedAddress(reply.path.remote)),
+            ReplyKind::RoleConflict => response.attribute(&ErrorCode::ROLE_CONFLICT),
+            ReplyKind::BadRequest => response.attribute(&ErrorCode::BAD_REQUEST),
+            ReplyKind::UnknownAttributes(list) => {
+                response.attribute(&ErrorCode::UNKNOWN_ATTRIBUTE).attribute(list)
+            }
+        };
+        response.integrity(&local.key, reply.algorithm).fingerprint();
+        response.finish().ok()
+    }
+
+    /// Switches to the other role, after a conflict.
+    pub(crate) fn switch_role(&mut self) {
+        self.take_role(self.role.other());
+        self.tell(Event::RoleChanged(self.role));
+    }
+
+    pub(crate) fn take_role(&mut self, role: Role) {
+        if role == self.role {
+            return;
+        }
+        self.role = role;
+        self.checklist.reprioritize(role);
+        for pair in self.checklist.pairs_mut() {
+            pair.nominate = false;
+        }
+        let selected = self.selected.as_ref().and_then(|selected| selected.pair);
+        let priority = selected.and_then(|id| self.checklist.pair(id)).map(|pair| pair.priority);
+        if let (Some(selected), Some(priority)) = (&mut self.selected, priority) {
+            selected.priority = priority;
+        }
+    }
+}

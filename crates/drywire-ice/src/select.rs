@@ -1,0 +1,179 @@
+//! Which pair carries the data, and what that means for the state.
+
+use drywire_core::{Duration, Instant, Path};
+
+use crate::consent::Consent;
+use crate::pair::{CandidatePair, PairId, PairState};
+use crate::state::Condition;
+use crate::{Agent, Candidate, CandidatePairInfo, Event};
+
+/// The pair in use.
+#[derive(Clone, Debug)]
+pub(crate) struct Selected {
+    /// `None`: a pair of the time before a restart that has not completed.
+    pub(crate) pair: Option<PairId>,
+    pub(crate) path: Path,
+    pub(crate) local: Candidate,
+    pub(crate) remote: Candidate,
+    pub(crate) priority: u64,
+    pub(crate) nominated: bool,
+    pub(crate) rtt: Option<Duration>,
+    pub(crate) consent: Consent,
+}
+
+impl Selected {
+    pub(crate) fn info(&self) -> CandidatePairInfo {
+        CandidatePairInfo {
+            local: self.local.clone(),
+            remote: self.remote.clone(),
+            path: self.path,
+            state: PairState::Succeeded,
+            nominated: self.nominated,
+            priority: self.priority,
+            rtt: self.rtt,
+        }
+    }
+}
+
+impl Agent {
+    /// Selects the pair to use: the chosen one; before one is chosen the best valid one; when the one in use is silent,
+    /// one that answers.
+    pub(crate) fn select(&mut self, now: Instant) {
+        self.drop_expired(now);
+        if self.is_silent(now) {
+            self.call_for_help();
+            if let Some(other) = self.answering(now) {
+                self.leave_selected();
+                self.use_pair(now, other);
+            }
+            return;
+        }
+        let timeout = self.config.consent_timeout;
+        let alive = |pair: &&CandidatePair| pair.is_alive(now, timeout);
+        let chosen = self.chosen.and_then(|id| self.checklist.pair(id)).filter(alive).map(|pair| pair.id);
+        if let Some(chosen) = chosen {
+            self.use_pair(now, chosen);
+            // RFC 8445, section 9: the restart is complete, and the old credentials are no longer good (attack A12).
+            self.previous = None;
+            return;
+        }
+        // The old pair stays until a new one is chosen.
+        if self.selected.as_ref().is_none_or(|selected| selected.pair.is_some()) {
+            let best = self.checklist.pairs().iter().filter(alive).max_by_key(|pair| pair.priority);
+            if let Some(best) = best.map(|pair| pair.id) {
+                self.use_pair(now, best);
+            }
+        }
+    }
+
+    /// The state that all this amounts to.
+    pub(crate) fn condition(&self, now: Instant) -> Condition {
+        let open = self.checklist.pairs().iter().any(CandidatePair::is_open);
+        let Some(selected) = &self.selected else {
+            return match &self.remote {
+                _ if self.consent_lost => Condition::Exhausted,
+                None => Condition::Idle,
+                // RFC 8863, section 4: peer-reflexive candidates may come up until patience is over.
+                Some(_) if self.patience_over && (!open || self.config.lite) => Condition::Exhausted,
+                Some(_) => Condition::Searching,
+            };
+        };
+        if self.is_silent(now) {
+            return Condition::Silent;
+        }
+        let floor = self.least_wanted();
+        let busy = self.checklist.pairs().iter().any(|pair| pair.is_open() && pair.priority > floor);
+        let restarting = selected.pair.is_none();
+        if selected.nominated && self.remote_ended && !busy && !restarting {
+            Condition::Settled
+        } else {
+            Condition::Usable
+        }
+    }
+
+    /// Consent of the pair in use has expired: stop sending at once (RFC 7675, section 5.1).
+    fn drop_expired(&mut self, now: Instant) {
+        if !self.selected.as_ref().is_some_and(|selected| selected.consent.is_expired(now)) {
+            return;
+        }
+        self.leave_selected();
+        let timeout = self.config.consent_timeout;
+        let hope = self.remote.is_none() || self.previous.take().is_some();
+        self.consent_lost = !hope && !self.checklist.pairs().iter().any(|pair| pair.is_alive(now, timeout));
+    }
+
+    /// Gives up the pair in use.
+    fn leave_selected(&mut self) {
+        let Some(left) = self.selected.take() else { return };
+        if self.chosen == left.pair {
+            self.chosen = None;
+        }
+        if let Some(pair) = left.pair.and_then(|id| self.checklist.pair_mut(id)) {
+            pair.fail();
+        }
+    }
+
+    fn use_pair(&mut self, now: Instant, id: PairId) {
+        let Some(pair) = self.checklist.pair(id) else { return };
+        let nominated = pair.nominated;
+        if let Some(selected) = &mut self.selected
+            && selected.pair == Some(id)
+        {
+            selected.nominated = nominated;
+            selected.priority = pair.priority;
+            return;
+        }
+        let Some(info) = self.info(pair) else { return };
+        let answered = pair.answered_at.unwrap_or(now);
+        let interval = self.consent_interval();
+        let consent = Consent::new(&self.config, answered, interval);
+        tracing::debug!(path = %info.path, nominated, "ice selected pair");
+        self.tell(Event::SelectedPathChanged(info.path));
+        self.selected = Some(Selected {
+            pair: Some(id),
+            path: info.path,
+            local: info.local,
+            remote: info.remote,
+            priority: info.priority,
+            nominated,
+            rtt: info.rtt,
+            consent,
+        });
+    }
+
+    pub(crate) fn is_silent(&self, now: Instant) -> bool {
+        self.selected
+            .as_ref()
+            .is_some_and(|selected| selected.consent.is_silent(&self.config, selected.rtt, now))
+    }
+
+    /// The best pair, other than the silent one in use, that was answered since the silence began.
+    fn answering(&self, now: Instant) -> Option<PairId> {
+        let selected = self.selected.as_ref()?;
+        let since = selected.consent.unanswered_since()?;
+        let timeout = self.config.consent_timeout;
+        self.checklist
+            .pairs()
+            .iter()
+            .filter(|pair| Some(pair.id) != selected.pair && pair.is_alive(now, timeout))
+            .filter(|pair| pair.answered_at.is_some_and(|at| at >= since))
+            .max_by_key(|pair| (pair.nominated, pair.priority))
+            .map(|pair| pair.id)
+    }
+
+    /// Checks all other pairs anew, once in a silence.
+    fn call_for_help(&mut self) {
+        let Some(selected) = &mut self.selected else { return };
+        if std::mem::replace(&mut selected.consent.called_for_help, true) {
+            return;
+        }
+        let in_use = selected.pair;
+        for pair in self.checklist.pairs_mut() {
+            if Some(pair.id) != in_use && matches!(pair.state, PairState::Succeeded | PairState::Failed) {
+                pair.state = PairState::Waiting;
+                pair.check = None;
+                pair.nominate = false;
+            }
+        }
+    }
+}
