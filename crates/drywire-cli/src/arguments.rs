@@ -86,7 +86,9 @@ mod tests {
 
     #[test]
     fn options_go_with_and_without_the_command() {
-        for line in ["drywire --listen [::]:0 --udp 0.0.0.0:9", "drywire serve --listen [::]:0 --udp 0.0.0.0:9"] {
+        for line in
+            ["drywire --listen [::]:0 --udp 0.0.0.0:9", "drywire serve --listen [::]:0 --udp 0.0.0.0:9"]
+        {
             let Ok(Command::Serve(options)) = parse(line) else { panic!("not serve: {line}") };
             assert_eq!(options.listen, "[::]:0".parse().unwrap());
             assert_eq!(options.udp, ["0.0.0.0:9".parse().unwrap()]);

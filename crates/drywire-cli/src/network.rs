@@ -47,12 +47,15 @@ pub(crate) fn open(addresses: &[SocketAddr]) -> Result<Network, NetworkError> {
             endpoint.add_local_address(address);
         }
     }
-    Ok(Network { endpoint, sockets, config: Arc::new(Config::new(provider, Arc::new(certificate), wall_clock)) })
+    Ok(Network {
+        endpoint,
+        sockets,
+        config: Arc::new(Config::new(provider, Arc::new(certificate), wall_clock)),
+    })
 }
 
 fn bind(addresses: &[SocketAddr]) -> Result<Vec<Socket>, NetworkError> {
-    let try_bind =
-        |address| Socket::bind(address).map_err(|error| NetworkError::Bind { address, error });
+    let try_bind = |address| Socket::bind(address).map_err(|error| NetworkError::Bind { address, error });
     if !addresses.is_empty() {
         return addresses.iter().copied().map(try_bind).collect();
     }

@@ -7,8 +7,8 @@ use drywire::jsep::{DescriptionType, MediaKind, TransceiverId, TransceiverInit};
 use drywire::rtp::{PayloadType, SequenceNumber};
 use drywire::sdp::SessionDescription;
 use drywire::{
-    Config, ConnectionState, Endpoint, Event, Extensions, Instant, NegotiationError, PeerConnection, PeerId,
-    RtpPacket,
+    CloseReason, Config, ConnectionState, Endpoint, Event, Extensions, Instant, NegotiationError,
+    PeerConnection, PeerId, RtpPacket,
 };
 use drywire_tokio::Application;
 use thiserror::Error;
@@ -32,8 +32,8 @@ pub(crate) enum CallError {
     Answer(NegotiationError),
     #[error("no way to the server's UDP port was found, or it was lost")]
     NoPath,
-    #[error("the connection was closed before everything was back")]
-    Closed,
+    #[error("the connection was closed before everything was back: {0:?}")]
+    Closed(CloseReason),
     #[error("the data channel was closed before everything was back")]
     ChannelClosed,
     #[error("message {number} came back changed: sent was {sent}, back came {received}")]
@@ -96,12 +96,11 @@ impl Caller {
     ) -> Result<SessionDescription, CallError> {
         let id = endpoint.create_peer(now, config)?;
         self.peer = Some(id);
-        let Some(mut peer) = endpoint.peer_mut(id) else { return Err(CallError::Closed) };
+        let Some(mut peer) = endpoint.peer_mut(id) else { return Err(CallError::Closed(CloseReason::Local)) };
         if audio {
             self.transceiver = Some(peer.add_transceiver(MediaKind::Audio, TransceiverInit::default()));
         }
-        let mut options = ChannelOptions::default();
-        options.label = "drywire dial".to_owned();
+        let options = ChannelOptions { label: "drywire dial".to_owned(), ..ChannelOptions::default() };
         self.channel = Some(peer.create_data_channel(now, options)?);
         let offer = peer.create_offer(now).map_err(CallError::Offer)?;
         peer.set_local_description(now, DescriptionType::Offer, &offer).map_err(CallError::Offer)?;
@@ -116,7 +115,7 @@ impl Caller {
         answer: &SessionDescription,
     ) -> Result<(), CallError> {
         let Some(mut peer) = self.peer.and_then(|id| endpoint.peer_mut(id)) else {
-            return Err(CallError::Closed);
+            return Err(CallError::Closed(CloseReason::Local));
         };
         peer.set_remote_description(now, DescriptionType::Answer, answer).map_err(CallError::Answer)
     }
@@ -126,7 +125,8 @@ impl Caller {
         let Some(mut peer) = self.peer.and_then(|id| endpoint.peer_mut(id)) else { return };
         let Some(id) = self.transceiver else { return };
         let codec = peer.transceiver(id).and_then(|transceiver| transceiver.negotiated()?.codecs.first());
-        let Some(payload_type) = codec.and_then(|codec| PayloadType::new(codec.send_payload_type.value())) else {
+        let Some(payload_type) = codec.and_then(|codec| PayloadType::new(codec.send_payload_type.value()))
+        else {
             return;
         };
         let payload = Bytes::from(pattern(160, usize::from(number)));
@@ -211,7 +211,7 @@ impl Application for Caller {
                 self.progress.connected.get_or_insert(now);
             }
             Event::ConnectionStateChanged(ConnectionState::Failed) => self.finish(Err(CallError::NoPath)),
-            Event::Closed { .. } => self.finish(Err(CallError::Closed)),
+            Event::Closed { reason } => self.finish(Err(CallError::Closed(reason))),
             Event::DataChannelOpened(id) if Some(id) == self.channel => {
                 self.progress.opened.get_or_insert(now);
                 self.send_messages(now, &mut peer);
@@ -236,7 +236,8 @@ impl Application for Caller {
 fn messages() -> VecDeque<Message> {
     let text = |text: &str| Message::text(Bytes::copy_from_slice(text.as_bytes()));
     let mut messages = VecDeque::from([text("Hello, echo! Grüße, 世界"), text("")]);
-    messages.extend(SIZES.iter().enumerate().map(|(i, size)| Message::binary(Bytes::from(pattern(*size, i)))));
+    messages
+        .extend(SIZES.iter().enumerate().map(|(i, size)| Message::binary(Bytes::from(pattern(*size, i)))));
     messages.push_back(text("good bye"));
     messages
 }

@@ -13,9 +13,10 @@ use tokio::sync::oneshot;
 use tokio::time::{Instant as Deadline, sleep, timeout_at};
 
 use self::caller::{CallError, Caller, PACKETS, Progress};
-use self::report::{Outcome, Pair, Report, milliseconds};
+use self::report::{Outcome, Pair, Report};
 use self::signalling::SignallingError;
 use crate::arguments::DialOptions;
+use crate::milliseconds;
 use crate::network::{self, Network, NetworkError};
 
 /// The time between two packets of audio.
@@ -60,7 +61,8 @@ async fn call(options: &DialOptions, start: Instant, report: &mut Report) -> Res
     let driver = tokio::spawn(driver.run());
 
     let audio = !options.data_only;
-    let offer = handle.call(move |now, endpoint, caller| caller.offer(now, endpoint, config, audio)).await??;
+    let offer =
+        handle.call(move |now, endpoint, caller| caller.offer(now, endpoint, config, audio)).await??;
     report.timings_ms.offered = Some(since(start, now()));
 
     let result = exchange(options, deadline, &handle, offer.to_string(), start, report, end).await;
@@ -121,7 +123,8 @@ async fn send_audio(handle: &Handle<Caller>, wanted: bool) {
         sleep(PACKET_INTERVAL).await;
     }
     for number in 0..PACKETS {
-        if handle.call(move |now, endpoint, caller| caller.send_packet(now, endpoint, number)).await.is_err() {
+        if handle.call(move |now, endpoint, caller| caller.send_packet(now, endpoint, number)).await.is_err()
+        {
             return;
         }
         sleep(PACKET_INTERVAL).await;
@@ -158,6 +161,17 @@ async fn gather(handle: &Handle<Caller>, start: Instant, report: &mut Report) ->
             (caller.progress.clone(), stats)
         })
         .await?;
+    if let Some(stats) = stats {
+        if let Some(info) = stats.dtls {
+            report.dtls_version = Some(info.version.to_string());
+            report.cipher_suite = Some(info.cipher_suite.to_string());
+            report.group = Some(info.group.to_string());
+            report.srtp_profile = info.srtp_profile.map(|profile| profile.to_string());
+        }
+        report.selected_pair =
+            stats.path.map(|path| Pair { local: path.local.to_string(), remote: path.remote.to_string() });
+        report.rtt_ms = stats.round_trip_time.map(milliseconds);
+    }
     let timings = &mut report.timings_ms;
     timings.connected = progress.connected.map(|at| since(start, at));
     timings.opened = progress.opened.map(|at| since(start, at));

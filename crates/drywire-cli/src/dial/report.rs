@@ -1,5 +1,3 @@
-use std::time::Duration;
-
 use serde::Serialize;
 
 /// What became of a call: the one line of JSON that `drywire dial` prints.
@@ -65,14 +63,12 @@ impl Report {
     }
 }
 
-/// Milliseconds to a microsecond's precision.
-pub(crate) fn milliseconds(duration: Duration) -> f64 {
-    (duration.as_secs_f64() * 1e6).round() / 1e3
-}
-
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
+    use crate::milliseconds;
 
     #[test]
     fn a_report_is_one_line_of_json() {

@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use super::reply::{json, problem};
 use crate::echo::{Echo, Session};
+use crate::milliseconds;
 
 /// What `GET /stats` tells. No addresses: whoever may see the page may see this.
 #[derive(Serialize)]
@@ -55,16 +56,22 @@ pub(super) async fn list(State(handle): State<Handle<Echo>>) -> Response {
 
 impl Entry {
     fn new(now: Instant, endpoint: &Endpoint, id: PeerId, session: &Session) -> Option<Self> {
-        let peer = endpoint.peer(id)?;
-        let elapsed = now.saturating_duration_since(session.started);
-        let _stats = peer.stats();
+        let stats = endpoint.peer(id)?.stats();
+        let dtls = stats.dtls.as_ref();
+        let since_start = |at: Instant| at.saturating_duration_since(session.started);
         Some(Self {
             number: session.number,
             ufrag: session.ufrag.clone(),
-            seconds: elapsed.as_secs_f64(),
-            connection_state: format!("{:?}", peer.connection_state()),
-            setup_ms: session.connected.map(|at| 1e3 * at.saturating_duration_since(session.started).as_secs_f64()),
-            dtls_version: None, cipher_suite: None, group: None, srtp_profile: None, rtt_ms: None, bytes_received: 0, bytes_sent: 0,
+            seconds: since_start(now).as_secs_f64(),
+            connection_state: stats.state.to_string(),
+            setup_ms: session.connected.map(|at| milliseconds(since_start(at))),
+            dtls_version: dtls.map(|info| info.version.to_string()),
+            cipher_suite: dtls.map(|info| info.cipher_suite.to_string()),
+            group: dtls.map(|info| info.group.to_string()),
+            srtp_profile: dtls.and_then(|info| info.srtp_profile).map(|profile| profile.to_string()),
+            rtt_ms: stats.round_trip_time.map(milliseconds),
+            bytes_received: stats.transport.bytes_received,
+            bytes_sent: stats.transport.bytes_sent,
             channels: session.open_channels(),
             messages_echoed: session.messages_echoed,
             message_bytes_echoed: session.bytes_echoed,
