@@ -523,7 +523,7 @@ const version = (hex) => ({ FEFC: "DTLS 1.3", FEFD: "DTLS 1.2", FEFF: "DTLS 1.0"
 const milliseconds = (seconds) => seconds !== undefined && `${(seconds * 1000).toFixed(seconds < 0.01 ? 1 : 0)} ms`;
 const codec = (report, stream) => report.get(stream.codecId)?.mimeType.split("/")[1];
 const end = (candidate) => {
-  const address = candidate?.address ?? candidate?.ip ?? "hidden";
+  const address = candidate?.address || "hidden";
   const host = address.includes(":") ? `[${address}]` : address;
   return candidate ? `${host}:${candidate.port} (${candidate.candidateType}, ${candidate.protocol})` : "?";
 };
