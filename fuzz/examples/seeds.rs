@@ -16,13 +16,15 @@ fn write(target: &str, name: &str, bytes: &[u8]) {
     fs::write(folder.join(name), bytes).expect("a seed");
 }
 
-/// Two bytes of choice, then the packet.
-fn srtp() {
-    for (name, elements) in [
-        ("rtp-plain", &[][..]),
-        ("rtp-extensions", &[(1, &b"0"[..]), (3, &[0x91][..])][..]),
-        ("rtp-two-byte-extensions", &[(17, &b"a rather long element of a header extension"[..])][..]),
-    ] {
+/// RTP packets with the kinds of header extension there are.
+fn packets() -> Vec<(&'static str, Vec<u8>)> {
+    let long = b"a rather long element of a header extension";
+    let kinds: [(&str, &[(u8, &[u8])]); 3] = [
+        ("plain", &[]),
+        ("extensions", &[(1, b"0"), (2, b"hi"), (3, &[0x91]), (4, &[0, 1, 2])]),
+        ("two-byte-extensions", &[(17, long), (1, b"0")]),
+    ];
+    let packet = |elements| {
         let fields = HeaderFields {
             marker: true,
             payload_type: PayloadType::new(111).unwrap_or_default(),
@@ -34,8 +36,17 @@ fn srtp() {
         let mut packet = Vec::new();
         fields.write(&mut packet, elements).expect("a valid header");
         packet.extend_from_slice(&[0xfc; 60]);
-        for (choice, kind) in [([0, 0], "gcm-forged"), ([1, 0], "cm-forged"), ([0, 1], "gcm"), ([1, 1], "cm")] {
-            write("srtp", &format!("{name}-{kind}"), &[&choice[..], &packet].concat());
+        packet
+    };
+    kinds.map(|(name, elements)| (name, packet(elements))).into()
+}
+
+/// Two bytes of choice, then the packet.
+fn srtp() {
+    for (name, packet) in packets() {
+        for (choice, kind) in [([0, 0], "gcm-forged"), ([1, 0], "cm-forged"), ([0, 1], "gcm"), ([1, 1], "cm")]
+        {
+            write("srtp", &format!("rtp-{name}-{kind}"), &[&choice[..], &packet].concat());
         }
     }
     // A receiver report with one block, and a picture loss indication.

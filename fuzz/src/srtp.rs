@@ -38,8 +38,11 @@ fn round_trip(profile: Profile, packet: &[u8]) {
     let mut out = b"before".to_vec();
     let before = out.len();
     out.extend_from_slice(packet);
-    let protected =
-        if is_rtcp(packet) { outbound.protect_rtcp(&mut out, before) } else { outbound.protect_rtp(&mut out, before) };
+    let protected = if is_rtcp(packet) {
+        outbound.protect_rtcp(&mut out, before)
+    } else {
+        outbound.protect_rtp(&mut out, before)
+    };
     assert!(out.starts_with(b"before"), "the caller's bytes were changed");
     match protected {
         Err(_) => assert_eq!(out.len(), before, "a packet that was not protected was left behind"),
