@@ -13,6 +13,9 @@ const INVALID: Invalid = Invalid::Attribute("rtpmap");
 pub struct PayloadType(u8);
 
 impl PayloadType {
+    /// The highest one.
+    pub const MAX: PayloadType = PayloadType(127);
+
     /// `None` above 127.
     #[must_use]
     pub fn new(value: u8) -> Option<Self> {

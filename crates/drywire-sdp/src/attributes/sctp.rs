@@ -24,6 +24,12 @@ pub struct Sctpmap<'a> {
 }
 
 impl<'a> Sctpmap<'a> {
+    /// The line for data channels on this port.
+    #[must_use]
+    pub fn data_channels(port: u16) -> Sctpmap<'static> {
+        Sctpmap { port, application: "webrtc-datachannel", streams: Some(65_535) }
+    }
+
     /// The SCTP port.
     #[must_use]
     pub fn port(&self) -> u16 {
