@@ -103,13 +103,10 @@ impl Agent {
         self.write_check(now, id, out)
     }
 
-    /// Sends a check again: the same transaction, with the role of today.
+    /// Sends a check again: the same transaction, in the same words.
     fn send_retransmission(&mut self, now: Instant, id: PairId, out: &mut Vec<u8>) -> Option<Transmit> {
-        let role = self.role;
         let check = self.checklist.pair_mut(id)?.check.as_mut()?;
         check.due = false;
-        check.role = role;
-        check.use_candidate &= role == Role::Controlling;
         check.last_sent = now;
         self.stats.checks_retransmitted += 1;
         self.write_check(now, id, out)
@@ -136,7 +133,7 @@ impl Agent {
     fn send_consent(&mut self, now: Instant, out: &mut Vec<u8>) -> Option<Transmit> {
         let selected = self.selected.as_mut()?;
         let id = TransactionId::random(&mut self.rng);
-        selected.consent.sent(&self.config, id, selected.rtt, now);
+        selected.consent.sent(&self.config, id, self.role, selected.rtt, now);
         self.stats.consent_checks_sent += 1;
         let remote = match selected.pair {
             Some(_) => self.remote.as_ref()?,

@@ -271,6 +271,19 @@ impl Checklist {
         }
     }
 
+    /// Begins the checks on their way anew: they claim a role that we no longer have, and would be refused.
+    pub(crate) fn repeat_checks(&mut self) {
+        for pair in &mut self.pairs {
+            pair.nominate = false;
+            if pair.check.take().is_some() && pair.state == PairState::InProgress {
+                pair.state = PairState::Waiting;
+                if !self.triggered.contains(&pair.id) {
+                    self.triggered.push_back(pair.id);
+                }
+            }
+        }
+    }
+
     /// Puts a pair into the triggered-check queue. Its state becomes Waiting.
     pub(crate) fn trigger(&mut self, id: PairId) {
         if let Some(pair) = self.pair_mut(id) {

@@ -132,8 +132,9 @@ impl Agent {
         if message.class() == Class::Error {
             // Not consent. A conflict that comes up only now is resolved as ever.
             let code = message.attribute::<ErrorCode<'_>>().map_or(0, |error| error.code);
-            if code == ErrorCode::ROLE_CONFLICT.code && selected.pair.is_some() {
-                self.concede(self.role);
+            let claimed = selected.consent.refused(message.transaction_id());
+            if let Some(claimed) = claimed.filter(|_| code == ErrorCode::ROLE_CONFLICT.code) {
+                self.concede(claimed);
             }
             return;
         }

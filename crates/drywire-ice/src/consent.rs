@@ -1,7 +1,7 @@
 use drywire_core::{Duration, Instant};
 use drywire_stun::TransactionId;
 
-use crate::Config;
+use crate::{Config, Role};
 
 /// The peer's consent to receive on the selected path (RFC 7675), which is liveness check and NAT keepalive in one.
 ///
@@ -17,7 +17,7 @@ pub(crate) struct Consent {
     /// When the first check after the last answer was sent.
     unanswered_since: Option<Instant>,
     /// The latest checks, in a ring.
-    sent: [Option<(TransactionId, Instant)>; 8],
+    sent: [Option<(TransactionId, Instant, Role)>; 8],
     at: usize,
     /// Whether the other pairs were called upon in this silence.
     pub(crate) called_for_help: bool,
@@ -64,20 +64,32 @@ impl Consent {
     }
 
     /// A check was sent. The retries slow down once the silence is known.
-    pub(crate) fn sent(&mut self, config: &Config, id: TransactionId, rtt: Option<Duration>, now: Instant) {
+    pub(crate) fn sent(
+        &mut self,
+        config: &Config,
+        id: TransactionId,
+        role: Role,
+        rtt: Option<Duration>,
+        now: Instant,
+    ) {
         let since = *self.unanswered_since.get_or_insert(now);
         let silent = now.saturating_duration_since(since) > config.silence;
         let retry = config.consent_retry.max(rtt.unwrap_or_default().saturating_mul(2));
         self.next = now + if silent { retry.saturating_mul(2) } else { retry }.min(config.consent_interval);
         self.at = (self.at + 1) % self.sent.len();
         if let Some(slot) = self.sent.get_mut(self.at) {
-            *slot = Some((id, now));
+            *slot = Some((id, now, role));
         }
     }
 
     /// Whether `id` is one of the latest checks.
     pub(crate) fn is_awaiting(&self, id: TransactionId) -> bool {
-        self.sent.iter().flatten().any(|(sent, _)| *sent == id)
+        self.sent.iter().flatten().any(|(sent, ..)| *sent == id)
+    }
+
+    /// Forgets the check `id`, which was refused. Returns the role that it claimed.
+    pub(crate) fn refused(&mut self, id: TransactionId) -> Option<Role> {
+        self.take(id).map(|(.., role)| role)
     }
 
     /// The check `id` was answered: consent is renewed. Returns the round-trip time.
@@ -88,8 +100,7 @@ impl Consent {
         interval: Duration,
         now: Instant,
     ) -> Option<Duration> {
-        let slot = self.sent.iter_mut().find(|slot| slot.is_some_and(|(sent, _)| sent == id))?;
-        let (_, sent_at) = slot.take()?;
+        let (_, sent_at, _) = self.take(id)?;
         self.renew(config, interval, now);
         Some(now.saturating_duration_since(sent_at))
     }
@@ -100,5 +111,9 @@ impl Consent {
         self.next = now + interval;
         self.unanswered_since = None;
         self.called_for_help = false;
+    }
+
+    fn take(&mut self, id: TransactionId) -> Option<(TransactionId, Instant, Role)> {
+        self.sent.iter_mut().find(|slot| slot.is_some_and(|(sent, ..)| sent == id))?.take()
     }
 }

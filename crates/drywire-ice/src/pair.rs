@@ -54,7 +54,7 @@ pub struct CandidatePairInfo {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Check {
     pub(crate) id: TransactionId,
-    /// The role that its last transmission claimed.
+    /// The role that it claims.
     pub(crate) role: Role,
     /// Whether it nominates.
     pub(crate) use_candidate: bool,

@@ -283,9 +283,7 @@ impl Agent {
         }
         self.role = role;
         self.checklist.reprioritize(role);
-        for pair in self.checklist.pairs_mut() {
-            pair.nominate = false;
-        }
+        self.checklist.repeat_checks();
         let selected = self.selected.as_ref().and_then(|selected| selected.pair);
         let priority = selected.and_then(|id| self.checklist.pair(id)).map(|pair| pair.priority);
         if let (Some(selected), Some(priority)) = (&mut self.selected, priority) {

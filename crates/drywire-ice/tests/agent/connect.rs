@@ -30,8 +30,9 @@ fn two_agents_over_a_bad_link_always_connect_and_agree() {
         net.introduce(&a, &b);
         net.run_until(Duration::from_secs(20), |net| net.is_connected() && net.agree());
         assert!(net.is_connected() && net.agree(), "seed {seed}");
-        // They stay so, and the pair in use is a good one in the end.
+        // They stay so, but for the moments in which a pair is given up because four checks in a row were lost.
         net.run(Duration::from_secs(20));
+        net.run_until(Duration::from_secs(10), Net::agree);
         assert!(net.agree(), "seed {seed}: they part");
     }
 }
@@ -48,7 +49,7 @@ fn equal_roles_are_resolved_over_a_bad_link() {
         assert_ne!(net.agents[0].role(), net.agents[1].role());
         let changes =
             net.events.iter().flatten().filter(|event| matches!(event, Event::RoleChanged(_))).count();
-        assert!((1..=4).contains(&changes), "seed {seed}: {changes} changes of role");
+        assert!((1..=2).contains(&changes), "seed {seed}: {changes} changes of role");
     }
 }
 
@@ -79,7 +80,7 @@ fn trickle_in_any_order() {
             let now = net.now;
             match candidate {
                 Some(candidate) if local => {
-                    drop(net.agents[index].add_local_candidate(now, candidate).unwrap())
+                    let _ = net.agents[index].add_local_candidate(now, candidate).unwrap();
                 }
                 Some(candidate) => net.agents[1 - index].add_remote_candidate(now, candidate).unwrap(),
                 None => {
@@ -111,7 +112,7 @@ fn one_address_each_connects_without_any_wait() {
     net.run_until(Duration::from_secs(1), Net::is_connected);
     assert_eq!(net.elapsed(), Duration::from_millis(50));
     net.run_until(Duration::from_secs(1), Net::agree);
-    assert_eq!(net.elapsed(), Duration::from_millis(75));
+    assert_eq!(net.elapsed(), Duration::from_millis(100));
     assert_eq!(net.agents[0].rtt(), Some(Duration::from_millis(50)));
 }
 
@@ -155,8 +156,10 @@ fn states_pass_in_order() {
             .iter()
             .filter_map(|event| if let Event::StateChanged(state) = event { Some(*state) } else { None })
             .collect();
-        use ConnectionState::{Checking, Completed, Connected};
-        assert_eq!(states, [Checking, Connected, Completed]);
+        assert_eq!(
+            states,
+            [ConnectionState::Checking, ConnectionState::Connected, ConnectionState::Completed]
+        );
     }
 }
 
