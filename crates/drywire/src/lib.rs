@@ -1,1 +1,94 @@
 //! WebRTC without I/O: peer connections and endpoints as poll-style state machines.
+//!
+//! A [`PeerConnection`] speaks to one peer: ICE, DTLS, SRTP, RTP, SCTP and data channels in one machine. An
+//! [`Endpoint`] holds many of them behind one UDP socket. Neither opens a socket or reads a clock: datagrams and the
+//! time go in; datagrams, the next timeout and [events](Event) come out. The contract that all machines keep stands in
+//! [`drywire_core`].
+//!
+//! # The loop
+//!
+//! ```no_run
+//! use std::net::UdpSocket;
+//! use std::time::{Duration, Instant};
+//!
+//! use drywire::{Event, Path, PeerConnection};
+//!
+//! /// Carries datagrams and time until the connection ends.
+//! fn drive(peer: &mut PeerConnection, socket: &UdpSocket) -> std::io::Result<()> {
+//!     let local = socket.local_addr()?;
+//!     let (mut out, mut input) = (Vec::new(), vec![0; 2048]);
+//!     loop {
+//!         while let Some(transmit) = peer.poll_transmit(Instant::now(), &mut out) {
+//!             for datagram in out.chunks(transmit.segment_size.unwrap_or(transmit.len)) {
+//!                 socket.send_to(datagram, transmit.path.remote)?;
+//!             }
+//!             out.clear();
+//!         }
+//!         while let Some(event) = peer.poll_event() {
+//!             match event {
+//!                 Event::DataChannelReadable(id) => { /* peer.channel(id), read, write */ }
+//!                 Event::Closed { .. } => return Ok(()),
+//!                 _ => {}
+//!             }
+//!         }
+//!         let wait = peer.poll_timeout().map(|at| at.saturating_duration_since(Instant::now()));
+//!         socket.set_read_timeout(wait.map(|wait| wait.max(Duration::from_millis(1))))?;
+//!         if let Ok((len, remote)) = socket.recv_from(&mut input) {
+//!             peer.handle_input(Instant::now(), Path::udp(local, remote), input[..len].into());
+//!         }
+//!         peer.handle_timeout(Instant::now());
+//!     }
+//! }
+//! ```
+//!
+//! # What is where
+//!
+//! Each protocol is a crate of its own and is re-exported here: [`ice`], [`dtls`], [`srtp`], [`sctp`] and so on. The
+//! names at the peer connection are those of W3C's WebRTC, the names below are those of the RFCs.
+
+mod config;
+mod demux;
+mod endpoint;
+mod error;
+mod event;
+mod packet;
+mod peer;
+mod stats;
+mod transport;
+
+use std::sync::Arc;
+
+pub use drywire_core::{Duration, Ecn, Instant, Path, Protocol, Transmit};
+pub use {
+    drywire_crypto as crypto, drywire_datachannel as datachannel, drywire_dtls as dtls, drywire_ice as ice,
+    drywire_jsep as jsep, drywire_media as media, drywire_rtp as rtp, drywire_sctp as sctp,
+    drywire_sdp as sdp, drywire_srtp as srtp, drywire_stun as stun,
+};
+
+pub use config::Config;
+pub use drywire_media::{KeyframeRequest, WallClock};
+pub use endpoint::{Endpoint, EndpointConfig, EndpointStats, PeerId, PeerMut};
+pub use error::{KeyframeError, NegotiationError, RemoteCandidateError, TooManyPeers, WriteError};
+pub use event::{CloseReason, ConnectionState, Event};
+pub use packet::{Extensions, RtpPacket};
+pub use peer::{DataChannel, PeerConnection};
+pub use stats::{Stats, TransportStats};
+
+/// The default cryptographic library: AWS-LC.
+#[must_use]
+pub fn default_provider() -> Arc<dyn crypto::Provider> {
+    drywire_crypto_aws_lc::provider()
+}
+
+/// The earlier of two deadlines.
+pub(crate) fn earliest(a: Option<Instant>, b: Option<Instant>) -> Option<Instant> {
+    match (a, b) {
+        (Some(a), Some(b)) => Some(a.min(b)),
+        (a, b) => a.or(b),
+    }
+}
+
+/// The programs in the README are compiled with the documentation tests.
+#[cfg(doctest)]
+#[doc = include_str!("../../../README.md")]
+struct Readme;

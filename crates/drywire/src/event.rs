@@ -1,0 +1,97 @@
+use drywire_datachannel::ChannelId;
+use drywire_jsep::{SignalingState, TransceiverId};
+use drywire_media::KeyframeRequest;
+use drywire_rtp::Ssrc;
+
+use crate::RtpPacket;
+
+/// What a peer connection tells the application.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum Event {
+    /// The state of the whole connection changed.
+    ConnectionStateChanged(ConnectionState),
+    /// The state of ICE changed.
+    IceConnectionStateChanged(drywire_ice::ConnectionState),
+    /// The state of offer/answer changed.
+    SignalingStateChanged(SignalingState),
+    /// Transceivers or data channels were added or changed: an offer should be made, when the signalling state is
+    /// stable.
+    NegotiationNeeded,
+    /// The peer's offer added an m-section of media.
+    TransceiverAdded(TransceiverId),
+    /// An RTP packet arrived. Packets that are not taken in time are dropped, the oldest first.
+    RtpReceived {
+        /// The transceiver it belongs to.
+        transceiver: TransceiverId,
+        /// The stream within the transceiver: a sender may change it, and with simulcast there are several.
+        ssrc: Ssrc,
+        /// The packet.
+        packet: RtpPacket,
+    },
+    /// The peer asks for a keyframe of what we send.
+    KeyframeRequested {
+        /// The transceiver that sends.
+        transceiver: TransceiverId,
+        /// How it asks.
+        request: KeyframeRequest,
+    },
+    /// A data channel that we created is open: the peer has acknowledged it, or it was negotiated beforehand.
+    DataChannelOpened(ChannelId),
+    /// The peer created a data channel. It is open.
+    DataChannelAnnounced(ChannelId),
+    /// A data channel that had nothing to read has a message.
+    DataChannelReadable(ChannelId),
+    /// What is buffered for sending fell to the channel's threshold, or a channel that was full takes messages again.
+    DataChannelBufferedAmountLow(ChannelId),
+    /// A data channel was closed, by either side. What arrived before can still be read.
+    DataChannelClosed(ChannelId),
+    /// The connection has ended. Nothing is sent any more.
+    Closed {
+        /// Why.
+        reason: CloseReason,
+    },
+}
+
+/// The state of the whole connection, as W3C's `RTCPeerConnectionState` has it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum ConnectionState {
+    /// Nothing was begun.
+    #[default]
+    New,
+    /// ICE or DTLS is on its way.
+    Connecting,
+    /// ICE has a path and DTLS is connected.
+    Connected,
+    /// The path gives no answer; it may come back.
+    Disconnected,
+    /// ICE found no path or lost it for good, or DTLS failed. An ICE restart may help in the first case.
+    Failed,
+    /// Closed by the application or by the peer.
+    Closed,
+}
+
+impl std::fmt::Display for ConnectionState {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::New => "new",
+            Self::Connecting => "connecting",
+            Self::Connected => "connected",
+            Self::Disconnected => "disconnected",
+            Self::Failed => "failed",
+            Self::Closed => "closed",
+        })
+    }
+}
+
+/// Why a connection ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum CloseReason {
+    /// The application closed it.
+    Local,
+    /// DTLS ended: the peer closed the connection, broke the protocol, or is not who the signalling said.
+    Dtls(drywire_dtls::CloseReason),
+    /// The SCTP association of the data channels failed.
+    Sctp(drywire_sctp::CloseReason),
+}

@@ -1,0 +1,345 @@
+use std::str::FromStr;
+
+use drywire_core::{Instant, Protocol};
+use drywire_crypto::Fingerprint;
+use drywire_ice::{Candidate, Credentials, Role};
+use drywire_jsep::{
+    CandidateTarget, Changes, DescriptionType, DtlsRole, LocalTransport, SessionDescription, SignalingState,
+};
+
+use super::PeerConnection;
+use crate::{Config, Event, NegotiationError, RemoteCandidateError};
+
+/// What our descriptions say about the transport, and what is derived from the negotiation once.
+pub(super) struct Local {
+    candidates: Vec<drywire_sdp::Candidate>,
+    ended: bool,
+    fingerprint: String,
+    /// The credentials that ICE was given last.
+    remote: Option<Credentials>,
+    /// How many remote candidates ICE was given of that generation.
+    remote_candidates: usize,
+    /// Whether we told that a negotiation is needed and none was made since.
+    told_needed: bool,
+    /// The length of a datagram that carries a full SCTP packet.
+    pub(super) full_datagram: usize,
+}
+
+impl Local {
+    pub(super) fn new(config: &Config) -> Self {
+        Self {
+            candidates: Vec::new(),
+            ended: false,
+            fingerprint: config.dtls.certificate.fingerprint(&*config.provider).to_string(),
+            remote: None,
+            remote_candidates: 0,
+            told_needed: false,
+            full_datagram: config.max_datagram_size,
+        }
+    }
+}
+
+impl PeerConnection {
+    /// Makes an offer. It takes effect with [`set_local_description`](Self::set_local_description).
+    pub fn create_offer(&mut self, now: Instant) -> Result<SessionDescription, NegotiationError> {
+        self.clock.observe(now);
+        self.check_open()?;
+        let local = self.local_transport();
+        Ok(self.negotiation.create_offer(&local)?)
+    }
+
+    /// Makes an answer to the remote offer. It takes effect with
+    /// [`set_local_description`](Self::set_local_description). Transceivers that the offer added only receive, unless
+    /// [`set_direction`](Self::set_direction) says otherwise before.
+    pub fn create_answer(&mut self, now: Instant) -> Result<SessionDescription, NegotiationError> {
+        self.clock.observe(now);
+        self.check_open()?;
+        let local = self.local_transport();
+        Ok(self.negotiation.create_answer(&local)?)
+    }
+
+    /// Applies a description that [`create_offer`](Self::create_offer) or [`create_answer`](Self::create_answer) made.
+    pub fn set_local_description(
+        &mut self,
+        now: Instant,
+        kind: DescriptionType,
+        description: &SessionDescription,
+    ) -> Result<(), NegotiationError> {
+        let now = self.clock.observe(now);
+        self.check_open()?;
+        let before = self.negotiation.signaling_state();
+        let changes = self.negotiation.set_local_description(kind, description)?;
+        self.negotiated(now, kind, before, &changes)
+    }
+
+    /// Applies the peer's description.
+    pub fn set_remote_description(
+        &mut self,
+        now: Instant,
+        kind: DescriptionType,
+        description: &SessionDescription,
+    ) -> Result<(), NegotiationError> {
+        let now = self.clock.observe(now);
+        self.check_open()?;
+        let before = self.negotiation.signaling_state();
+        let changes = self.negotiation.set_remote_description(kind, description)?;
+        if changes.ice_restart && kind == DescriptionType::Offer {
+            // RFC 8445, section 9: the answerer restarts too, with credentials of its own.
+            self.transport.ice.restart(now);
+        }
+        self.negotiated(now, kind, before, &changes)
+    }
+
+    /// Answers an offer: applies it, makes the answer and applies that. Transceivers of the offer only receive.
+    pub fn accept_offer(
+        &mut self,
+        now: Instant,
+        offer: &SessionDescription,
+    ) -> Result<SessionDescription, NegotiationError> {
+        self.set_remote_description(now, DescriptionType::Offer, offer)?;
+        let answer = self.create_answer(now)?;
+        self.set_local_description(now, DescriptionType::Answer, &answer)?;
+        Ok(answer)
+    }
+
+    /// Adds a local candidate: for each address that the application's sockets have, a host candidate. Descriptions
+    /// made afterwards carry it.
+    pub fn add_local_candidate(
+        &mut self,
+        now: Instant,
+        candidate: Candidate,
+    ) -> Result<(), drywire_ice::CandidateError> {
+        let now = self.clock.observe(now);
+        let text = to_sdp(&candidate);
+        if self.transport.ice.add_local_candidate(now, candidate)? {
+            self.local.candidates.extend(text);
+        }
+        self.settle(now);
+        Ok(())
+    }
+
+    /// Says that there are no more local candidates. Descriptions made afterwards say so to the peer.
+    pub fn local_candidates_ended(&mut self) {
+        self.local.ended = true;
+    }
+
+    /// Adds a candidate that the peer signalled after its description: the value of `a=candidate`, with or without the
+    /// attribute's name; empty for the end of candidates. `mid` is the m-section that it was signalled for. Candidates
+    /// that cannot be used (a protocol or a kind of name that we do not speak) are ignored.
+    pub fn add_remote_candidate(
+        &mut self,
+        now: Instant,
+        mid: Option<&str>,
+        candidate: &str,
+    ) -> Result<(), RemoteCandidateError> {
+        let now = self.clock.observe(now);
+        if self.closed.is_some() {
+            return Err(RemoteCandidateError::Closed);
+        }
+        let text = candidate.trim();
+        let text = text.strip_prefix("a=").unwrap_or(text);
+        let text = text.strip_prefix("candidate:").unwrap_or(text);
+        let target = CandidateTarget { mid, ..CandidateTarget::default() };
+        if text.is_empty() {
+            self.negotiation.end_remote_candidates(target)?;
+        } else {
+            let candidate = drywire_sdp::Candidate::from_str(text)?;
+            self.negotiation.add_remote_candidate(target, candidate)?;
+        }
+        self.apply_remote_candidates(now);
+        self.settle(now);
+        Ok(())
+    }
+
+    /// Begins an ICE restart: the next offer carries new credentials. The path in use stays until a new one is found.
+    pub fn restart_ice(&mut self, now: Instant) {
+        let now = self.clock.observe(now);
+        self.transport.ice.restart(now);
+        self.negotiation.restart_ice();
+        self.tell_negotiation_needed();
+        self.settle(now);
+    }
+
+    /// The state of offer/answer.
+    #[must_use]
+    pub fn signaling_state(&self) -> SignalingState {
+        self.negotiation.signaling_state()
+    }
+
+    /// Our ICE user name fragment, by which STUN requests are routed.
+    pub(crate) fn local_ufrag(&self) -> &str {
+        self.transport.ice.local_credentials().ufrag()
+    }
+
+    /// Tells, once, that an offer should be made, if one should.
+    pub(super) fn tell_negotiation_needed(&mut self) {
+        let stable = self.negotiation.signaling_state() == SignalingState::Stable;
+        if !self.local.told_needed && stable && self.negotiation.negotiation_needed() {
+            self.local.told_needed = true;
+            self.events.push_back(Event::NegotiationNeeded);
+        }
+    }
+
+    const fn check_open(&self) -> Result<(), NegotiationError> {
+        if self.closed.is_some() { Err(NegotiationError::Closed) } else { Ok(()) }
+    }
+
+    fn local_transport(&self) -> LocalTransport {
+        let credentials = self.transport.ice.local_credentials();
+        LocalTransport {
+            ice_ufrag: credentials.ufrag().to_owned(),
+            ice_pwd: credentials.pwd().to_owned(),
+            ice_lite: self.transport.ice.is_lite(),
+            fingerprints: vec![self.local.fingerprint.clone()],
+            candidates: self.local.candidates.clone(),
+            end_of_candidates: self.local.ended,
+        }
+    }
+
+    /// Carries what a description changed to the rooms.
+    fn negotiated(
+        &mut self,
+        now: Instant,
+        kind: DescriptionType,
+        before: SignalingState,
+        changes: &Changes,
+    ) -> Result<(), NegotiationError> {
+        let state = self.negotiation.signaling_state();
+        if state != before {
+            self.events.push_back(Event::SignalingStateChanged(state));
+        }
+        for id in &changes.added {
+            self.events.push_back(Event::TransceiverAdded(*id));
+        }
+        self.apply_transport(now, kind)?;
+        self.media.apply(now, self.negotiation.transceivers(), self.config.max_datagram_size);
+        self.apply_data(now);
+        if state == SignalingState::Stable {
+            self.local.told_needed = false;
+            self.tell_negotiation_needed();
+        }
+        self.settle(now);
+        Ok(())
+    }
+
+    fn apply_transport(&mut self, now: Instant, kind: DescriptionType) -> Result<(), NegotiationError> {
+        let Some(remote) = self.negotiation.remote_transport() else { return Ok(()) };
+        let fingerprints = usable_fingerprints(&remote.fingerprints)?;
+        let credentials = Credentials::new(remote.ice_ufrag.clone(), remote.ice_pwd.clone())?;
+        let (lite, dtls_role) = (remote.ice_lite, remote.dtls_role);
+        if self.local.remote.as_ref() != Some(&credentials) {
+            if self.local.remote.is_none() {
+                // RFC 8445, section 6.1.1: a full agent that speaks to a lite one controls; else the offerer does.
+                let controls = lite || self.negotiation.is_initiator() == Some(true);
+                self.transport.ice.set_role(if controls { Role::Controlling } else { Role::Controlled });
+            }
+            self.transport.ice.set_remote_lite(lite);
+            if let Err(error) = self.transport.ice.set_remote_credentials(now, credentials.clone()) {
+                tracing::debug!(%error, "the remote ICE credentials were not taken");
+            }
+            self.local.remote = Some(credentials);
+            self.local.remote_candidates = 0;
+        }
+        self.apply_remote_candidates(now);
+        // The role is settled once the answer is; until then an offer may still be answered otherwise.
+        if kind == DescriptionType::Answer
+            && let Some(role) = dtls_role
+        {
+            let role = match role {
+                DtlsRole::Client => drywire_dtls::Role::Client,
+                DtlsRole::Server => drywire_dtls::Role::Server,
+            };
+            self.transport.begin_dtls(now, role, fingerprints);
+        }
+        Ok(())
+    }
+
+    /// Gives ICE the remote candidates that it was not given yet.
+    fn apply_remote_candidates(&mut self, now: Instant) {
+        let Some(remote) = self.negotiation.remote_transport() else { return };
+        for candidate in remote.candidates.iter().skip(self.local.remote_candidates) {
+            let Some(candidate) = from_sdp(candidate) else { continue };
+            if let Err(error) = self.transport.ice.add_remote_candidate(now, candidate) {
+                tracing::debug!(%error, "a remote candidate was not taken");
+            }
+        }
+        self.local.remote_candidates = remote.candidates.len();
+        if remote.end_of_candidates {
+            self.transport.ice.remote_candidates_ended(now);
+        }
+    }
+
+    fn apply_data(&mut self, now: Instant) {
+        let Some(section) = self.negotiation.data_section() else { return };
+        let limit = usize::try_from(section.remote_max_message_size).unwrap_or(usize::MAX);
+        self.data.set_remote(now, limit, section.remote_sctp_port);
+        if let Some(role) = self.negotiation.remote_transport().and_then(|remote| remote.dtls_role) {
+            self.data.set_role(
+                now,
+                match role {
+                    DtlsRole::Client => drywire_datachannel::Role::Client,
+                    DtlsRole::Server => drywire_datachannel::Role::Server,
+                },
+            );
+        }
+        if self.transport.dtls().is_some_and(drywire_dtls::Connection::is_connected) {
+            self.data.connect(now);
+        }
+    }
+}
+
+/// The fingerprints that are fit to be trusted; at least one. Weak hash functions beside a strong one are ignored
+/// (RFC 8122, section 5).
+fn usable_fingerprints(texts: &[String]) -> Result<Vec<Fingerprint>, NegotiationError> {
+    let mut usable = Vec::new();
+    let mut refused = drywire_crypto::FingerprintError::Malformed;
+    for text in texts {
+        match text.parse() {
+            Ok(fingerprint) => usable.push(fingerprint),
+            Err(error) => refused = error,
+        }
+    }
+    if usable.is_empty() { Err(refused.into()) } else { Ok(usable) }
+}
+
+fn to_sdp(candidate: &Candidate) -> Option<drywire_sdp::Candidate> {
+    let kind = match candidate.kind {
+        drywire_ice::CandidateKind::Host => drywire_sdp::CandidateKind::Host,
+        drywire_ice::CandidateKind::ServerReflexive => drywire_sdp::CandidateKind::ServerReflexive,
+        drywire_ice::CandidateKind::Relayed => drywire_sdp::CandidateKind::Relayed,
+        // RFC 8445, section 5.3: peer-reflexive candidates are not signalled.
+        drywire_ice::CandidateKind::PeerReflexive => return None,
+    };
+    let text = drywire_sdp::Candidate::udp(
+        &candidate.foundation,
+        candidate.priority,
+        candidate.address,
+        kind,
+        candidate.related,
+    );
+    text.inspect_err(|error| tracing::debug!(%error, "a local candidate cannot be signalled")).ok()
+}
+
+/// The candidate for ICE; `None` for what it does not use: names, TCP.
+fn from_sdp(candidate: &drywire_sdp::Candidate) -> Option<Candidate> {
+    if candidate.transport() != drywire_sdp::Transport::Udp {
+        return None;
+    }
+    let kind = match candidate.kind() {
+        drywire_sdp::CandidateKind::Host => drywire_ice::CandidateKind::Host,
+        drywire_sdp::CandidateKind::ServerReflexive => drywire_ice::CandidateKind::ServerReflexive,
+        drywire_sdp::CandidateKind::PeerReflexive => drywire_ice::CandidateKind::PeerReflexive,
+        drywire_sdp::CandidateKind::Relayed => drywire_ice::CandidateKind::Relayed,
+        _ => return None,
+    };
+    let address = candidate.socket_addr()?;
+    let mut remote = Candidate::remote(
+        Protocol::Udp,
+        kind,
+        address,
+        candidate.priority(),
+        candidate.foundation().to_owned(),
+    );
+    remote.ufrag = candidate.ufrag().map(str::to_owned);
+    Some(remote)
+}

@@ -1,0 +1,253 @@
+//! The one transport of a peer connection: ICE finds the path, DTLS secures it and gives the keys of SRTP.
+
+mod early;
+mod keys;
+
+use std::sync::Arc;
+
+use bytes::{Bytes, BytesMut};
+use drywire_core::{Instant, Path, Transmit};
+use drywire_crypto::Fingerprint;
+use drywire_rtp::RtpHeader;
+
+use self::early::EarlyRecords;
+use self::keys::SrtpKeys;
+use crate::{Config, TransportStats};
+
+/// What the transport tells the peer connection.
+#[derive(Debug)]
+pub(crate) enum Event {
+    /// The state of ICE changed.
+    Ice(drywire_ice::ConnectionState),
+    /// DTLS is connected and the peer is the one whose fingerprint was signalled: media and data may flow.
+    Secured,
+    /// A plaintext from DTLS: an SCTP packet.
+    Data(Bytes),
+    /// DTLS ended.
+    Closed(drywire_dtls::CloseReason),
+}
+
+/// ICE, DTLS and SRTP of one peer connection.
+pub(crate) struct Transport {
+    config: Arc<Config>,
+    pub(crate) ice: drywire_ice::Agent,
+    dtls: Option<drywire_dtls::Connection>,
+    srtp: Option<SrtpKeys>,
+    fingerprints: Vec<Fingerprint>,
+    early: EarlyRecords,
+    seed: [u8; 32],
+    pub(crate) stats: TransportStats,
+}
+
+impl Transport {
+    pub(crate) fn new(config: Arc<Config>, now: Instant, ice_seed: [u8; 32], seed: [u8; 32]) -> Self {
+        let ice = drywire_ice::Agent::new(config.ice.clone(), now, ice_seed);
+        Self {
+            config,
+            ice,
+            dtls: None,
+            srtp: None,
+            fingerprints: Vec::new(),
+            early: EarlyRecords::default(),
+            seed,
+            stats: TransportStats::default(),
+        }
+    }
+
+    /// Takes the peer's fingerprints and our role as the descriptions gave them. DTLS begins once; renegotiation
+    /// with other fingerprints is refused by the offer/answer machine.
+    pub(crate) fn begin_dtls(
+        &mut self,
+        now: Instant,
+        role: drywire_dtls::Role,
+        fingerprints: Vec<Fingerprint>,
+    ) {
+        if self.dtls.is_some() {
+            return;
+        }
+        self.fingerprints.clone_from(&fingerprints);
+        let mut dtls = drywire_dtls::Connection::new(self.config.dtls.clone(), role, now, self.seed);
+        dtls.set_remote_fingerprints(now, fingerprints);
+        self.dtls = Some(dtls);
+        self.replay_early(now);
+    }
+
+    pub(crate) fn dtls(&self) -> Option<&drywire_dtls::Connection> {
+        self.dtls.as_ref()
+    }
+
+    pub(crate) fn handle_stun(&mut self, now: Instant, path: Path, datagram: BytesMut) {
+        self.ice.handle_input(now, path, datagram);
+        self.replay_early(now);
+    }
+
+    /// Takes a datagram of DTLS records. Only the address of a valid pair is believed: anybody else could send a
+    /// ClientHello and win a race against the peer.
+    pub(crate) fn handle_dtls(&mut self, now: Instant, path: Path, datagram: BytesMut) {
+        match &mut self.dtls {
+            Some(dtls) if self.ice.is_valid_path(path) => dtls.handle_input(now, datagram),
+            // The peer may be ready before our own check is answered, or before the answer is applied.
+            _ => self.early.hold(path, datagram),
+        }
+    }
+
+    pub(crate) fn unprotect_rtp(&mut self, path: Path, packet: &mut BytesMut) -> Option<RtpHeader> {
+        if !self.ice.is_valid_path(path) {
+            self.stats.packets_from_unknown_path += 1;
+            return None;
+        }
+        let keys = self.srtp.as_mut()?;
+        match keys.inbound.unprotect_rtp(packet) {
+            Ok(header) => Some(header),
+            Err(error) => {
+                tracing::trace!(%error, "an SRTP packet was dropped");
+                self.stats.srtp_packets_dropped += 1;
+                None
+            }
+        }
+    }
+
+    pub(crate) fn unprotect_rtcp(&mut self, path: Path, packet: &mut BytesMut) -> bool {
+        if !self.ice.is_valid_path(path) {
+            self.stats.packets_from_unknown_path += 1;
+            return false;
+        }
+        let Some(keys) = self.srtp.as_mut() else { return false };
+        match keys.inbound.unprotect_rtcp(packet) {
+            Ok(()) => true,
+            Err(error) => {
+                tracing::trace!(%error, "an SRTCP packet was dropped");
+                self.stats.srtp_packets_dropped += 1;
+                false
+            }
+        }
+    }
+
+    pub(crate) fn handle_timeout(&mut self, now: Instant) {
+        self.ice.handle_timeout(now);
+        if let Some(dtls) = &mut self.dtls {
+            dtls.handle_timeout(now);
+        }
+        self.replay_early(now);
+    }
+
+    /// The path that media and data take now; `None` when nothing may be sent (RFC 7675, section 5.1).
+    pub(crate) fn path(&self) -> Option<Path> {
+        self.ice.selected_path()
+    }
+
+    /// The next datagram of ICE, or else of the DTLS handshake.
+    pub(crate) fn poll_transmit(&mut self, now: Instant, out: &mut Vec<u8>) -> Option<Transmit> {
+        if let Some(transmit) = self.ice.poll_transmit(now, out) {
+            return Some(transmit);
+        }
+        let path = self.path()?;
+        let len = self.dtls.as_mut()?.poll_transmit(now, out)?;
+        Some(Transmit::datagram(path, len))
+    }
+
+    /// Encrypts what `write` appends to `out` as one DTLS record, and returns the record's length; `None` when there is
+    /// no connection or nothing was written. `out` then is as it was.
+    pub(crate) fn seal(
+        &mut self,
+        out: &mut Vec<u8>,
+        write: impl FnOnce(&mut Vec<u8>) -> Option<usize>,
+    ) -> Option<usize> {
+        let dtls = self.dtls.as_mut()?;
+        let start = out.len();
+        let record = dtls.begin_record(out).ok()?;
+        if write(out).is_none() {
+            out.truncate(start);
+            return None;
+        }
+        match dtls.finish_record(out, record) {
+            Ok(len) => Some(len),
+            Err(error) => {
+                tracing::debug!(%error, "a record could not be encrypted");
+                out.truncate(start);
+                None
+            }
+        }
+    }
+
+    /// Encrypts the RTP packet at the end of `out` in place.
+    pub(crate) fn protect_rtp(&mut self, out: &mut Vec<u8>, start: usize) -> Option<usize> {
+        let keys = self.srtp.as_mut()?;
+        match keys.outbound.protect_rtp(out, start) {
+            Ok(len) => Some(len),
+            Err(error) => {
+                tracing::debug!(%error, "an RTP packet could not be encrypted");
+                out.truncate(start);
+                None
+            }
+        }
+    }
+
+    /// Encrypts the RTCP packet at the end of `out` in place.
+    pub(crate) fn protect_rtcp(&mut self, out: &mut Vec<u8>, start: usize) -> Option<usize> {
+        let keys = self.srtp.as_mut()?;
+        match keys.outbound.protect_rtcp(out, start) {
+            Ok(len) => Some(len),
+            Err(error) => {
+                tracing::debug!(%error, "an RTCP packet could not be encrypted");
+                out.truncate(start);
+                None
+            }
+        }
+    }
+
+    /// Whether media can be encrypted: DTLS is connected and agreed on a profile of SRTP.
+    pub(crate) const fn has_srtp(&self) -> bool {
+        self.srtp.is_some()
+    }
+
+    pub(crate) fn poll_event(&mut self) -> Option<Event> {
+        while let Some(event) = self.ice.poll_event() {
+            match event {
+                drywire_ice::Event::StateChanged(state) => return Some(Event::Ice(state)),
+                drywire_ice::Event::SelectedPathChanged(path) => {
+                    tracing::debug!(%path, "the path for media and data");
+                    if let Some((dtls, rtt)) = self.dtls.as_mut().zip(self.ice.rtt()) {
+                        dtls.set_initial_rtt(rtt);
+                    }
+                }
+                other => tracing::trace!(event = ?other, "ice"),
+            }
+        }
+        let dtls = self.dtls.as_mut()?;
+        while let Some(event) = dtls.poll_event() {
+            match event {
+                drywire_dtls::Event::Connected => {
+                    self.srtp = SrtpKeys::derive(&*self.config.provider, dtls);
+                    return Some(Event::Secured);
+                }
+                drywire_dtls::Event::ApplicationData(data) => return Some(Event::Data(data)),
+                drywire_dtls::Event::Closed { reason } => return Some(Event::Closed(reason)),
+                other => tracing::trace!(event = ?other, "dtls"),
+            }
+        }
+        None
+    }
+
+    pub(crate) fn poll_timeout(&self) -> Option<Instant> {
+        let dtls = self.dtls.as_ref().and_then(drywire_dtls::Connection::poll_timeout);
+        crate::earliest(self.ice.poll_timeout(), dtls)
+    }
+
+    pub(crate) fn close(&mut self, now: Instant) {
+        if let Some(dtls) = &mut self.dtls {
+            dtls.close(now);
+        }
+    }
+
+    /// Hands the records that came early to DTLS, as far as their path has become valid.
+    fn replay_early(&mut self, now: Instant) {
+        let Some(dtls) = &mut self.dtls else { return };
+        if self.early.is_empty() {
+            return;
+        }
+        for datagram in self.early.take(|path| self.ice.is_valid_path(path)) {
+            dtls.handle_input(now, datagram);
+        }
+    }
+}

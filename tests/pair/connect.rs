@@ -1,0 +1,140 @@
+//! Connecting, staying connected, and ending.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use drywire::{CloseReason, ConnectionState, Event, dtls};
+use drywire_sim::{Link, Outcome};
+
+use crate::harness::{CONFIG, binary, call, call_with, config, open, text};
+
+#[test]
+fn without_delay_nothing_waits_for_a_timer() {
+    let (mut network, offerer, answerer, _) = call(1, |peer, now| open(peer, now, "first", true));
+    let reached = network.run_until(
+        |network| network[offerer].is_connected() && network[answerer].is_connected(),
+        Duration::from_secs(10),
+    );
+    assert_eq!(reached, Outcome::Reached);
+    assert_eq!(network.elapsed(), Duration::ZERO);
+}
+
+#[test]
+fn dtls_1_3_with_the_post_quantum_group_is_the_default() {
+    let (mut network, offerer, answerer, _) = call(2, |peer, now| open(peer, now, "first", true));
+    network.set_default_link(Link::new().delay(Duration::from_millis(25)));
+    network.run_until(|network| network[offerer].is_connected(), Duration::from_secs(10));
+    network.run_for(Duration::from_secs(1));
+    for id in [offerer, answerer] {
+        let stats = network[id].connection.stats();
+        let dtls = stats.dtls.expect("DTLS is connected");
+        assert_eq!(dtls.version, dtls::Version::Dtls13);
+        assert_eq!(dtls.group.to_string(), "X25519MLKEM768");
+        assert_eq!(dtls.srtp_profile, Some(dtls::SrtpProfile::AeadAes128Gcm));
+    }
+}
+
+#[test]
+fn a_peer_that_knows_only_dtls_1_2_connects() {
+    let mut old = config();
+    let mut dtls = (*old.dtls).clone();
+    dtls.max_version = dtls::Version::Dtls12;
+    old.dtls = Arc::new(dtls);
+    let old = Arc::new(old);
+    for (seed, offerer, answerer) in [(3, &old, &*CONFIG), (4, &*CONFIG, &old), (5, &old, &old)] {
+        let (mut network, offering, _, channel) =
+            call_with(offerer, answerer, [seed; 32], |peer, now| open(peer, now, "first", true));
+        let now = drywire_sim::origin();
+        network[offering].send(now, channel, text("hello"));
+        let reached = network
+            .run_until(|network| !network[offering].messages(channel).is_empty(), Duration::from_secs(10));
+        assert_eq!(reached, Outcome::Reached);
+        let dtls = network[offering].connection.stats().dtls.expect("DTLS is connected");
+        assert_eq!(dtls.version, dtls::Version::Dtls12);
+    }
+}
+
+#[test]
+fn a_peer_with_another_certificate_is_refused() {
+    // The answer is signalled by one and the handshake done by another: the fingerprint of the answer is replaced.
+    use crate::harness::{Manner, Peer, address};
+    let now = drywire_sim::origin();
+    let mut offering = Peer::new(&CONFIG, Manner::Keep, 1, [6; 32], now);
+    let mut answering = Peer::new(&CONFIG, Manner::Echo, 2, [7; 32], now);
+    open(&mut offering, now, "first", true);
+    let offer = offering.connection.create_offer(now).expect("an offer");
+    offering
+        .connection
+        .set_local_description(now, drywire::jsep::DescriptionType::Offer, &offer)
+        .expect("our own offer");
+    let answer = answering.connection.accept_offer(now, &offer).expect("an answer").to_string();
+    let at = answer.find("a=fingerprint:sha-256 ").expect("a fingerprint") + "a=fingerprint:sha-256 ".len();
+    let forged = format!("{}{}{}", &answer[..at], ["00"; 32].join(":"), &answer[at + 95..]);
+    let forged = &forged.parse().expect("a description");
+    offering
+        .connection
+        .set_remote_description(now, drywire::jsep::DescriptionType::Answer, forged)
+        .expect("the forged answer");
+
+    let mut network = drywire_sim::Network::new(now, [6; 32]);
+    let offering = network.add(offering, &[address(1)]);
+    network.add(answering, &[address(2)]);
+    network.run_for(Duration::from_secs(20));
+    let peer = &network[offering];
+    assert_eq!(peer.connection.connection_state(), ConnectionState::Failed);
+    let mismatch = CloseReason::Dtls(dtls::CloseReason::FingerprintMismatch);
+    assert!(peer.events.contains(&Event::Closed { reason: mismatch }), "{:?}", peer.events);
+    assert!(!peer.events.contains(&Event::ConnectionStateChanged(ConnectionState::Connected)));
+}
+
+#[test]
+fn closing_tells_the_peer() {
+    let (mut network, offerer, answerer, _) = call(8, |peer, now| open(peer, now, "first", true));
+    network.run_until(|network| network[answerer].is_connected(), Duration::from_secs(10));
+    network.run_for(Duration::from_secs(1));
+    let now = network.now();
+    network[offerer].connection.close(now);
+    network.run_for(Duration::from_secs(1));
+    assert_eq!(network[offerer].connection.connection_state(), ConnectionState::Closed);
+    assert_eq!(network[answerer].connection.connection_state(), ConnectionState::Closed);
+    let peer = CloseReason::Dtls(dtls::CloseReason::Peer);
+    assert!(network[answerer].events.contains(&Event::Closed { reason: peer }));
+}
+
+#[test]
+fn a_vanished_peer_is_noticed_and_nothing_more_is_sent_to_it() {
+    let (mut network, offerer, answerer, channel) = call(9, |peer, now| open(peer, now, "first", true));
+    network.run_until(|network| network[answerer].is_connected(), Duration::from_secs(10));
+    network.run_for(Duration::from_secs(1));
+    network.set_link(answerer, offerer, Link::down());
+    network.set_link(offerer, answerer, Link::down());
+    let now = network.now();
+    network[offerer].send(now, channel, binary(1000));
+    network.run_for(Duration::from_secs(40));
+    assert_eq!(network[offerer].connection.connection_state(), ConnectionState::Failed);
+    assert_eq!(network[offerer].connection.path(), None);
+    let before = network[offerer].connection.stats().transport.datagrams_sent;
+    network.run_for(Duration::from_secs(60));
+    assert_eq!(network[offerer].connection.stats().transport.datagrams_sent, before);
+}
+
+#[test]
+fn a_short_outage_is_survived() {
+    let (mut network, offerer, answerer, channel) = call(10, |peer, now| open(peer, now, "first", true));
+    network.run_until(|network| network[answerer].is_connected(), Duration::from_secs(10));
+    network.run_for(Duration::from_secs(1));
+    for (from, to) in [(answerer, offerer), (offerer, answerer)] {
+        network.set_link(from, to, Link::down());
+    }
+    let now = network.now();
+    network[offerer].send(now, channel, binary(1000));
+    network.run_for(Duration::from_secs(12));
+    for (from, to) in [(answerer, offerer), (offerer, answerer)] {
+        network.set_link(from, to, Link::new().delay(Duration::from_millis(10)));
+    }
+    let reached = network.run_until(
+        |network| network[offerer].is_connected() && !network[offerer].messages(channel).is_empty(),
+        Duration::from_secs(60),
+    );
+    assert_eq!(reached, Outcome::Reached);
+}

@@ -1,0 +1,9 @@
+//! The whole stack against itself, in virtual time: two peer connections and a network between them.
+
+#![allow(clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "a test may fail")]
+#![allow(missing_docs, unreachable_pub, reason = "a test has no readers of its documentation")]
+
+mod connect;
+mod data;
+mod harness;
+mod media;
