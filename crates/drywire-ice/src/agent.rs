@@ -48,6 +48,8 @@ pub struct Agent {
     /// What is left of the time before a restart that has not completed.
     pub(crate) previous: Option<Previous>,
     pub(crate) selected: Option<Selected>,
+    /// The path that the last restart left: the peer's last datagrams may still come along it.
+    pub(crate) retired: Option<Path>,
     /// The pair that the controlling agent chose last.
     pub(crate) chosen: Option<PairId>,
     pub(crate) replies: VecDeque<Reply>,
@@ -81,6 +83,7 @@ impl Agent {
             checklist: Checklist::new(config.max_pairs),
             previous: None,
             selected: None,
+            retired: None,
             chosen: None,
             replies: VecDeque::new(),
             patience_over: false,
@@ -243,6 +246,7 @@ impl Agent {
     #[must_use]
     pub fn is_valid_path(&self, path: Path) -> bool {
         self.selected_path() == Some(path)
+            || self.retired == Some(path)
             || self.checklist.pairs().iter().any(|pair| pair.answered_at.is_some() && pair.path == path)
     }
 

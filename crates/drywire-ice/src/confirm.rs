@@ -145,6 +145,10 @@ impl Agent {
         if let Some(pair) = selected.pair.and_then(|id| self.checklist.pair_mut(id)) {
             pair.answered_at = Some(now);
             pair.measure(rtt);
+            if pair.state == PairState::Failed {
+                pair.state = PairState::Succeeded;
+                pair.valid = true;
+            }
         }
     }
 

@@ -52,6 +52,9 @@ impl Agent {
         let alive = |pair: &&CandidatePair| pair.is_alive(now, timeout);
         let chosen = self.chosen.and_then(|id| self.checklist.pair(id)).filter(alive).map(|pair| pair.id);
         if let Some(chosen) = chosen {
+            if self.selected.as_ref().is_some_and(|selected| selected.pair.is_none()) {
+                self.retired = self.selected_path();
+            }
             self.use_pair(now, chosen);
             // RFC 8445, section 9: the restart is complete, and the old credentials are no longer good (attack A12).
             self.previous = None;

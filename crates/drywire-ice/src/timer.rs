@@ -77,6 +77,7 @@ impl Agent {
         self.timers.clear();
         self.send_at = None;
         self.selected = None;
+        self.retired = None;
         self.previous = None;
         self.chosen = None;
         self.replies.clear();

@@ -60,9 +60,9 @@ fn trickle_in_any_order() {
         let hosts = [some_hosts(&mut net, 1), some_hosts(&mut net, 2)];
         // Every step of the signalling on its own, shuffled.
         let mut steps: Vec<(usize, Option<Candidate>, bool)> = Vec::new();
-        for index in 0..2 {
+        for (index, hosts) in hosts.iter().enumerate() {
             steps.push((index, None, false));
-            for candidate in &hosts[index] {
+            for candidate in hosts {
                 steps.push((index, Some(candidate.clone()), true));
                 // Some candidates are never signalled: hidden behind names, say.
                 if net.rng.below(4) != 0 {

@@ -2,5 +2,9 @@
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may fail by panicking")]
 
+mod attacks;
 mod connect;
+mod consent;
+mod misuse;
 mod net;
+mod restart;

@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use bytes::BytesMut;
 use drywire_core::{Duration, Instant, Path, Rng};
 use drywire_ice::{Agent, Candidate, Config, ConnectionState, Event, Role};
+use drywire_stun::{Class, Message};
 
 #[allow(clippy::disallowed_methods, reason = "tests may read a clock")]
 pub(crate) fn start() -> Instant {
@@ -45,6 +46,10 @@ pub(crate) struct Net {
     pub(crate) delay: std::ops::Range<u32>,
     /// Where datagrams are swallowed.
     pub(crate) blocked: fn(&Path) -> bool,
+    /// The agent whom no response reaches.
+    pub(crate) drop_responses_to: Option<usize>,
+    /// How often an agent was woken by its timer.
+    pub(crate) wakes: u32,
     flying: BTreeMap<(Instant, u64), (usize, Path, Vec<u8>)>,
     count: u64,
 }
@@ -65,6 +70,8 @@ impl Net {
             duplication: 0,
             delay: 0..1,
             blocked: |_| false,
+            drop_responses_to: None,
+            wakes: 0,
             flying: BTreeMap::new(),
             count: 0,
         }
@@ -148,6 +155,7 @@ impl Net {
                 self.agents[to].handle_input(self.now, path, BytesMut::from(&bytes[..]));
                 self.drain();
             }
+            self.wakes += 1;
             for agent in &mut self.agents {
                 agent.handle_timeout(self.now);
             }
@@ -182,6 +190,10 @@ impl Net {
             agent.local_candidates().any(|local| local.base == path.remote && local.address == path.remote)
         });
         let Some(to) = to.filter(|_| !(self.blocked)(&path)) else { return };
+        let is_response = Message::parse(&bytes).is_ok_and(|message| message.class() != Class::Request);
+        if is_response && self.drop_responses_to == Some(to) {
+            return;
+        }
         let copies = 1 + u32::from(self.rng.below(100) < self.duplication);
         for _ in 0..copies {
             if self.rng.below(100) < self.loss {
