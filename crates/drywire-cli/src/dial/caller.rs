@@ -234,7 +234,7 @@ impl Application for Caller {
 
 /// What is sent: text, then binary of several sizes, then text again.
 fn messages() -> VecDeque<Message> {
-    let text = |text: &str| Message::text(Bytes::copy_from_slice(text.as_bytes()));
+    let text = |text: &str| Message::text(text);
     let mut messages = VecDeque::from([text("Hello, echo! Grüße, 世界"), text("")]);
     messages
         .extend(SIZES.iter().enumerate().map(|(i, size)| Message::binary(Bytes::from(pattern(*size, i)))));
