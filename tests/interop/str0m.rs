@@ -13,9 +13,9 @@ use ::str0m::media::{Direction as TheirDirection, MediaKind as TheirKind, MediaT
 use ::str0m::net::{Protocol as TheirProtocol, Receive};
 use ::str0m::{Candidate, Event as TheirEvent, Input, Output, Rtc};
 use bytes::{Bytes, BytesMut};
-use drywire::datachannel::{ChannelId, ChannelOptions, Message, SendError};
+use drywire::datachannel::{ChannelId, ChannelOptions, Message, MessageKind, SendError};
 use drywire::dtls::Version;
-use drywire::jsep::{DescriptionType, Direction, MediaKind, TransceiverId, TransceiverInit};
+use drywire::jsep::{DescriptionType, Direction, MediaKind, Transceiver, TransceiverId, TransceiverInit};
 use drywire::rtp::{PayloadType, SequenceNumber};
 use drywire::{
     Config, ConnectionState, Event, Extensions, Path, PeerConnection, RtpPacket, Transmit, WallClock, crypto,
@@ -92,7 +92,7 @@ impl Ours {
         let since_epoch = Duration::from_secs(1_760_000_000);
         let options = crypto::CertificateOptions::new(since_epoch);
         let certificate = crypto::CertifiedKey::self_signed(&*provider, &options).unwrap();
-        let wall_clock = WallClock { instant: now, since_epoch };
+        let wall_clock = WallClock::new(now, since_epoch);
         let config = Arc::new(Config::new(provider, Arc::new(certificate), wall_clock));
         let mut connection = PeerConnection::new(config, now, [3; 32]);
         connection.add_local_candidate(now, ice::Candidate::host(address(1), u16::MAX)).unwrap();
@@ -103,8 +103,8 @@ impl Ours {
     fn offer(&mut self, now: Instant) -> String {
         self.application.unsent = messages().into();
         self.transceiver =
-            Some(self.connection.add_transceiver(MediaKind::Audio, TransceiverInit::default()));
-        let options = ChannelOptions { label: "ours".to_owned(), ..ChannelOptions::default() };
+            Some(self.connection.add_transceiver(now, MediaKind::Audio, TransceiverInit::default()).unwrap());
+        let options = ChannelOptions::new("ours");
         self.channel = Some(self.connection.create_data_channel(now, options).unwrap());
         let offer = self.connection.create_offer(now).unwrap();
         self.connection.set_local_description(now, DescriptionType::Offer, &offer).unwrap();
@@ -115,7 +115,7 @@ impl Ours {
         self.application.echoes = true;
         let offer = offer.parse().unwrap();
         self.connection.set_remote_description(now, DescriptionType::Offer, &offer).unwrap();
-        let transceivers: Vec<_> = self.connection.transceivers().map(|(id, _)| id).collect();
+        let transceivers: Vec<_> = self.connection.transceivers().map(Transceiver::id).collect();
         for id in transceivers {
             self.connection.set_direction(id, Direction::SendRecv).unwrap();
         }
@@ -167,7 +167,8 @@ impl Ours {
                     while let Some(message) =
                         self.connection.channel(id).and_then(|mut channel| channel.read())
                     {
-                        self.application.received((message.is_binary(), message.data.to_vec()));
+                        let binary = message.kind() == MessageKind::Binary;
+                        self.application.received((binary, message.data().to_vec()));
                     }
                 }
                 Event::RtpReceived { transceiver, packet, .. } if self.application.echoes => {

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use drywire::datachannel::{ChannelId, Message, SendError};
-use drywire::jsep::{DescriptionType, Direction};
+use drywire::jsep::{DescriptionType, Direction, Transceiver, TransceiverError};
 use drywire::sdp::SessionDescription;
 use drywire::{
     Config, ConnectionState, Endpoint, Event, Instant, NegotiationError, PeerConnection, PeerId, TooManyPeers,
@@ -21,6 +21,8 @@ pub(crate) enum AnswerError {
     Full(#[from] TooManyPeers),
     #[error("the offer cannot be answered: {0}")]
     Refused(#[from] NegotiationError),
+    #[error("the offer cannot be answered: {0}")]
+    Transceiver(#[from] TransceiverError),
 }
 
 /// The echo application of an endpoint.
@@ -63,7 +65,7 @@ impl Echo {
         let id = endpoint.create_peer(now, self.config.clone())?;
         let result = match endpoint.peer_mut(id) {
             Some(mut peer) => negotiate(now, &mut peer, offer),
-            None => Err(NegotiationError::Closed),
+            None => Err(NegotiationError::Closed.into()),
         };
         match &result {
             Ok(answer) => {
@@ -75,7 +77,7 @@ impl Echo {
                 endpoint.remove(id);
             }
         }
-        Ok(result?)
+        result
     }
 
     /// The sessions, in no particular order.
@@ -117,10 +119,10 @@ fn negotiate(
     now: Instant,
     peer: &mut PeerConnection,
     offer: &SessionDescription,
-) -> Result<SessionDescription, NegotiationError> {
+) -> Result<SessionDescription, AnswerError> {
     peer.set_remote_description(now, DescriptionType::Offer, offer)?;
     // Without this the answer to what the browser sends would be "receive only".
-    let transceivers: Vec<_> = peer.transceivers().map(|(id, _)| id).collect();
+    let transceivers: Vec<_> = peer.transceivers().map(Transceiver::id).collect();
     for id in transceivers {
         peer.set_direction(id, Direction::SendRecv)?;
     }
@@ -203,7 +205,7 @@ impl Session {
         let Some(held) = self.channels.get_mut(&id) else { return };
         let Some(mut channel) = peer.channel(id) else { return };
         while let Some(message) = held.take().or_else(|| channel.read()) {
-            let size = u64::try_from(message.data.len()).unwrap_or(u64::MAX);
+            let size = u64::try_from(message.data().len()).unwrap_or(u64::MAX);
             match channel.write(now, message.clone()) {
                 Ok(()) => {
                     self.messages_echoed += 1;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use drywire::crypto::{CertificateError, CertificateOptions, CertifiedKey, RandomError};
 use drywire::{Config, Duration, Endpoint, EndpointConfig};
-use drywire_tokio::{Socket, host_addresses, interfaces, now, wall_clock};
+use drywire_tokio::{Socket, host_addresses, interfaces, now, since_epoch, wall_clock};
 use thiserror::Error;
 
 #[derive(Debug, Error)]
@@ -31,9 +31,8 @@ pub(crate) struct Network {
 /// Binds `addresses`, or a free port on everything when there are none. To be called within a runtime.
 pub(crate) fn open(addresses: &[SocketAddr]) -> Result<Network, NetworkError> {
     let provider = drywire::default_provider();
-    let wall_clock = wall_clock();
     // Valid since yesterday: the peer's clock may be behind.
-    let since = wall_clock.since_epoch.saturating_sub(Duration::from_secs(24 * 3600));
+    let since = since_epoch().saturating_sub(Duration::from_secs(24 * 3600));
     let certificate = CertifiedKey::self_signed(&*provider, &CertificateOptions::new(since))?;
     let mut seed = [0; 32];
     provider.random(&mut seed)?;
@@ -50,7 +49,7 @@ pub(crate) fn open(addresses: &[SocketAddr]) -> Result<Network, NetworkError> {
     Ok(Network {
         endpoint,
         sockets,
-        config: Arc::new(Config::new(provider, Arc::new(certificate), wall_clock)),
+        config: Arc::new(Config::new(provider, Arc::new(certificate), wall_clock())),
     })
 }
 

@@ -9,12 +9,15 @@ pub fn now() -> Instant {
     Instant::now()
 }
 
-/// The system's clock against [`now`], which machines need for the timestamps of RTCP and certificates.
-///
-/// A system clock before 1970 counts as 1970.
+/// The time of day, as the time since 1970-01-01 UTC. A system clock before 1970 counts as 1970.
 #[must_use]
 #[allow(clippy::disallowed_methods, reason = "this adapter is where the clock is read")]
+pub fn since_epoch() -> Duration {
+    SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or(Duration::ZERO)
+}
+
+/// The time of day against [`now`], which peer connections need for the timestamps of RTCP.
+#[must_use]
 pub fn wall_clock() -> WallClock {
-    let since_epoch = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or(Duration::ZERO);
-    WallClock { instant: now(), since_epoch }
+    WallClock::new(now(), since_epoch())
 }

@@ -29,7 +29,7 @@ mod error;
 mod interfaces;
 mod socket;
 
-pub use clock::{now, wall_clock};
+pub use clock::{now, since_epoch, wall_clock};
 pub use driver::{Application, Driver, Handle};
 pub use error::Stopped;
 pub use interfaces::{host_addresses, interfaces};

@@ -3,7 +3,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use drywire::datachannel::{ChannelId, ChannelOptions, Message, SendError};
-use drywire::jsep::{DescriptionType, MediaKind, TransceiverId, TransceiverInit};
+use drywire::jsep::{DescriptionType, MediaKind, TransceiverError, TransceiverId, TransceiverInit};
 use drywire::rtp::{PayloadType, SequenceNumber};
 use drywire::sdp::SessionDescription;
 use drywire::{
@@ -26,6 +26,8 @@ pub(crate) enum CallError {
     Peer(#[from] drywire::TooManyPeers),
     #[error("no data channel could be made: {0}")]
     Channel(#[from] drywire::datachannel::OpenError),
+    #[error("no audio could be offered: {0}")]
+    Transceiver(#[from] TransceiverError),
     #[error("no offer could be made: {0}")]
     Offer(NegotiationError),
     #[error("the answer cannot be used: {0}")]
@@ -98,9 +100,10 @@ impl Caller {
         self.peer = Some(id);
         let Some(mut peer) = endpoint.peer_mut(id) else { return Err(CallError::Closed(CloseReason::Local)) };
         if audio {
-            self.transceiver = Some(peer.add_transceiver(MediaKind::Audio, TransceiverInit::default()));
+            self.transceiver =
+                Some(peer.add_transceiver(now, MediaKind::Audio, TransceiverInit::default())?);
         }
-        let options = ChannelOptions { label: "drywire dial".to_owned(), ..ChannelOptions::default() };
+        let options = ChannelOptions::new("drywire dial");
         self.channel = Some(peer.create_data_channel(now, options)?);
         let offer = peer.create_offer(now).map_err(CallError::Offer)?;
         peer.set_local_description(now, DescriptionType::Offer, &offer).map_err(CallError::Offer)?;
@@ -191,7 +194,7 @@ impl Caller {
                 break;
             }
             self.progress.messages_echoed += 1;
-            self.progress.bytes_echoed += received.data.len();
+            self.progress.bytes_echoed += received.data().len();
             if self.to_come.is_empty() {
                 self.progress.echoed.get_or_insert(now);
                 result = Some(Ok(()));
@@ -248,5 +251,5 @@ fn pattern(len: usize, salt: usize) -> Vec<u8> {
 }
 
 fn describe(message: &Message) -> String {
-    format!("{:?} of {} bytes", message.kind, message.data.len())
+    format!("{:?} of {} bytes", message.kind(), message.data().len())
 }

@@ -36,9 +36,7 @@ pub(super) async fn answer(
     match answered {
         Ok(Ok(answer)) => json(StatusCode::OK, &Answer { r#type: "answer", sdp: answer.to_string() }),
         Ok(Err(error @ AnswerError::Full(_))) => problem(StatusCode::SERVICE_UNAVAILABLE, error.to_string()),
-        Ok(Err(error @ AnswerError::Refused(_))) => {
-            problem(StatusCode::UNPROCESSABLE_ENTITY, error.to_string())
-        }
+        Ok(Err(error)) => problem(StatusCode::UNPROCESSABLE_ENTITY, error.to_string()),
         Err(stopped) => problem(StatusCode::SERVICE_UNAVAILABLE, stopped.to_string()),
     }
 }
