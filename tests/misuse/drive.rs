@@ -69,12 +69,12 @@ impl<M: Machine> Drive<M> {
 
     /// What a good caller does.
     fn gentle(&mut self, side: usize) {
-        match self.rng.below(8) {
+        match self.rng.below(32) {
             0 => {
                 self.note(side, "command");
                 self.sides[side].command(self.now, &mut self.rng);
             }
-            1 | 2 => {
+            1..=8 => {
                 if let Some(at) = self.sides[side].poll_timeout() {
                     self.now = self.now.max(at);
                 }
@@ -260,6 +260,21 @@ impl<M: Machine> Drive<M> {
         }
         let _ = writeln!(self.log, "  side {side}: {what}");
     }
+}
+
+/// Runs a pair for each seed; demands that a tenth of them get far.
+pub(crate) fn run_all<M: Machine>(seeds: std::ops::Range<u64>, steps: u32, pair: impl Fn(u64) -> Drive<M>) {
+    let count = seeds.end - seeds.start;
+    let mut arrived = 0;
+    for seed in seeds {
+        // Printed when the test fails.
+        println!("seed {seed}");
+        let mut drive = pair(seed);
+        drive.run(steps);
+        arrived += u64::from(drive.sides.iter().all(Machine::arrived));
+    }
+    println!("{arrived} of {count} arrived");
+    assert!(arrived * 10 >= count, "only {arrived} of {count} runs got anywhere");
 }
 
 fn swapped(path: Path) -> Path {

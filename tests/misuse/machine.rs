@@ -22,4 +22,8 @@ pub(crate) trait Machine: Send {
 
     /// `poll_timeout`.
     fn poll_timeout(&self) -> Option<Instant>;
+
+    /// Whether it has got to where it is meant to get at some time: connected, say. Some runs must, or the test tests
+    /// little.
+    fn arrived(&self) -> bool;
 }

@@ -13,7 +13,9 @@
 )]
 
 mod drive;
+mod ice;
 mod machine;
+mod media;
 mod toy;
 
 /// How many seeds to run: `DRYWIRE_SEEDS`, or what is quick enough for every run.

@@ -72,6 +72,10 @@ impl Machine for Toy {
     fn poll_timeout(&self) -> Option<Instant> {
         self.queue.first().map(|(at, _)| *at)
     }
+
+    fn arrived(&self) -> bool {
+        true
+    }
 }
 
 fn run(fault: Fault) -> bool {
