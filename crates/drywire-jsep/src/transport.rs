@@ -134,8 +134,13 @@ impl DtlsRole {
             None => established.unwrap_or(Self::Server),
             Some(Setup::ActPass | Setup::HoldConn) => return Err(Error::Setup),
         };
-        // The roles stay as long as the association does.
-        if established.is_some_and(|before| before != role) { Err(Error::Setup) } else { Ok(role) }
+        match established {
+            Some(before) if before != role && is_offer => Err(Error::Setup),
+            // The roles stay as long as the association does. Chromium answers `active` whatever its role is once the
+            // first section of the bundle was stopped, and goes on in the old role.
+            Some(before) => Ok(before),
+            None => Ok(role),
+        }
     }
 
     pub(crate) fn setup(self) -> Setup {
@@ -162,6 +167,6 @@ mod tests {
         assert_eq!(resolve(Some(Setup::Active), None, false), Ok(DtlsRole::Server));
         assert_eq!(resolve(Some(Setup::ActPass), None, false), Err(Error::Setup));
         assert_eq!(resolve(None, None, false), Ok(DtlsRole::Server));
-        assert_eq!(resolve(Some(Setup::Passive), Some(DtlsRole::Server), false), Err(Error::Setup));
+        assert_eq!(resolve(Some(Setup::Passive), Some(DtlsRole::Server), false), Ok(DtlsRole::Server));
     }
 }

@@ -4,8 +4,8 @@ use std::net::SocketAddr;
 
 use drywire_sdp::{
     Attribute, Builder, Candidate, CandidateKind, Connection, Direction, Extmap, Fingerprint, Fmtp, Group,
-    IceOptions, IcePwd, IceUfrag, Invalid, MaxMessageSize, MediaLine, Msid, Origin, RtcpFb, Rtpmap, SctpPort,
-    Sctpmap, SessionDescription, Setup, Ssrc, Transport,
+    IceOptions, IcePwd, IceUfrag, Invalid, MaxMessageSize, MediaKind, MediaLine, Msid, Origin, PayloadType,
+    RtcpFb, Rtpmap, SctpPort, Sctpmap, SessionDescription, Setup, Ssrc, Transport,
 };
 
 use crate::plan::{Body, DataForm, Plan, PlannedRtp, PlannedSection};
@@ -180,11 +180,29 @@ fn candidates(builder: &mut Builder, transport: &LocalTransport) -> Result<(), I
 }
 
 fn rejected(builder: &mut Builder, section: &PlannedSection) -> Result<(), Invalid> {
-    builder.media(&MediaLine::new(&section.media, 0, &section.protocol, &section.formats)?)?;
+    let line = MediaLine::new(&section.media, 0, &section.protocol, &section.formats)?;
+    // Nobody looks at the formats of a rejected section (RFC 3264 section 6), but some peers want a line `a=rtpmap` for
+    // each of them. So it lists one that every peer knows, as Firefox does.
+    let stand_in = match line.kind() {
+        MediaKind::Audio if line.is_rtp() => Some(("0", "PCMU", 8_000)),
+        MediaKind::Video if line.is_rtp() => Some(("120", "VP8", 90_000)),
+        _ => None,
+    };
+    match stand_in {
+        Some((format, _, _)) => {
+            builder.media(&MediaLine::new(&section.media, 0, &section.protocol, format)?)?
+        }
+        None => builder.media(&line)?,
+    };
     builder.connection(&Connection::UNSPECIFIED)?;
     if section.signalled {
         builder.attribute(&section.mid)?;
     }
     builder.flag(Direction::Inactive.name())?;
+    if let Some((format, encoding, clock_rate)) = stand_in
+        && let Some(payload_type) = format.parse().ok().and_then(PayloadType::new)
+    {
+        builder.attribute(&Rtpmap::new(payload_type, encoding, clock_rate, None)?)?;
+    }
     Ok(())
 }

@@ -194,16 +194,26 @@ struct Numbers<'a> {
 impl<'a> Numbers<'a> {
     fn new(session: &'a Session) -> Self {
         let mut used = [false; 128];
-        let negotiated =
-            session.state.transceivers.iter().filter_map(|transceiver| transceiver.negotiated.as_ref());
-        for codec in negotiated.flat_map(|negotiated| &negotiated.codecs) {
-            for payload_type in [codec.payload_type, codec.send_payload_type] {
-                if let Some(used) = used.get_mut(usize::from(payload_type.value())) {
-                    *used = true;
+        let mut given: Vec<(MediaKind, usize, PayloadType)> = Vec::new();
+        for transceiver in &session.state.transceivers {
+            let negotiated = transceiver.negotiated.as_ref().map_or(&[][..], |negotiated| &negotiated.codecs);
+            for codec in negotiated {
+                for payload_type in [codec.payload_type, codec.send_payload_type] {
+                    if let Some(used) = used.get_mut(usize::from(payload_type.value())) {
+                        *used = true;
+                    }
+                }
+                // A codec has one number in all sections, as long as the peer does not want it otherwise.
+                let kind = transceiver.kind;
+                let place = session.config.codecs(kind).iter().position(|own| own.is(codec));
+                if let Some(place) = place
+                    && given.iter().all(|(of, at, _)| (*of, *at) != (kind, place))
+                {
+                    given.push((kind, place, codec.payload_type));
                 }
             }
         }
-        Self { session, used, given: Vec::new(), extension_ids: session.state.extension_ids.clone() }
+        Self { session, used, given, extension_ids: session.state.extension_ids.clone() }
     }
 
     fn codecs(&mut self, transceiver: &Transceiver) -> Vec<PlannedCodec> {

@@ -344,7 +344,7 @@ impl FromStr for Candidate {
     type Err = Invalid;
 
     fn from_str(text: &str) -> Result<Self, Invalid> {
-        let text = text.trim();
+        let text = text.trim_matches([' ', '\t', '\r', '\n']);
         let text = text.strip_prefix("a=").unwrap_or(text);
         Self::parse(text.strip_prefix("candidate:").unwrap_or(text))
     }
