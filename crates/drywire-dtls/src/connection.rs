@@ -1,22 +1,53 @@
+use std::fmt;
 use std::sync::Arc;
 
 use bytes::BytesMut;
-use drywire_core::{Duration, Instant, Monotonic, Rng};
+use drywire_core::{Duration, Instant, Monotonic, Reader, Rng};
 use drywire_crypto::Fingerprint;
+use zeroize::Zeroizing;
 
+use crate::ack::{self, Acks};
+use crate::failure::Failure;
+use crate::flight::Flight;
+use crate::handshake::Handshake;
+use crate::hello;
+use crate::machine::Machine;
+use crate::message::{ClientHello, FragmentHeader};
+use crate::queue::{Early, Events};
+use crate::reassembly::{Insertion, Reassembler};
+use crate::record::{self, ContentType, Opened, Opening, RawRecord, RecordLayer};
+use crate::transcript::Transcript;
 use crate::{
-    Config, ConnectionInfo, Event, NotConnected, RecordError, Role, SrtpKeyingMaterial, State, Stats,
+    Alert, CloseReason, Config, ConnectionInfo, Event, NotConnected, RecordError, Role, SrtpKeyingMaterial,
+    State, Stats,
 };
 
-/// One end of a DTLS session.
-#[derive(Debug)]
+/// The shortest datagram that the handshake is cut for, in bytes.
+const MIN_MTU: usize = 256;
+/// The most bytes that a record adds to its plaintext: header, explicit nonce and tag of DTLS 1.2.
+const MAX_OVERHEAD: usize = 13 + 8 + 16;
+/// The label of the exporter for SRTP (RFC 5764, section 4.2).
+const SRTP_LABEL: &str = "EXTRACTOR-dtls_srtp";
+
+/// One end of a DTLS session. See the [crate] for an example, and `drywire_core` for the contract that it keeps.
 pub struct Connection {
-    config: Arc<Config>,
-    role: Role,
     clock: Monotonic,
-    rng: Rng,
-    fingerprints: Option<Vec<Fingerprint>>,
-    stats: Stats,
+    handshake: Handshake,
+    machine: Machine,
+    reassembler: Reassembler,
+    early: Early,
+    events: Events,
+    /// The alert that is to be sent: its level and what it says.
+    alert: Option<(AlertLevel, Alert)>,
+    mtu: usize,
+    acks_deadline: Option<Instant>,
+    handshake_deadline: Option<Instant>,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum AlertLevel {
+    Warning,
+    Fatal,
 }
 
 /// A record that was begun and not yet finished: see [`Connection::begin_record`].
@@ -32,54 +63,93 @@ impl Connection {
     /// first [`poll_transmit`](Self::poll_transmit).
     #[must_use]
     pub fn new(config: Arc<Config>, role: Role, now: Instant, seed: [u8; 32]) -> Self {
+        let (mtu, rto) = (config.mtu.max(MIN_MTU), config.initial_rto);
         Self {
-            config,
-            role,
             clock: Monotonic::new(now),
-            rng: Rng::new(seed),
-            fingerprints: None,
-            stats: Stats::default(),
+            handshake: Handshake {
+                config,
+                role,
+                rng: Rng::new(seed),
+                records: RecordLayer::new(),
+                flight: Flight::new(rto),
+                transcript: Transcript::new(),
+                acks: Acks::default(),
+                fingerprints: None,
+                stats: Stats::default(),
+            },
+            machine: Machine::new(role),
+            reassembler: Reassembler::default(),
+            early: Early::default(),
+            events: Events::default(),
+            alert: None,
+            mtu,
+            acks_deadline: None,
+            handshake_deadline: None,
         }
     }
 
     /// Takes a datagram from the peer: one UDP payload, with one record or more. They are decrypted in place.
     pub fn handle_input(&mut self, now: Instant, datagram: BytesMut) {
-        self.clock.observe(now);
-        drop(datagram);
+        let now = self.clock.observe(now);
+        self.handshake.stats.datagrams_received += 1;
+        let mut rest = datagram;
+        while !self.is_ended() {
+            let Some(record) = record::split_record(&mut rest) else {
+                break;
+            };
+            self.take_record(now, record);
+        }
+        if !rest.is_empty() {
+            self.handshake.stats.records_discarded += 1;
+        }
+        self.settle(now);
     }
 
     /// Does what is due at `now`.
     pub fn handle_timeout(&mut self, now: Instant) {
-        self.clock.observe(now);
+        let now = self.clock.observe(now);
+        if self.acks_deadline.is_some_and(|at| at <= now) {
+            self.acks_deadline = None;
+            self.handshake.acks.send_now();
+        }
+        self.handshake.flight.handle_timeout(now, &mut self.handshake.stats);
+        if self.handshake_deadline.is_some_and(|at| at <= now) {
+            self.handshake_deadline = None;
+            self.end(CloseReason::Timeout, Some((AlertLevel::Fatal, Alert::USER_CANCELED)));
+        }
+        self.settle(now);
     }
 
     /// Says which fingerprints the peer's certificate may have, from the session description. It may come before or
     /// after the certificate: until one matches, the connection does not become connected (RFC 8827, section 6.5).
+    /// Once connected, it has no effect: another certificate needs another connection.
     pub fn set_remote_fingerprints(&mut self, now: Instant, fingerprints: Vec<Fingerprint>) {
-        self.clock.observe(now);
-        self.fingerprints = Some(fingerprints);
+        let now = self.clock.observe(now);
+        self.handshake.fingerprints = Some(fingerprints);
+        self.settle(now);
     }
 
-    /// Sets the longest datagram of the handshake, in bytes of UDP payload.
+    /// Sets the longest datagram of the handshake, in bytes of UDP payload; at least 256.
     pub fn set_mtu(&mut self, mtu: usize) {
-        let _ = mtu;
+        self.mtu = mtu.max(MIN_MTU);
     }
 
     /// Tells the round-trip time of the path, as ICE measured it: flights that are lost are sent again the sooner.
     pub fn set_initial_rtt(&mut self, rtt: Duration) {
-        let _ = rtt;
+        let rto = rtt.saturating_mul(2).max(self.handshake.config.min_rto);
+        self.handshake.flight.set_rto(rto);
     }
 
     /// Which side of the handshake this is.
     #[must_use]
     pub const fn role(&self) -> Role {
-        self.role
+        self.handshake.role
     }
 
     /// The state.
     #[must_use]
     pub const fn state(&self) -> State {
-        State::New
+        self.machine.state()
     }
 
     /// Whether records can be sent now.
@@ -90,35 +160,64 @@ impl Connection {
 
     /// What was negotiated, once connected.
     #[must_use]
-    pub const fn info(&self) -> Option<&ConnectionInfo> {
-        None
+    pub fn info(&self) -> Option<&ConnectionInfo> {
+        self.machine.connected().map(|session| &session.info)
     }
 
     /// Counters.
     #[must_use]
     pub const fn stats(&self) -> &Stats {
-        &self.stats
+        &self.handshake.stats
     }
 
     /// Begins a record of application data at the end of `out`: leaves room for its header. Append the plaintext to
     /// `out`, then call [`finish_record`](Self::finish_record). To give up, truncate `out` to where it was.
     pub fn begin_record(&mut self, out: &mut Vec<u8>) -> Result<Record, NotConnected> {
-        let _ = out;
-        Err(NotConnected)
+        if !self.is_connected() {
+            return Err(NotConnected);
+        }
+        let start = out.len();
+        let header_len = self.handshake.records.header_len(self.handshake.records.write_epoch());
+        out.resize(start + header_len, 0);
+        Ok(Record { start, header_len })
     }
 
     /// Encrypts the plaintext that was appended since [`begin_record`](Self::begin_record) where it stands and appends
     /// the tag. Returns the length of the record. On an error `out` is truncated to where the record began.
     pub fn finish_record(&mut self, out: &mut Vec<u8>, record: Record) -> Result<usize, RecordError> {
-        let _ = record.header_len;
-        out.truncate(record.start);
-        Err(NotConnected.into())
+        if !self.is_connected() {
+            out.truncate(record.start);
+            return Err(NotConnected.into());
+        }
+        let plaintext_len = out.len().saturating_sub(record.start + record.header_len);
+        let records = &mut self.handshake.records;
+        let epoch = records.write_epoch();
+        match records.finish(epoch, ContentType::ApplicationData, out, record.start, record.header_len) {
+            Ok(_) => {
+                self.handshake.stats.records_sent += 1;
+                self.handshake.stats.bytes_sent += u64::try_from(plaintext_len).unwrap_or(u64::MAX);
+                if self.handshake.records.wants_key_update() {
+                    self.update_keys();
+                }
+                Ok(out.len().saturating_sub(record.start))
+            }
+            Err(error) => {
+                if error == RecordError::KeyLimit {
+                    self.end(CloseReason::KeyLimit, None);
+                }
+                Err(error)
+            }
+        }
     }
 
     /// How many bytes a record adds to its plaintext. Before the connection is connected: the most that it can be.
     #[must_use]
-    pub const fn record_overhead(&self) -> usize {
-        37
+    pub fn record_overhead(&self) -> usize {
+        if self.is_connected() {
+            self.handshake.records.overhead(self.handshake.records.write_epoch())
+        } else {
+            MAX_OVERHEAD
+        }
     }
 
     /// Appends a record with `data` to `out` and returns its length.
@@ -128,43 +227,358 @@ impl Connection {
         self.finish_record(out, record)
     }
 
-    /// Fills `out` with keying material (RFC 5705; RFC 8446, section 7.5).
+    /// Starts to replace the keys that we write with (RFC 9147, section 8). It is done by itself long before a key has
+    /// reached its limit. Without effect in DTLS 1.2, which has no such thing, and while not connected.
+    pub fn update_keys(&mut self) {
+        if self.is_connected()
+            && let Some(traffic) = self.machine.session_mut().and_then(|session| session.traffic.as_mut())
+        {
+            traffic.request();
+            if let Err(failure) = traffic.proceed(&mut self.handshake) {
+                self.fail(failure);
+            }
+        }
+    }
+
+    /// Fills `out` with keying material (RFC 5705; RFC 8446, section 7.5). Longer than 8,160 bytes it cannot be: then
+    /// `out` is left as it was from there on and the answer is an error, too.
     pub fn export_keying_material(
         &self,
         label: &str,
         context: Option<&[u8]>,
         out: &mut [u8],
     ) -> Result<(), NotConnected> {
-        let _ = (label, context, out);
-        Err(NotConnected)
+        let session = self.machine.connected().ok_or(NotConnected)?;
+        let provider = &*self.handshake.config.provider;
+        session.exporter.export(provider, label, context, out).map_err(|_| NotConnected)
     }
 
     /// The keys for SRTP, once connected with a profile.
     #[must_use]
     pub fn srtp_keying_material(&self) -> Option<SrtpKeyingMaterial> {
-        None
+        let profile = self.info()?.srtp_profile?;
+        let (key_len, salt_len) = (profile.key_len(), profile.salt_len());
+        let mut block = Zeroizing::new(vec![0; 2 * (key_len + salt_len)]);
+        self.export_keying_material(SRTP_LABEL, None, &mut block).ok()?;
+        // The client's key, the server's key, the client's salt, the server's salt (RFC 5764, section 4.2).
+        let (keys, salts) = block.split_at_checked(2 * key_len)?;
+        let (client_key, server_key) = keys.split_at_checked(key_len)?;
+        let (client_salt, server_salt) = salts.split_at_checked(salt_len)?;
+        let client = (client_key, client_salt);
+        let server = (server_key, server_salt);
+        let (local, remote) = match self.handshake.role {
+            Role::Client => (client, server),
+            Role::Server => (server, client),
+        };
+        let owned = |bytes: &[u8]| Zeroizing::new(bytes.to_vec());
+        Some(SrtpKeyingMaterial {
+            profile,
+            local_key: owned(local.0),
+            local_salt: owned(local.1),
+            remote_key: owned(remote.0),
+            remote_salt: owned(remote.1),
+        })
     }
 
     /// Closes the session: the peer is told so with a close_notify.
     pub fn close(&mut self, now: Instant) {
         self.clock.observe(now);
+        let told = self.state() != State::New;
+        self.end(CloseReason::Local, told.then_some((AlertLevel::Warning, Alert::CLOSE_NOTIFY)));
     }
 
     /// Appends one datagram of the handshake, an acknowledgement or an alert to `out` and returns its length.
     pub fn poll_transmit(&mut self, now: Instant, out: &mut Vec<u8>) -> Option<usize> {
-        self.clock.observe(now);
-        let _ = (out, &self.config, &mut self.rng);
-        None
+        let now = self.clock.observe(now);
+        if matches!(self.machine, Machine::ClientStart) {
+            // The shares are made now: not in `new`, where nobody knows whether they will be needed.
+            self.transition(|_, handshake| hello::start(handshake));
+            self.start_clock(now);
+        }
+        let start = out.len();
+        if self.append_datagram(now, out, start).is_err() {
+            out.truncate(start);
+            self.end(CloseReason::KeyLimit, None);
+        }
+        let len = out.len().saturating_sub(start);
+        if len == 0 {
+            return None;
+        }
+        self.handshake.stats.datagrams_sent += 1;
+        Some(len)
     }
 
     /// What happened.
     pub fn poll_event(&mut self) -> Option<Event> {
-        None
+        self.events.pop()
     }
 
     /// When to call [`handle_timeout`](Self::handle_timeout).
     #[must_use]
-    pub const fn poll_timeout(&self) -> Option<Instant> {
-        None
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        let deadlines = [self.handshake.flight.deadline(), self.acks_deadline, self.handshake_deadline];
+        deadlines.into_iter().flatten().min()
+    }
+
+    fn append_datagram(&mut self, now: Instant, out: &mut Vec<u8>, start: usize) -> Result<(), RecordError> {
+        let Handshake { records, flight, acks, stats, .. } = &mut self.handshake;
+        // An ACK is never sent in a lower epoch than what it acknowledges (RFC 9147, section 7).
+        let epoch = records.write_epoch();
+        if acks.is_due() && epoch > 0 {
+            records.write(epoch, ContentType::Ack, &[&acks.take()], out)?;
+            stats.records_sent += 1;
+            self.acks_deadline = None;
+        }
+        flight.poll_transmit(now, records, out, start, self.mtu)?;
+        if let Some((level, alert)) = self.alert.take() {
+            let level = match level {
+                AlertLevel::Warning => 1,
+                AlertLevel::Fatal => 2,
+            };
+            records.write(epoch, ContentType::Alert, &[&[level, alert.code()]], out)?;
+            stats.records_sent += 1;
+        }
+        Ok(())
+    }
+
+    const fn is_ended(&self) -> bool {
+        matches!(self.machine, Machine::Ended(_))
+    }
+
+    /// The handshake has begun: from now on it may take so long.
+    fn start_clock(&mut self, now: Instant) {
+        if self.handshake_deadline.is_none() && self.machine.is_handshaking() {
+            self.handshake_deadline = self.handshake.config.handshake_timeout.map(|timeout| now + timeout);
+        }
+    }
+
+    /// Reads a record and gives what it carries to where it belongs.
+    fn take_record(&mut self, now: Instant, record: RawRecord) {
+        match self.handshake.records.open(record, &mut self.handshake.stats) {
+            Opening::Opened(opened) => {
+                self.handshake.stats.records_received += 1;
+                self.take_content(now, opened);
+            }
+            Opening::NoKeys(record) => {
+                // It has overtaken the messages that its keys come from, or it is junk.
+                if !self.machine.is_handshaking() || !self.early.keep_sealed(record) {
+                    self.handshake.stats.records_dropped += 1;
+                }
+            }
+            Opening::Discarded => {}
+        }
+    }
+
+    fn take_content(&mut self, now: Instant, opened: Opened) {
+        let Opened { content, number, payload } = opened;
+        let protected = number.epoch > 0;
+        match content {
+            ContentType::Handshake => self.take_handshake(now, number, &payload),
+            ContentType::ApplicationData if protected => self.take_data(payload),
+            ContentType::Alert => self.take_alert(protected, &payload),
+            // An ACK that anybody could have sent is not believed: at worst a flight is sent once more.
+            ContentType::Ack if protected => {
+                if let Some(numbers) = ack::parse(&payload) {
+                    self.handshake.flight.acknowledge(&numbers);
+                } else {
+                    self.handshake.stats.records_discarded += 1;
+                }
+            }
+            // The epoch of the records after it says all that a ChangeCipherSpec could say.
+            ContentType::ChangeCipherSpec => {}
+            ContentType::ApplicationData | ContentType::Ack => self.handshake.stats.records_discarded += 1,
+        }
+    }
+
+    fn take_handshake(&mut self, now: Instant, number: record::RecordNumber, payload: &[u8]) {
+        let handshaking = self.machine.is_handshaking();
+        let expected = self.machine.expected_epoch();
+        let mut reader = Reader::new(payload);
+        let (mut complete, mut repeated) = (!payload.is_empty(), false);
+        while !reader.is_empty() {
+            let Ok((header, fragment)) = FragmentHeader::parse(&mut reader) else {
+                complete = false;
+                break;
+            };
+            let old = header.message_seq < self.reassembler.next();
+            if !old && number.epoch < expected {
+                complete = false;
+                continue;
+            }
+            match self.reassembler.insert(number.epoch, header, fragment) {
+                Insertion::Kept => {}
+                Insertion::Old => repeated = true,
+                Insertion::Rejected => complete = false,
+            }
+        }
+        if !complete {
+            self.handshake.stats.records_discarded += 1;
+        }
+        // Only DTLS 1.3 has epochs above 1, and only it acknowledges.
+        if complete && number.epoch >= 2 {
+            self.handshake.acks.note(number);
+        }
+        if repeated {
+            // The peer misses our flight. After the handshake only the peer itself can say so (attack C17).
+            if handshaking || number.epoch > 0 {
+                self.handshake.flight.repeat(now, &mut self.handshake.stats);
+            }
+            if !handshaking && self.handshake.flight.is_received() {
+                self.handshake.acks.send_now();
+            }
+        }
+        self.take_messages(now);
+    }
+
+    /// Takes all messages that are complete and in order.
+    fn take_messages(&mut self, now: Instant) {
+        while !self.is_ended() {
+            self.reassembler.retain_from(self.machine.expected_epoch());
+            let Some(message) = self.reassembler.pop() else {
+                break;
+            };
+            if matches!(self.machine, Machine::ServerStart) && ClientHello::parse(&message.body).is_err() {
+                // Not a ClientHello. Nothing is begun, so nothing has to end: a true one may follow.
+                self.handshake.stats.records_discarded += 1;
+                self.reassembler.restart();
+                break;
+            }
+            if self.machine.is_handshaking() {
+                // The peer answers: it has all of our flight (RFC 9147, section 5.8.1).
+                self.handshake.flight.set_received();
+            }
+            self.transition(|machine, handshake| machine.step(handshake, &message));
+            self.start_clock(now);
+        }
+    }
+
+    fn take_data(&mut self, payload: BytesMut) {
+        self.handshake.stats.bytes_received += u64::try_from(payload.len()).unwrap_or(u64::MAX);
+        let kept = if self.is_connected() {
+            self.events.push_data(payload.freeze())
+        } else {
+            self.early.keep_opened(&payload)
+        };
+        if !kept {
+            self.handshake.stats.records_dropped += 1;
+        }
+    }
+
+    fn take_alert(&mut self, protected: bool, payload: &[u8]) {
+        let &[level, code] = payload else {
+            self.handshake.stats.records_discarded += 1;
+            return;
+        };
+        let alert = Alert::from_code(code);
+        // What is not protected has a say only while nothing can be protected (attack C08), and only the client has
+        // said something by then that a server could refuse.
+        let believed = protected
+            || (matches!(self.machine, Machine::ClientHello(_)) && !self.handshake.records.is_keyed());
+        let warning = level == 1 && !protected;
+        if !believed || warning || matches!(alert, Alert::USER_CANCELED) {
+            self.handshake.stats.records_discarded += 1;
+        } else if alert == Alert::CLOSE_NOTIFY {
+            self.end(CloseReason::Peer, Some((AlertLevel::Warning, Alert::CLOSE_NOTIFY)));
+        } else if level == 1 && self.handshake.records.write_epoch() == 1 {
+            // Warnings of DTLS 1.2, as no_renegotiation, change nothing. DTLS 1.3 has none: there all other alerts are
+            // fatal, whatever their level says (RFC 8446, section 6).
+            tracing::debug!(%alert, "warning");
+        } else {
+            self.end(CloseReason::PeerAlert(alert), None);
+        }
+    }
+
+    fn transition(&mut self, step: impl FnOnce(Machine, &mut Handshake) -> Result<Machine, Failure>) {
+        let machine = std::mem::replace(&mut self.machine, Machine::Ended(CloseReason::Crypto));
+        match step(machine, &mut self.handshake) {
+            Ok(next) => self.machine = next,
+            Err(failure) => {
+                // `end` has to see a machine that has not ended.
+                self.machine = Machine::ClientStart;
+                self.fail(failure);
+            }
+        }
+    }
+
+    fn fail(&mut self, failure: Failure) {
+        tracing::debug!(?failure, role = ?self.handshake.role, "handshake failed");
+        self.end(failure.reason(), Some((AlertLevel::Fatal, failure.alert())));
+    }
+
+    fn end(&mut self, reason: CloseReason, alert: Option<(AlertLevel, Alert)>) {
+        if self.is_ended() {
+            return;
+        }
+        self.machine = Machine::Ended(reason);
+        self.alert = alert;
+        self.handshake.flight.begin();
+        self.handshake.acks.clear();
+        self.early.clear();
+        self.reassembler.restart();
+        self.acks_deadline = None;
+        self.handshake_deadline = None;
+        self.events.push(Event::Closed { reason });
+    }
+
+    /// Does what the inputs have made possible.
+    fn settle(&mut self, now: Instant) {
+        self.take_early(now);
+        let was_connected = self.is_connected();
+        if !self.is_ended() {
+            self.transition(|machine, handshake| machine.verified(handshake));
+        }
+        if !self.machine.is_handshaking() {
+            self.handshake_deadline = None;
+        }
+        if self.is_connected() && !was_connected {
+            self.events.push(Event::Connected);
+            while let Some(data) = self.early.pop_opened() {
+                self.events.push_data(data);
+            }
+            self.early.clear();
+        }
+        if let Some(traffic) = self.machine.session_mut().and_then(|session| session.traffic.as_mut())
+            && let Err(failure) = traffic.proceed(&mut self.handshake)
+        {
+            self.fail(failure);
+        }
+        if self.handshake.records.is_worn_out() {
+            self.end(CloseReason::KeyLimit, None);
+        }
+        // A part of a flight came, the rest is late: say what came (RFC 9147, section 7.1).
+        let waiting = self.machine.is_handshaking() && !self.handshake.acks.is_empty();
+        if !waiting {
+            self.acks_deadline = None;
+        } else if self.acks_deadline.is_none() && !self.handshake.acks.is_due() {
+            self.acks_deadline = Some(now + self.handshake.flight.rto() / 4);
+        }
+    }
+
+    /// Tries the records again whose keys were missing.
+    fn take_early(&mut self, now: Instant) {
+        if !self.handshake.records.is_keyed() {
+            return;
+        }
+        // Each once for each new epoch; reading one can bring the keys of the next.
+        loop {
+            let (before, epoch) = (self.early.sealed_len(), self.handshake.records.write_epoch());
+            for _ in 0..before {
+                if let Some(record) = self.early.pop_sealed() {
+                    self.take_record(now, record);
+                }
+            }
+            if self.early.sealed_len() == 0 || self.handshake.records.write_epoch() == epoch {
+                break;
+            }
+        }
+    }
+}
+
+impl fmt::Debug for Connection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Connection")
+            .field("role", &self.handshake.role)
+            .field("state", &self.state())
+            .finish_non_exhaustive()
     }
 }

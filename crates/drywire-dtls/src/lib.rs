@@ -56,13 +56,30 @@
 //! certificate chains are built: WebRTC has no use for them. As a server it asks for no cookie, because ICE has
 //! validated the path before the first byte of DTLS (RFC 8445).
 
+mod ack;
 mod alert;
 mod cipher_suite;
 mod config;
 mod connection;
 mod error;
 mod event;
+mod failure;
+mod flight;
+mod handshake;
+mod hello;
+mod machine;
+mod message;
+mod prf;
+mod queue;
+mod reassembly;
+mod record;
+mod schedule;
+mod secret;
+mod session;
 mod srtp;
+mod transcript;
+mod v12;
+mod v13;
 
 pub use alert::Alert;
 pub use cipher_suite::CipherSuite;
@@ -71,3 +88,6 @@ pub use connection::{Connection, Record};
 pub use error::{NotConnected, RecordError};
 pub use event::{CloseReason, ConnectionInfo, Event, State, Stats};
 pub use srtp::{SrtpKeyingMaterial, SrtpProfile};
+
+#[cfg(test)]
+mod tests;

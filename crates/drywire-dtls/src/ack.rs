@@ -1,0 +1,104 @@
+//! Acknowledgements of handshake records (RFC 9147, section 7).
+
+use drywire_core::{Reader, Writer};
+
+use crate::record::RecordNumber;
+
+/// The most record numbers that are remembered, and so the most that an ACK names.
+const MAX_NUMBERS: usize = 64;
+
+/// The record numbers that wait to be acknowledged.
+#[derive(Debug, Default)]
+pub(crate) struct Acks {
+    numbers: Vec<RecordNumber>,
+    due: bool,
+}
+
+impl Acks {
+    /// Remembers a record of the handshake. The newest are kept.
+    pub(crate) fn note(&mut self, number: RecordNumber) {
+        if self.numbers.contains(&number) {
+            return;
+        }
+        if self.numbers.len() >= MAX_NUMBERS {
+            self.numbers.remove(0);
+        }
+        self.numbers.push(number);
+    }
+
+    /// Says that an ACK is to be sent with the next datagram.
+    pub(crate) fn send_now(&mut self) {
+        self.due = !self.numbers.is_empty();
+    }
+
+    /// Forgets all: our own next flight acknowledges the peer's.
+    pub(crate) fn clear(&mut self) {
+        self.numbers.clear();
+        self.due = false;
+    }
+
+    pub(crate) const fn is_due(&self) -> bool {
+        self.due
+    }
+
+    pub(crate) const fn is_empty(&self) -> bool {
+        self.numbers.is_empty()
+    }
+
+    /// The content of an ACK record with all numbers, which are forgotten.
+    ///
+    /// ```text
+    /// struct { uint64 epoch; uint64 sequence_number; } RecordNumber;
+    /// struct { RecordNumber record_numbers<0..2^16-1>; } ACK;
+    /// ```
+    pub(crate) fn take(&mut self) -> Vec<u8> {
+        self.numbers.sort_unstable();
+        let mut content = Vec::with_capacity(2 + 16 * self.numbers.len());
+        Writer::new(&mut content).prefixed_u16(|w| {
+            for number in &self.numbers {
+                w.u64(number.epoch).u64(number.sequence);
+            }
+        });
+        self.clear();
+        content
+    }
+}
+
+/// Reads the content of an ACK record.
+pub(crate) fn parse(content: &[u8]) -> Option<Vec<RecordNumber>> {
+    let mut reader = Reader::new(content);
+    let len = usize::from(reader.u16().ok()?);
+    let mut list = reader.sub(len).ok()?;
+    if !reader.is_empty() || !len.is_multiple_of(16) {
+        return None;
+    }
+    let mut numbers = Vec::new();
+    while !list.is_empty() && numbers.len() < 256 {
+        numbers.push(RecordNumber { epoch: list.u64().ok()?, sequence: list.u64().ok()? });
+    }
+    Some(numbers)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn round_trip(numbers in proptest::collection::btree_set((0_u64..9, 0_u64..1 << 40), 0..40)) {
+            let mut acks = Acks::default();
+            let numbers: Vec<_> = numbers.into_iter().map(|(epoch, sequence)| RecordNumber { epoch, sequence }).collect();
+            for number in numbers.iter().rev() {
+                acks.note(*number);
+            }
+            prop_assert_eq!(parse(&acks.take()), Some(numbers));
+            prop_assert!(acks.is_empty() && !acks.is_due());
+        }
+
+        #[test]
+        fn any_bytes(bytes in proptest::collection::vec(any::<u8>(), 0..80)) {
+            let _ = parse(&bytes);
+        }
+    }
+}

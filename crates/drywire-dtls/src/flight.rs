@@ -1,0 +1,283 @@
+//! What we send of the handshake, until the peer has it (RFC 9147, section 5.8; RFC 6347, section 4.2.4).
+
+use std::collections::VecDeque;
+
+use drywire_core::{Duration, Instant};
+
+use crate::message::{FragmentHeader, HandshakeType};
+use crate::reassembly::insert_range;
+use crate::record::{ContentType, RecordLayer, RecordNumber};
+use crate::{RecordError, Stats};
+
+/// The longest time between two sendings of a flight (RFC 9147, section 5.8.2).
+const MAX_RTO: Duration = Duration::from_secs(60);
+/// The shortest piece of a message that is worth a record at the end of a datagram.
+const MIN_FRAGMENT: usize = 64;
+/// How many records of a flight are remembered for their acknowledgements.
+const MAX_SENT: usize = 256;
+
+#[derive(Debug)]
+enum Content {
+    Message {
+        kind: HandshakeType,
+        message_seq: u16,
+        body: Vec<u8>,
+    },
+    /// DTLS 1.2 only.
+    ChangeCipherSpec,
+}
+
+#[derive(Debug)]
+struct Item {
+    epoch: u64,
+    content: Content,
+    /// The ranges of the body that the peer has acknowledged.
+    acknowledged: Vec<(usize, usize)>,
+    done: bool,
+}
+
+impl Item {
+    fn len(&self) -> usize {
+        match &self.content {
+            Content::Message { body, .. } => body.len(),
+            Content::ChangeCipherSpec => 1,
+        }
+    }
+
+    /// The next range to send from `offset` on.
+    fn missing(&self, offset: usize) -> Option<(usize, usize)> {
+        if self.done {
+            return None;
+        }
+        let mut start = offset;
+        for &(from, to) in &self.acknowledged {
+            if start < from {
+                return Some((start, from));
+            }
+            start = start.max(to);
+        }
+        // An empty message has one empty fragment.
+        (start < self.len() || (self.len() == 0 && offset == 0)).then_some((start, self.len()))
+    }
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Sent {
+    number: RecordNumber,
+    item: usize,
+    range: (usize, usize),
+}
+
+/// Our latest flight: sent, sent again, and kept to answer the peer when it repeats its own.
+#[derive(Debug)]
+pub(crate) struct Flight {
+    items: Vec<Item>,
+    /// Where sending stands: an item and an offset in its body. `None`: all is sent.
+    cursor: Option<(usize, usize)>,
+    sent: VecDeque<Sent>,
+    next_message_seq: u16,
+    /// Whether nobody will acknowledge this flight: it is sent again only when the peer repeats its own.
+    last: bool,
+    /// Whether the peer has all of it.
+    received: bool,
+    base_rto: Duration,
+    rto: Duration,
+    last_sent: Option<Instant>,
+    deadline: Option<Instant>,
+}
+
+impl Flight {
+    pub(crate) const fn new(rto: Duration) -> Self {
+        Self {
+            items: Vec::new(),
+            cursor: None,
+            sent: VecDeque::new(),
+            next_message_seq: 0,
+            last: false,
+            received: true,
+            base_rto: rto,
+            rto,
+            last_sent: None,
+            deadline: None,
+        }
+    }
+
+    /// The time until a flight is sent again for the first time.
+    pub(crate) fn set_rto(&mut self, rto: Duration) {
+        self.base_rto = rto.min(MAX_RTO);
+        self.rto = self.base_rto;
+    }
+
+    pub(crate) const fn rto(&self) -> Duration {
+        self.base_rto
+    }
+
+    /// Starts a new flight; the one before has been received.
+    pub(crate) fn begin(&mut self) {
+        self.items.clear();
+        self.sent.clear();
+        self.cursor = None;
+        self.last = false;
+        self.received = false;
+        self.rto = self.base_rto;
+        self.last_sent = None;
+        self.deadline = None;
+    }
+
+    /// Adds a message; gives its number.
+    pub(crate) fn push(&mut self, epoch: u64, kind: HandshakeType, body: Vec<u8>) -> u16 {
+        let message_seq = self.next_message_seq;
+        self.next_message_seq = self.next_message_seq.saturating_add(1);
+        self.add(epoch, Content::Message { kind, message_seq, body });
+        message_seq
+    }
+
+    /// The number that the next message gets.
+    pub(crate) const fn next_message_seq(&self) -> u16 {
+        self.next_message_seq
+    }
+
+    /// Adds a ChangeCipherSpec.
+    pub(crate) fn push_change_cipher_spec(&mut self) {
+        self.add(0, Content::ChangeCipherSpec);
+    }
+
+    fn add(&mut self, epoch: u64, content: Content) {
+        let at = self.items.len();
+        self.items.push(Item { epoch, content, acknowledged: Vec::new(), done: false });
+        self.cursor = self.cursor.or(Some((at, 0)));
+    }
+
+    /// Says that this flight is the last of the handshake: no timer repeats it (RFC 6347, section 4.2.4).
+    pub(crate) fn set_last(&mut self) {
+        self.last = true;
+    }
+
+    /// Says that the peer has all of the flight: its own next flight has begun, or it has acknowledged all.
+    pub(crate) fn set_received(&mut self) {
+        if !self.last {
+            self.received = true;
+            self.cursor = None;
+            self.deadline = None;
+        }
+    }
+
+    /// Whether the peer has all of it.
+    pub(crate) const fn is_received(&self) -> bool {
+        self.received
+    }
+
+    pub(crate) const fn is_sending(&self) -> bool {
+        self.cursor.is_some()
+    }
+
+    /// When the flight is to be sent again.
+    pub(crate) const fn deadline(&self) -> Option<Instant> {
+        self.deadline
+    }
+
+    /// Sends the flight again when that is due: once per tick, and each time later (attack C17).
+    pub(crate) fn handle_timeout(&mut self, now: Instant, stats: &mut Stats) {
+        if self.deadline.is_some_and(|at| at <= now) {
+            self.deadline = None;
+            self.rto = (self.rto * 2).min(MAX_RTO);
+            self.restart(stats);
+        }
+    }
+
+    /// The peer has sent its flight again: it misses ours. Answered at most once in half a timeout (attack C17).
+    pub(crate) fn repeat(&mut self, now: Instant, stats: &mut Stats) {
+        let recent = self.last_sent.is_none_or(|at| now < at + self.base_rto / 2);
+        if !self.received && self.cursor.is_none() && !recent {
+            self.restart(stats);
+        }
+    }
+
+    fn restart(&mut self, stats: &mut Stats) {
+        if self.received || self.items.is_empty() {
+            return;
+        }
+        stats.retransmissions += 1;
+        self.cursor = Some((0, 0));
+    }
+
+    /// Takes the peer's word for records that it has received.
+    pub(crate) fn acknowledge(&mut self, numbers: &[RecordNumber]) {
+        for number in numbers {
+            let Some(sent) = self.sent.iter().find(|sent| sent.number == *number).copied() else {
+                continue;
+            };
+            if let Some(item) = self.items.get_mut(sent.item) {
+                insert_range(&mut item.acknowledged, sent.range.0, sent.range.1);
+                item.done = item.len() == 0 || item.acknowledged == [(0, item.len())];
+            }
+        }
+        if !self.items.is_empty() && self.items.iter().all(|item| item.done) {
+            self.received = true;
+            self.cursor = None;
+            self.deadline = None;
+        }
+    }
+
+    /// Appends records to the datagram that began at `start` of `out`, while there is room.
+    pub(crate) fn poll_transmit(
+        &mut self,
+        now: Instant,
+        records: &mut RecordLayer,
+        out: &mut Vec<u8>,
+        start: usize,
+        mtu: usize,
+    ) -> Result<(), RecordError> {
+        while let Some((at, offset)) = self.cursor {
+            let Some(item) = self.items.get(at) else {
+                self.cursor = None;
+                self.last_sent = Some(now);
+                if !self.last {
+                    self.deadline = Some(now + self.rto);
+                }
+                break;
+            };
+            let Some((from, to)) = item.missing(offset) else {
+                self.cursor = Some((at + 1, 0));
+                continue;
+            };
+            let used = out.len().saturating_sub(start);
+            let overhead = records.overhead(item.epoch);
+            let room = mtu.saturating_sub(used + overhead);
+            let range = match &item.content {
+                Content::ChangeCipherSpec => {
+                    if room == 0 {
+                        break;
+                    }
+                    records.write(item.epoch, ContentType::ChangeCipherSpec, &[&[1]], out)?;
+                    (from, to)
+                }
+                Content::Message { kind, message_seq, body } => {
+                    let room = room.saturating_sub(FragmentHeader::LEN);
+                    let wanted = to - from;
+                    // A short piece at the end of a full datagram is not worth a record, unless it is all there is.
+                    if used > 0 && room < wanted.min(MIN_FRAGMENT).max(1) {
+                        break;
+                    }
+                    let end = from + wanted.min(room.max(1));
+                    let header = FragmentHeader {
+                        kind: kind.code(),
+                        length: u32::try_from(body.len()).unwrap_or(u32::MAX),
+                        message_seq: *message_seq,
+                        offset: u32::try_from(from).unwrap_or(u32::MAX),
+                    };
+                    let fragment = body.get(from..end).unwrap_or_default();
+                    let parts: [&[u8]; 2] = [&header.bytes(fragment.len()), fragment];
+                    let number = records.write(item.epoch, ContentType::Handshake, &parts, out)?;
+                    if self.sent.len() >= MAX_SENT {
+                        self.sent.pop_front();
+                    }
+                    self.sent.push_back(Sent { number, item: at, range: (from, end) });
+                    (from, end)
+                }
+            };
+            self.cursor = if range.1 >= item.len() { Some((at + 1, 0)) } else { Some((at, range.1)) };
+        }
+        Ok(())
+    }
+}

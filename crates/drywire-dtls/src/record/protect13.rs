@@ -1,0 +1,113 @@
+use drywire_crypto::{AeadAlgorithm, AeadKey, InvalidKey, MaskKey, Nonce, Provider, TAG_LEN};
+use zeroize::Zeroizing;
+
+use super::number::reconstruct;
+use super::{ContentType, UnifiedHeader};
+use crate::RecordError;
+
+/// The keys of one direction and one epoch of DTLS 1.3 (RFC 9147, section 4.2.3).
+pub(crate) struct Keys13 {
+    key: Box<dyn AeadKey>,
+    mask: Box<dyn MaskKey>,
+    iv: Zeroizing<Nonce>,
+}
+
+/// What a record of DTLS 1.3 turned out to be.
+pub(crate) struct Plaintext13 {
+    pub(crate) content: u8,
+    pub(crate) sequence: u64,
+    /// The length of the plaintext, which begins where the ciphertext did.
+    pub(crate) len: usize,
+}
+
+/// Why a record of DTLS 1.3 could not be read.
+pub(crate) enum OpenFailure {
+    Malformed,
+    Replayed,
+    Forged,
+}
+
+impl Keys13 {
+    pub(crate) fn new(
+        provider: &dyn Provider,
+        algorithm: AeadAlgorithm,
+        key: &[u8],
+        iv: Nonce,
+        sequence_key: &[u8],
+    ) -> Result<Self, InvalidKey> {
+        Ok(Self {
+            key: provider.aead_key(algorithm, key)?,
+            mask: provider.mask_key(algorithm, sequence_key)?,
+            iv: Zeroizing::new(iv),
+        })
+    }
+
+    /// Seals the record at `start` of `out`: there is room for the header, then the plaintext. Appends the content
+    /// type and the tag, writes the header and masks the sequence number.
+    pub(crate) fn seal(
+        &self,
+        content: ContentType,
+        epoch: u64,
+        sequence: u64,
+        out: &mut Vec<u8>,
+        start: usize,
+    ) -> Result<(), RecordError> {
+        out.push(content.code());
+        let body_len = out.len().saturating_sub(start + UnifiedHeader::LEN) + TAG_LEN;
+        let header = UnifiedHeader::bytes(epoch, sequence, body_len);
+        let body = out.get_mut(start + UnifiedHeader::LEN..).ok_or(RecordError::WrongBuffer)?;
+        // The additional data is the header before its sequence number is masked (RFC 9147, section 4.2.3).
+        let tag = self.key.seal(&self.nonce(sequence), &header, body).map_err(|_| RecordError::Encryption)?;
+        out.extend_from_slice(&tag);
+        let record = out.get_mut(start..).ok_or(RecordError::WrongBuffer)?;
+        let (head, body) =
+            record.split_first_chunk_mut::<{ UnifiedHeader::LEN }>().ok_or(RecordError::WrongBuffer)?;
+        // At least 17 bytes stand here: the content type and the tag.
+        let sample = body.first_chunk::<16>().ok_or(RecordError::WrongBuffer)?;
+        let [m0, m1, ..] = self.mask.mask(sample);
+        let [first, s0, s1, l0, l1] = header;
+        *head = [first, s0 ^ m0, s1 ^ m1, l0, l1];
+        Ok(())
+    }
+
+    /// Opens a record in place. `expected` is the highest sequence number received plus one; `is_fresh` asks the
+    /// replay window.
+    pub(crate) fn open(
+        &self,
+        header: UnifiedHeader,
+        header_len: usize,
+        record: &mut [u8],
+        expected: u64,
+        is_fresh: impl FnOnce(u64) -> bool,
+    ) -> Result<Plaintext13, OpenFailure> {
+        let (head, body) = record.split_at_mut_checked(header_len).ok_or(OpenFailure::Malformed)?;
+        // Fewer bytes cannot be sampled, and no sender writes them (RFC 9147, section 4.2.3).
+        let sample = body.first_chunk::<16>().ok_or(OpenFailure::Malformed)?;
+        let mask = self.mask.mask(sample);
+        let sequence_len = if header.long_sequence { 2 } else { 1 };
+        let masked = head.get_mut(1..=sequence_len).ok_or(OpenFailure::Malformed)?;
+        for (byte, mask) in masked.iter_mut().zip(mask) {
+            *byte ^= mask;
+        }
+        let low = masked.iter().fold(0, |low, byte| low << 8 | u16::from(*byte));
+        let sequence = reconstruct(expected, low, if header.long_sequence { 16 } else { 8 });
+        if !is_fresh(sequence) {
+            return Err(OpenFailure::Replayed);
+        }
+        let len = self.key.open(&self.nonce(sequence), head, body).map_err(|_| OpenFailure::Forged)?;
+        // The content type is the last byte that is not zero; the zeros are padding (RFC 8446, section 5.4).
+        let inner = body.get(..len).ok_or(OpenFailure::Malformed)?;
+        let at = inner.iter().rposition(|byte| *byte != 0).ok_or(OpenFailure::Malformed)?;
+        let content = *inner.get(at).ok_or(OpenFailure::Malformed)?;
+        Ok(Plaintext13 { content, sequence, len: at })
+    }
+
+    fn nonce(&self, sequence: u64) -> Nonce {
+        let mut nonce = *self.iv;
+        let (_, end) = nonce.split_at_mut(4);
+        for (byte, value) in end.iter_mut().zip(sequence.to_be_bytes()) {
+            *byte ^= value;
+        }
+        nonce
+    }
+}

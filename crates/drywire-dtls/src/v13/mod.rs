@@ -1,0 +1,199 @@
+//! The handshake of DTLS 1.3 (RFC 9147, section 5; RFC 8446, section 4).
+
+pub(crate) mod client;
+mod post_handshake;
+pub(crate) mod server;
+
+pub(crate) use post_handshake::TrafficKeys;
+
+use drywire_core::Writer;
+use drywire_crypto::{Digest, NamedGroup};
+
+use crate::failure::Failure;
+use crate::handshake::{Handshake, PeerKey};
+use crate::message::{Certificate, Codes, DigitallySigned, HandshakeType};
+use crate::reassembly::Message;
+use crate::record::{ReadKeys, WriteKeys};
+use crate::schedule::{self, HandshakeSecret, TrafficSecrets};
+use crate::secret::Secret;
+use crate::session::{Exporter, Session};
+use crate::{Alert, CipherSuite, ConnectionInfo, Role, SrtpProfile, Version};
+
+/// The epoch of the encrypted part of the handshake (RFC 9147, section 6.1).
+pub(crate) const HANDSHAKE_EPOCH: u64 = 2;
+/// The first epoch of application data.
+const APPLICATION_EPOCH: u64 = 3;
+
+/// What both sides know after the ServerHello.
+pub(crate) struct Keys {
+    suite: CipherSuite,
+    group: NamedGroup,
+    secret: HandshakeSecret,
+    traffic: TrafficSecrets,
+    srtp: Option<SrtpProfile>,
+}
+
+impl Keys {
+    /// Derives the keys of the handshake; the transcript ends with the ServerHello.
+    fn derive(
+        handshake: &mut Handshake,
+        suite: CipherSuite,
+        group: NamedGroup,
+        shared: &[u8],
+    ) -> Result<Self, Failure> {
+        let provider = handshake.provider();
+        let secret = HandshakeSecret::new(&*provider, suite.hash(), shared)?;
+        let digest = handshake.transcript.digest(&*provider);
+        let traffic = secret.traffic(&*provider, suite.hash(), &digest)?;
+        install(handshake, suite, HANDSHAKE_EPOCH, &traffic)?;
+        Ok(Self { suite, group, secret, traffic, srtp: None })
+    }
+
+    fn traffic_of(&self, role: Role) -> &Secret {
+        match role {
+            Role::Client => &self.traffic.client,
+            Role::Server => &self.traffic.server,
+        }
+    }
+
+    /// The `verify_data` of `sender`, over the transcript so far.
+    fn verify_data(&self, handshake: &Handshake, sender: Role) -> Result<Digest, Failure> {
+        let provider = handshake.provider();
+        let digest = handshake.transcript.digest(&*provider);
+        Ok(schedule::verify_data(&*provider, self.suite.hash(), self.traffic_of(sender), &digest)?)
+    }
+
+    /// Checks the peer's Finished (RFC 8446, section 4.4.4) and adds it to the transcript.
+    fn check_finished(&self, handshake: &mut Handshake, message: &Message) -> Result<(), Failure> {
+        let expected = self.verify_data(handshake, handshake.role.peer())?;
+        // `Digest` compares in constant time.
+        if Digest::new(&message.body) != expected || message.body.len() != expected.as_bytes().len() {
+            return Err(Failure::Misbehaved(Alert::DECRYPT_ERROR));
+        }
+        handshake.note(message);
+        Ok(())
+    }
+
+    /// Sends our Finished.
+    fn send_finished(&self, handshake: &mut Handshake) -> Result<(), Failure> {
+        let data = self.verify_data(handshake, handshake.role)?;
+        handshake.send(HANDSHAKE_EPOCH, HandshakeType::Finished, |w| {
+            w.bytes(data.as_bytes());
+        });
+        Ok(())
+    }
+
+    /// Derives the keys of the application; `digest` is of the transcript up to the server's Finished.
+    fn application(&self, handshake: &mut Handshake, digest: &Digest) -> Result<Application, Failure> {
+        let provider = handshake.provider();
+        let (traffic, exporter) = self.secret.application(&*provider, self.suite.hash(), digest)?;
+        install(handshake, self.suite, APPLICATION_EPOCH, &traffic)?;
+        Ok(Application { traffic, exporter })
+    }
+}
+
+/// The secrets of the application.
+pub(crate) struct Application {
+    traffic: TrafficSecrets,
+    exporter: Secret,
+}
+
+impl Application {
+    fn session(self, keys: &Keys, peer: Peer, role: Role) -> Session {
+        let TrafficSecrets { client, server } = self.traffic;
+        let (write, read) = match role {
+            Role::Client => (client, server),
+            Role::Server => (server, client),
+        };
+        Session {
+            info: ConnectionInfo {
+                version: Version::Dtls13,
+                cipher_suite: keys.suite,
+                group: keys.group,
+                srtp_profile: keys.srtp,
+                peer_certificate: peer.certificate,
+                peer_signature_scheme: peer.scheme,
+            },
+            exporter: Exporter::Dtls13(keys.suite.hash(), self.exporter),
+            traffic: Some(TrafficKeys::new(keys.suite, APPLICATION_EPOCH, read, write)),
+        }
+    }
+}
+
+/// The peer has proved that it has its certificate's key.
+pub(crate) struct Peer {
+    certificate: Vec<u8>,
+    scheme: drywire_crypto::SignatureScheme,
+}
+
+/// Puts the keys of an epoch in place, for both directions.
+fn install(
+    handshake: &mut Handshake,
+    suite: CipherSuite,
+    epoch: u64,
+    traffic: &TrafficSecrets,
+) -> Result<(), Failure> {
+    let (write, read) = match handshake.role {
+        Role::Client => (&traffic.client, &traffic.server),
+        Role::Server => (&traffic.server, &traffic.client),
+    };
+    let provider = handshake.provider();
+    let write = schedule::record_keys(&*provider, suite, write)?;
+    let read = schedule::record_keys(&*provider, suite, read)?;
+    handshake.records.add_write_epoch(epoch, WriteKeys::Dtls13(write));
+    handshake.records.add_read_epoch(epoch, ReadKeys::Dtls13(read));
+    Ok(())
+}
+
+/// What CertificateVerify signs (RFC 8446, section 4.4.3).
+fn signed_content(handshake: &Handshake, signer: Role) -> Vec<u8> {
+    let mut content = vec![0x20; 64];
+    content.extend_from_slice(match signer {
+        Role::Client => b"TLS 1.3, client CertificateVerify",
+        Role::Server => b"TLS 1.3, server CertificateVerify",
+    });
+    content.push(0);
+    content.extend_from_slice(handshake.transcript.digest(&*handshake.config.provider).as_bytes());
+    content
+}
+
+/// Sends our Certificate and CertificateVerify.
+fn send_certificate(handshake: &mut Handshake, accepted: Codes<'_>) -> Result<(), Failure> {
+    let certificate = handshake.config.certificate.clone();
+    let message = Certificate { context: &[], end_entity: Some(certificate.certificate()) };
+    handshake.send(HANDSHAKE_EPOCH, HandshakeType::Certificate, |w| message.write(w, Version::Dtls13));
+    let content = signed_content(handshake, handshake.role);
+    let (scheme, signature) = handshake.sign(Version::Dtls13, accepted, &content)?;
+    let signed = DigitallySigned { scheme: scheme.code(), signature: &signature };
+    handshake.send(HANDSHAKE_EPOCH, HandshakeType::CertificateVerify, |w: &mut Writer<'_>| signed.write(w));
+    Ok(())
+}
+
+/// Takes the peer's Certificate. It must be there: both sides of WebRTC have one (RFC 8827, section 6.5; attack C09).
+fn take_certificate(handshake: &mut Handshake, message: &Message) -> Result<PeerKey, Failure> {
+    let certificate = Certificate::parse(&message.body, Version::Dtls13)?;
+    if !certificate.context.is_empty() {
+        return Err(Failure::ILLEGAL);
+    }
+    let absent = match handshake.role {
+        Role::Server => Alert::CERTIFICATE_REQUIRED,
+        Role::Client => Alert::DECODE_ERROR,
+    };
+    let certificate = certificate.end_entity.ok_or(Failure::Misbehaved(absent))?;
+    let peer = handshake.peer_key(certificate)?;
+    handshake.note(message);
+    Ok(peer)
+}
+
+/// Takes the peer's CertificateVerify.
+fn take_certificate_verify(
+    handshake: &mut Handshake,
+    message: &Message,
+    peer: PeerKey,
+) -> Result<Peer, Failure> {
+    let signed = DigitallySigned::parse(&message.body)?;
+    let content = signed_content(handshake, handshake.role.peer());
+    let scheme = handshake.verify(Version::Dtls13, &peer.key, &signed, &content)?;
+    handshake.note(message);
+    Ok(Peer { certificate: peer.certificate, scheme })
+}

@@ -1,0 +1,180 @@
+//! The server of DTLS 1.3 (RFC 8446, appendix A.2).
+
+use drywire_core::Writer;
+use drywire_crypto::NamedGroup;
+
+use super::{
+    Application, HANDSHAKE_EPOCH, Keys, Peer, send_certificate, take_certificate, take_certificate_verify,
+};
+use crate::failure::Failure;
+use crate::handshake::{Handshake, PeerKey, verified_schemes};
+use crate::machine::Machine;
+use crate::message::extension::{
+    key_share, signature_algorithms, supported_groups, supported_versions, use_srtp,
+};
+use crate::message::{
+    CertificateRequest, ClientHello, Codes, EncryptedExtensions, ExtensionType, Extensions, HandshakeType,
+    ServerHello,
+};
+use crate::reassembly::Message;
+use crate::{Alert, CipherSuite, Version};
+
+/// What the server waits for.
+pub(crate) enum State {
+    /// The second ClientHello, with a share of the group.
+    ClientHello(CipherSuite, NamedGroup),
+    Certificate(Box<Keys>, Box<Application>),
+    CertificateVerify(Box<Keys>, Box<Application>, PeerKey),
+    Finished(Box<Keys>, Box<Application>, Peer),
+}
+
+/// Takes the first ClientHello: answers it, or asks for another share.
+pub(crate) fn start(
+    handshake: &mut Handshake,
+    message: &Message,
+    hello: &ClientHello<'_>,
+) -> Result<Machine, Failure> {
+    let suite = handshake.select_suite(Version::Dtls13, hello)?;
+    let provider = handshake.provider();
+    handshake.transcript.start(&*provider, Version::Dtls13, suite.hash());
+    handshake.note(message);
+    let offered = extension(hello, ExtensionType::SUPPORTED_GROUPS)?;
+    let offered = supported_groups::parse(offered)?;
+    let shares = key_share::parse_offer(extension(hello, ExtensionType::KEY_SHARE)?)?;
+    let common = |group: &NamedGroup| offered.contains(group.code());
+    let groups: Vec<_> = handshake.groups(Version::Dtls13).filter(common).collect();
+    // A share that is there spares a round trip, whatever our preference among groups without one.
+    let shared = groups.iter().find(|group| shares.iter().any(|share| share.group == group.code()));
+    if let Some(group) = shared {
+        return answer(handshake, hello, suite, *group);
+    }
+    let group = *groups.first().ok_or(Failure::NOTHING_IN_COMMON)?;
+    handshake.transcript.replace_by_hash(&*provider);
+    handshake.flight.begin();
+    let mut extensions = Vec::new();
+    let mut w = Writer::new(&mut extensions);
+    supported_versions::write_selected(&mut w, Version::Dtls13);
+    key_share::write_retry(&mut w, group.code());
+    send_hello(handshake, ServerHello::retry_random(), suite, &extensions)?;
+    Ok(Machine::Server13(State::ClientHello(suite, group)))
+}
+
+/// An extension that a ClientHello of DTLS 1.3 must have (RFC 8446, section 9.2).
+fn extension<'a>(hello: &ClientHello<'a>, kind: ExtensionType) -> Result<&'a [u8], Failure> {
+    hello.extensions.find(kind).ok_or(Failure::Misbehaved(Alert::MISSING_EXTENSION))
+}
+
+fn send_hello(
+    handshake: &mut Handshake,
+    random: [u8; 32],
+    suite: CipherSuite,
+    extensions: &[u8],
+) -> Result<(), Failure> {
+    let hello = ServerHello {
+        legacy_version: Version::Dtls12.code(),
+        random,
+        // Not echoed in DTLS (RFC 9147, section 5.4).
+        session_id: &[],
+        cipher_suite: suite.code(),
+        extensions: Extensions::new(extensions)?,
+    };
+    handshake.send(0, HandshakeType::ServerHello, |w| hello.write(w));
+    Ok(())
+}
+
+/// Answers a ClientHello that has a share of `group`: sends our whole flight.
+fn answer(
+    handshake: &mut Handshake,
+    hello: &ClientHello<'_>,
+    suite: CipherSuite,
+    group: NamedGroup,
+) -> Result<Machine, Failure> {
+    // RFC 8446, section 4.1.2: exactly "null".
+    if hello.compression_methods != [0] {
+        return Err(Failure::ILLEGAL);
+    }
+    let accepted = signature_algorithms::parse(extension(hello, ExtensionType::SIGNATURE_ALGORITHMS)?)?;
+    handshake.own_scheme(Version::Dtls13, accepted)?;
+    let shares = key_share::parse_offer(extension(hello, ExtensionType::KEY_SHARE)?)?;
+    let share = shares.iter().find(|share| share.group == group.code()).ok_or(Failure::ILLEGAL)?;
+    let srtp = handshake.select_srtp(hello)?;
+    let provider = handshake.provider();
+    let (our_share, shared) = provider.answer_key_exchange(group, share.share)?;
+
+    handshake.flight.begin();
+    let mut extensions = Vec::with_capacity(1200);
+    let mut w = Writer::new(&mut extensions);
+    supported_versions::write_selected(&mut w, Version::Dtls13);
+    let entry = key_share::KeyShareEntry { group: group.code(), share: &our_share };
+    key_share::write_answer(&mut w, entry);
+    let random = handshake.rng.array();
+    send_hello(handshake, random, suite, &extensions)?;
+
+    let mut keys = Keys::derive(handshake, suite, group, shared.as_bytes())?;
+    keys.srtp = srtp;
+    extensions.clear();
+    if let Some(profile) = srtp {
+        use_srtp::write(&mut Writer::new(&mut extensions), &[profile]);
+    }
+    let encrypted = EncryptedExtensions { extensions: Extensions::new(&extensions)? };
+    handshake.send(HANDSHAKE_EPOCH, HandshakeType::EncryptedExtensions, |w| encrypted.write(w));
+    let schemes = verified_schemes(Version::Dtls13);
+    handshake.send(HANDSHAKE_EPOCH, HandshakeType::CertificateRequest, |w| {
+        CertificateRequest::write(w, Version::Dtls13, schemes);
+    });
+    send_certificate(handshake, accepted)?;
+    keys.send_finished(handshake)?;
+    let digest = handshake.transcript.digest(&*provider);
+    let application = keys.application(handshake, &digest)?;
+    Ok(Machine::Server13(State::Certificate(Box::new(keys), Box::new(application))))
+}
+
+impl State {
+    /// The epoch of the next message.
+    pub(crate) const fn expected_epoch(&self) -> u64 {
+        if matches!(self, Self::ClientHello(..)) { 0 } else { HANDSHAKE_EPOCH }
+    }
+
+    /// Takes the next message.
+    pub(crate) fn step(self, handshake: &mut Handshake, message: &Message) -> Result<Machine, Failure> {
+        let next = match (self, message.kind, message.epoch) {
+            (Self::ClientHello(suite, group), HandshakeType::ClientHello, 0) => {
+                let hello = ClientHello::parse(&message.body)?;
+                // The client may change only what the HelloRetryRequest asked for (RFC 8446, section 4.1.2).
+                let shares = key_share::parse_offer(extension(&hello, ExtensionType::KEY_SHARE)?)?;
+                let offered =
+                    supported_versions::parse_offer(extension(&hello, ExtensionType::SUPPORTED_VERSIONS)?)?;
+                let single = matches!(shares.as_slice(), [share] if share.group == group.code());
+                if !single
+                    || handshake.select_suite(Version::Dtls13, &hello)? != suite
+                    || !Codes::contains(offered, Version::Dtls13.code())
+                {
+                    return Err(Failure::ILLEGAL);
+                }
+                handshake.note(message);
+                return answer(handshake, &hello, suite, group);
+            }
+            (Self::Certificate(keys, application), HandshakeType::Certificate, HANDSHAKE_EPOCH) => {
+                let peer = take_certificate(handshake, message)?;
+                Self::CertificateVerify(keys, application, peer)
+            }
+            (
+                Self::CertificateVerify(keys, application, peer),
+                HandshakeType::CertificateVerify,
+                HANDSHAKE_EPOCH,
+            ) => {
+                let peer = take_certificate_verify(handshake, message, peer)?;
+                Self::Finished(keys, application, peer)
+            }
+            (Self::Finished(keys, application, peer), HandshakeType::Finished, HANDSHAKE_EPOCH) => {
+                keys.check_finished(handshake, message)?;
+                // The last flight has no answer but this (RFC 9147, section 5.8.1).
+                handshake.acks.send_now();
+                let session = application.session(&keys, peer, handshake.role);
+                return Ok(Machine::Complete(Box::new(session)));
+            }
+            _ => return Err(Failure::UNEXPECTED),
+        };
+        Ok(Machine::Server13(next))
+    }
+}
