@@ -371,3 +371,6 @@ impl Checklist {
 fn is_base(local: &Candidate) -> bool {
     matches!(local.kind, CandidateKind::Host | CandidateKind::Relayed)
 }
+
+#[cfg(test)]
+mod tests;
