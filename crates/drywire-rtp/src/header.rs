@@ -60,14 +60,10 @@ impl RtpHeader {
     /// only the bit is known. Everything after the header counts as payload until [`decrypted`](Self::decrypted).
     pub fn parse_encrypted(packet: &[u8]) -> Result<Self, ParseError> {
         let mut reader = Reader::new(packet);
-        let first = reader.u8()?;
+        let [first, second, s0, s1, t0, t1, t2, t3, ssrc @ ..] = reader.array::<FIXED_LEN>()?;
         if first >> 6 != 2 {
             return Err(ParseError::new(ParseErrorKind::Version, 0));
         }
-        let second = reader.u8()?;
-        let sequence_number = SequenceNumber(reader.u16()?);
-        let timestamp = reader.u32()?;
-        let ssrc = Ssrc(reader.u32()?);
         let csrc_count = first & 0x0F;
         reader.skip(4 * usize::from(csrc_count))?;
         let mut extension_profile = None;
@@ -78,9 +74,9 @@ impl RtpHeader {
             reader.skip(extension_len)?;
         }
         Ok(Self {
-            timestamp,
-            ssrc,
-            sequence_number,
+            timestamp: u32::from_be_bytes([t0, t1, t2, t3]),
+            ssrc: Ssrc(u32::from_be_bytes(ssrc)),
+            sequence_number: SequenceNumber(u16::from_be_bytes([s0, s1])),
             payload_type: PayloadType::from_bits(second),
             marker: second & 0x80 != 0,
             has_padding: first & 0x20 != 0,
