@@ -4,6 +4,7 @@
 //! Each module has one `pub fn run(data: &[u8])`. A body asserts more than "does not panic": what is parsed and
 //! written again is the same, what is read lies within the input, what is kept is bounded.
 
+pub mod ice;
 pub mod rtcp;
 pub mod rtp;
 pub mod sdp;
@@ -11,5 +12,11 @@ pub mod srtp;
 pub mod stun;
 
 /// The targets by name. Each has a file in `fuzz_targets/` and seeds in `corpus/<name>/`.
-pub const TARGETS: &[(&str, fn(&[u8]))] =
-    &[("rtcp", rtcp::run), ("rtp", rtp::run), ("sdp", sdp::run), ("srtp", srtp::run), ("stun", stun::run)];
+pub const TARGETS: &[(&str, fn(&[u8]))] = &[
+    ("ice", ice::run),
+    ("rtcp", rtcp::run),
+    ("rtp", rtp::run),
+    ("sdp", sdp::run),
+    ("srtp", srtp::run),
+    ("stun", stun::run),
+];
