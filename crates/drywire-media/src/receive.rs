@@ -21,6 +21,7 @@ pub(crate) struct ReceiveStream {
     format: Format,
     packets: u64,
     payload_bytes: u64,
+    header_bytes: u64,
     last_packet_at: Instant,
     sender_report: Option<SenderReportArrival>,
     /// Whether packets came since the last report.
@@ -54,6 +55,8 @@ pub struct ReceiveStats {
     pub packets: u64,
     /// The bytes of payload received, without padding.
     pub payload_bytes: u64,
+    /// The bytes of RTP headers and padding received.
+    pub header_bytes: u64,
     /// The packets lost since the beginning, or since the sequence numbers started anew; negative when packets came
     /// more often than once.
     pub lost: i64,
@@ -74,6 +77,7 @@ impl ReceiveStream {
             format,
             packets: 0,
             payload_bytes: 0,
+            header_bytes: 0,
             last_packet_at: now,
             sender_report: None,
             heard: false,
@@ -95,7 +99,9 @@ impl ReceiveStream {
             self.jitter.handle(now, header.timestamp());
         }
         self.packets += 1;
-        self.payload_bytes += u64::try_from(header.payload_len()).unwrap_or(0);
+        let (payload, rest) = byte_counts(header);
+        self.payload_bytes += payload;
+        self.header_bytes += rest;
         self.last_packet_at = now;
         self.heard = true;
     }
@@ -141,12 +147,20 @@ impl ReceiveStream {
             kind: self.format.kind,
             packets: self.packets,
             payload_bytes: self.payload_bytes,
+            header_bytes: self.header_bytes,
             lost: self.sequence.lost(),
             jitter: self.jitter.duration(),
             last_packet_at: self.last_packet_at,
             sender_report: self.sender_report,
         }
     }
+}
+
+/// The bytes of a packet: of its payload, and of its header and padding.
+pub(crate) fn byte_counts(header: &RtpHeader) -> (u64, u64) {
+    let payload = header.payload_len();
+    let rest = header.packet_len().saturating_sub(payload);
+    (u64::try_from(payload).unwrap_or(0), u64::try_from(rest).unwrap_or(0))
 }
 
 /// A duration in units of 1/65536 seconds, as reports carry it; at most 18 hours.

@@ -5,6 +5,7 @@ use drywire_rtp::rtcp::{FullIntraRequestEntry, ReportBlock, SenderInfo};
 use drywire_rtp::{NtpTime, RtpHeader, Ssrc};
 
 use crate::keyframe::Throttle;
+use crate::receive::byte_counts;
 use crate::{Format, Kind};
 
 /// The state of a stream that is sent.
@@ -13,6 +14,7 @@ pub(crate) struct SendStream {
     kind: Kind,
     packets: u64,
     payload_bytes: u64,
+    header_bytes: u64,
     last: Option<Sent>,
     /// How many times a report was due since the last packet.
     pub(crate) quiet_reports: u8,
@@ -64,6 +66,8 @@ pub struct SendStats {
     pub packets: u64,
     /// The bytes of payload sent, without padding.
     pub payload_bytes: u64,
+    /// The bytes of RTP headers and padding sent.
+    pub header_bytes: u64,
     /// The last report of the peer.
     pub remote: Option<RemoteReport>,
     /// The picture loss indications received.
@@ -80,6 +84,7 @@ impl SendStream {
             kind,
             packets: 0,
             payload_bytes: 0,
+            header_bytes: 0,
             last: None,
             quiet_reports: 0,
             remote: None,
@@ -103,7 +108,9 @@ impl SendStream {
 
     pub(crate) fn sent(&mut self, now: Instant, header: &RtpHeader, format: Format) {
         self.packets += 1;
-        self.payload_bytes += u64::try_from(header.payload_len()).unwrap_or(0);
+        let (payload, rest) = byte_counts(header);
+        self.payload_bytes += payload;
+        self.header_bytes += rest;
         self.last = Some(Sent { at: now, timestamp: header.timestamp(), clock_rate: format.clock_rate });
         self.quiet_reports = 0;
     }
@@ -172,6 +179,7 @@ impl SendStream {
             kind: self.kind,
             packets: self.packets,
             payload_bytes: self.payload_bytes,
+            header_bytes: self.header_bytes,
             remote: self.remote,
             plis: self.plis,
             firs: self.firs,

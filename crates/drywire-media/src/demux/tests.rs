@@ -1,4 +1,6 @@
 use drywire_rtp::HeaderFields;
+use proptest::collection::vec;
+use proptest::prelude::*;
 
 use super::*;
 
@@ -108,4 +110,34 @@ fn d09_bindings_are_bounded() {
 #[test]
 fn without_sections_nothing_is_routed() {
     assert_eq!(route(&mut Demux::new(), 1, 96, Some("video")), None);
+}
+
+proptest! {
+    /// Whatever came before: a known MID decides, an unknown one is dropped, and what was routed stays bound.
+    #[test]
+    fn a_mid_always_decides(
+        packets in vec((0_u32..400, 94_u8..114, proptest::option::of(0_usize..4), any::<bool>()), 0..200),
+    ) {
+        const MIDS: [&str; 4] = ["audio", "video", "screen", "other"];
+        let mut demux = demux();
+        for (ssrc, payload_type, mid, renegotiate) in packets {
+            if renegotiate {
+                demux.set_sections(sections());
+            }
+            let bound = demux.section_of(Ssrc(ssrc));
+            let routed = route(&mut demux, ssrc, payload_type, mid.map(|at| MIDS[at]));
+            match mid {
+                Some(3) => prop_assert_eq!(routed, None),
+                Some(at) => prop_assert_eq!(routed, Some(['a', 'v', 's'][at])),
+                None if bound.is_some() => prop_assert_eq!(routed, bound),
+                None => {}
+            }
+            if routed.is_some() {
+                prop_assert_eq!(demux.section_of(Ssrc(ssrc)), routed);
+            } else {
+                prop_assert_eq!(demux.section_of(Ssrc(ssrc)), bound);
+            }
+            prop_assert_eq!(demux.latched.len(), demux.latched_order.len());
+        }
+    }
 }

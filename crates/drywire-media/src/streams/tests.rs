@@ -176,7 +176,9 @@ fn reports_of_both_sides_measure_the_round_trip() {
     assert!((0.2..0.3).contains(&remote.fraction_lost), "{}", remote.fraction_lost);
     assert!((40..=100).contains(&remote.lost), "{}", remote.lost);
     let received = b.receiver(Ssrc(1)).unwrap();
-    assert_eq!((received.packets, received.payload_bytes), (300, 30_000));
+    assert_eq!((received.packets, received.payload_bytes, received.header_bytes), (300, 30_000, 3600));
+    let sent = a.sender(Ssrc(1)).unwrap();
+    assert_eq!((sent.packets, sent.payload_bytes, sent.header_bytes), (400, 40_000, 4800));
     assert_eq!(received.sender_report.unwrap().info.ssrc, Ssrc(1));
     assert_eq!((b.stats().malformed, b.stats().foreign, a.stats().foreign), (0, 0, 0));
 }
@@ -406,6 +408,12 @@ fn d09_received_streams_are_bounded() {
     assert_eq!(streams.receivers().count(), 1024);
     assert_eq!(streams.stats().displaced_receivers, 5000 - 1024);
     assert!(streams.receiver(Ssrc(0)).is_some() && streams.receiver(Ssrc(1)).is_none());
+}
+
+#[test]
+fn streams_can_move_between_threads() {
+    fn assert_send<T: Send>(_: &T) {}
+    assert_send(&streams(Instant::now()));
 }
 
 #[derive(Clone, Debug)]

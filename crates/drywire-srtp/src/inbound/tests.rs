@@ -356,6 +356,12 @@ fn what_is_no_packet_is_not_protected() {
     assert_eq!(out.len(), 12);
 }
 
+#[test]
+fn both_directions_can_move_between_threads() {
+    fn assert_send<T: Send>(_: &T) {}
+    assert_send(&pair(Profile::AeadAes128Gcm));
+}
+
 fn low_bits(n: u32) -> u16 {
     u16::try_from(n & 0xFFFF).unwrap()
 }
