@@ -40,11 +40,13 @@ pub(crate) fn open(addresses: &[SocketAddr]) -> Result<Network, NetworkError> {
     let sockets = bind(addresses)?;
     let interfaces = interfaces().map_err(NetworkError::Interfaces)?;
     let mut endpoint = Endpoint::new(EndpointConfig::default(), now(), seed);
-    for socket in &sockets {
-        for address in host_addresses(socket.local_address(), &interfaces) {
-            tracing::info!(%address, "receiving UDP");
-            endpoint.add_local_address(address);
-        }
+    let mut addresses: Vec<SocketAddr> =
+        sockets.iter().flat_map(|socket| host_addresses(socket.local_address(), &interfaces)).collect();
+    // The first address is the most preferred one: what only works within this host comes last.
+    addresses.sort_by_key(|address| address.ip().is_loopback());
+    for address in addresses {
+        tracing::info!(%address, "receiving UDP");
+        endpoint.add_local_address(address);
     }
     Ok(Network {
         endpoint,
