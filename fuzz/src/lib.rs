@@ -5,6 +5,7 @@
 //! written again is the same, what is read lies within the input, what is kept is bounded.
 
 pub mod ice;
+pub mod jsep;
 pub mod rtcp;
 pub mod rtp;
 pub mod sdp;
@@ -14,6 +15,7 @@ pub mod stun;
 /// The targets by name. Each has a file in `fuzz_targets/` and seeds in `corpus/<name>/`.
 pub const TARGETS: &[(&str, fn(&[u8]))] = &[
     ("ice", ice::run),
+    ("jsep", jsep::run),
     ("rtcp", rtcp::run),
     ("rtp", rtp::run),
     ("sdp", sdp::run),

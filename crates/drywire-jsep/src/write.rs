@@ -59,7 +59,7 @@ pub(crate) fn write(plan: &Plan, frame: &Frame<'_>) -> Result<SessionDescription
                     candidates(&mut builder, frame.transport)?;
                 }
             }
-            None => rejected(&mut builder, section)?,
+            None => rejected(&mut builder, section, frame)?,
         }
     }
     Ok(builder.build())
@@ -179,7 +179,7 @@ fn candidates(builder: &mut Builder, transport: &LocalTransport) -> Result<(), I
     Ok(())
 }
 
-fn rejected(builder: &mut Builder, section: &PlannedSection) -> Result<(), Invalid> {
+fn rejected(builder: &mut Builder, section: &PlannedSection, frame: &Frame<'_>) -> Result<(), Invalid> {
     let line = MediaLine::new(&section.media, 0, &section.protocol, &section.formats)?;
     // Nobody looks at the formats of a rejected section (RFC 3264 section 6), but some peers want a line `a=rtpmap` for
     // each of them. So it lists one that every peer knows, as Firefox does.
@@ -195,10 +195,12 @@ fn rejected(builder: &mut Builder, section: &PlannedSection) -> Result<(), Inval
         None => builder.media(&line)?,
     };
     builder.connection(&Connection::UNSPECIFIED)?;
-    if section.signalled {
-        builder.attribute(&section.mid)?;
-    }
+    // aiortc wants the attributes of the transport in every section, and Chromium writes them there too.
+    shared(builder, section, frame)?;
     builder.flag(Direction::Inactive.name())?;
+    if line.is_rtp() {
+        builder.flag("rtcp-mux")?;
+    }
     if let Some((format, encoding, clock_rate)) = stand_in
         && let Some(payload_type) = format.parse().ok().and_then(PayloadType::new)
     {

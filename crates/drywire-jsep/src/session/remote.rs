@@ -38,7 +38,7 @@ impl Session {
             DescriptionType::Offer | DescriptionType::Answer => {}
         }
         check::structure(description, &self.config)?;
-        let before = self.state.clone();
+        let before = (self.state.clone(), self.next_transceiver, self.next_mid);
         let mut changes = Changes { rolled_back: glare, ..Changes::default() };
         let applied = if kind == DescriptionType::Offer {
             self.state.roll_back(&mut changes);
@@ -52,7 +52,7 @@ impl Session {
                 Ok(changes)
             }
             Err(error) => {
-                self.state = before;
+                (self.state, self.next_transceiver, self.next_mid) = before;
                 Err(error)
             }
         }
