@@ -1,8 +1,10 @@
+use std::collections::BTreeSet;
+
 use drywire_core::{Duration, Path, Protocol};
 use drywire_ice::{Candidate, CandidateError, CandidateKind, ConnectionState, Event, Role};
 use drywire_stun::{Class, Message};
 
-use crate::net::{Net, address, config, host};
+use crate::net::{Nat, Net, address, config, host, seeds};
 
 fn lossy(seed: u64, a: Role, b: Role) -> Net {
     let mut net = Net::pair(seed, config(a), config(b));
@@ -24,7 +26,7 @@ fn some_hosts(net: &mut Net, subnet: u8) -> Vec<Candidate> {
 
 #[test]
 fn two_agents_over_a_bad_link_always_connect_and_agree() {
-    for seed in 0..300 {
+    for seed in seeds(300) {
         let mut net = lossy(seed, Role::Controlling, Role::Controlled);
         let (a, b) = (some_hosts(&mut net, 1), some_hosts(&mut net, 2));
         net.introduce(&a, &b);
@@ -39,7 +41,7 @@ fn two_agents_over_a_bad_link_always_connect_and_agree() {
 
 #[test]
 fn equal_roles_are_resolved_over_a_bad_link() {
-    for seed in 0..200 {
+    for seed in seeds(200) {
         let role = if seed % 2 == 0 { Role::Controlling } else { Role::Controlled };
         let mut net = lossy(seed, role, role);
         let (a, b) = (some_hosts(&mut net, 1), some_hosts(&mut net, 2));
@@ -55,7 +57,7 @@ fn equal_roles_are_resolved_over_a_bad_link() {
 
 #[test]
 fn trickle_in_any_order() {
-    for seed in 0..300 {
+    for seed in seeds(300) {
         let mut net = lossy(seed, Role::Controlling, Role::Controlled);
         let hosts = [some_hosts(&mut net, 1), some_hosts(&mut net, 2)];
         // Every step of the signalling on its own, shuffled.
@@ -255,6 +257,50 @@ fn a_lite_server_follows_and_a_full_client_controls() {
     net.run(Duration::from_secs(31));
     assert_eq!(net.agents[1].state(), ConnectionState::Failed);
     assert_eq!(net.agents[1].selected_path(), None);
+}
+
+#[test]
+fn two_nats_are_punched_through() {
+    for seed in seeds(50) {
+        let mut net = lossy(seed, Role::Controlling, Role::Controlled);
+        let (inside_a, outside_a) = (address("192.168.1.2:5000"), address("203.0.113.1:1111"));
+        let (inside_b, outside_b) = (address("192.168.9.2:5000"), address("198.51.100.1:2222"));
+        for (agent, inside, outside) in [(0, inside_a, outside_a), (1, inside_b, outside_b)] {
+            net.nats.push(Nat { agent, inside, outside, open: BTreeSet::new() });
+        }
+        let both =
+            |inside, outside| [Candidate::host(inside, 65_535), Candidate::server_reflexive(outside, inside)];
+        net.introduce(&both(inside_a, outside_a), &both(inside_b, outside_b));
+        net.run_until(Duration::from_secs(20), |net| {
+            let path = net.agents[0].selected_path();
+            path == Some(Path::udp(inside_a, outside_b)) && net.agents[1].selected_path().is_some()
+        });
+        assert_eq!(net.agents[0].selected_path(), Some(Path::udp(inside_a, outside_b)), "seed {seed}");
+        assert_eq!(net.agents[1].selected_path(), Some(Path::udp(inside_b, outside_a)), "seed {seed}");
+        // The address that the peer sees is the one that the server saw: nothing is discovered.
+        assert_eq!(net.agents[0].local_candidates().count(), 2);
+    }
+}
+
+#[test]
+fn an_address_that_only_the_peer_sees_is_learnt() {
+    // A client behind a NAT that asked no STUN server, and a server on a public address.
+    let mut net = Net::pair(1, config(Role::Controlling), config(Role::Controlled));
+    net.delay = 5..6;
+    let (inside, outside) = (address("192.168.1.2:5000"), address("203.0.113.1:1111"));
+    net.nats.push(Nat { agent: 0, inside, outside, open: BTreeSet::new() });
+    net.introduce(&[Candidate::host(inside, 65_535)], &[host("198.51.100.1:3478")]);
+    net.run(Duration::from_secs(1));
+    assert!(net.is_connected());
+    let server = address("198.51.100.1:3478");
+    assert_eq!(net.agents[0].selected_path(), Some(Path::udp(inside, server)));
+    assert_eq!(net.agents[1].selected_path(), Some(Path::udp(server, outside)));
+    let seen =
+        net.agents[0].local_candidates().find(|local| local.kind == CandidateKind::PeerReflexive).unwrap();
+    assert_eq!((seen.address, seen.base), (outside, inside));
+    // The peer's view of its priority is what the check claimed for it.
+    let remote = net.agents[1].selected_pair().unwrap().remote;
+    assert_eq!((remote.kind, remote.priority), (CandidateKind::PeerReflexive, seen.priority));
 }
 
 #[test]

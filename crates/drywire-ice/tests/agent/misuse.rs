@@ -51,7 +51,7 @@ fn local(index: u8) -> std::net::SocketAddr {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 200, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn any_call_in_any_order(calls in proptest::collection::vec((0..2_usize, call()), 1..250), lite in any::<bool>(), seed in any::<[u8; 32]>()) {

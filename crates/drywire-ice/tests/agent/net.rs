@@ -1,6 +1,6 @@
 //! A virtual network between agents: delay, loss, reordering, duplication, and addresses that do not answer.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 
 use bytes::BytesMut;
@@ -25,6 +25,20 @@ pub(crate) fn config(role: Role) -> Config {
     Config::new(drywire_crypto_aws_lc::provider(), role)
 }
 
+/// How many seeds a test goes through: more in the nightly run.
+pub(crate) fn seeds(quick: u64) -> std::ops::Range<u64> {
+    0..std::env::var("DRYWIRE_SEEDS").ok().and_then(|seeds| seeds.parse().ok()).unwrap_or(quick)
+}
+
+/// A NAT in front of an agent: it maps one address to another one, and lets in only what comes from where something
+/// went out to (endpoint-independent mapping, address- and port-dependent filtering, RFC 4787).
+pub(crate) struct Nat {
+    pub(crate) agent: usize,
+    pub(crate) inside: SocketAddr,
+    pub(crate) outside: SocketAddr,
+    pub(crate) open: BTreeSet<SocketAddr>,
+}
+
 /// A datagram that was sent: when, by which agent, where.
 pub(crate) struct Sent {
     pub(crate) at: Instant,
@@ -46,6 +60,7 @@ pub(crate) struct Net {
     pub(crate) delay: std::ops::Range<u32>,
     /// Where datagrams are swallowed.
     pub(crate) blocked: fn(&Path) -> bool,
+    pub(crate) nats: Vec<Nat>,
     /// The agent whom no response reaches.
     pub(crate) drop_responses_to: Option<usize>,
     /// How often an agent was woken by its timer.
@@ -70,6 +85,7 @@ impl Net {
             duplication: 0,
             delay: 0..1,
             blocked: |_| false,
+            nats: Vec::new(),
             drop_responses_to: None,
             wakes: 0,
             flying: BTreeMap::new(),
@@ -186,10 +202,7 @@ impl Net {
 
     fn carry(&mut self, by: usize, path: Path, bytes: Vec<u8>) {
         self.sent.push(Sent { at: self.now, by, path, bytes: bytes.clone() });
-        let to = self.agents.iter().position(|agent| {
-            agent.local_candidates().any(|local| local.base == path.remote && local.address == path.remote)
-        });
-        let Some(to) = to.filter(|_| !(self.blocked)(&path)) else { return };
+        let Some((to, path)) = self.route(by, path).filter(|_| !(self.blocked)(&path)) else { return };
         let is_response = Message::parse(&bytes).is_ok_and(|message| message.class() != Class::Request);
         if is_response && self.drop_responses_to == Some(to) {
             return;
@@ -202,7 +215,26 @@ impl Net {
             let spread = self.delay.end - self.delay.start;
             let delay = Duration::from_millis(u64::from(self.delay.start + self.rng.below(spread)));
             self.count += 1;
-            self.flying.insert((self.now + delay, self.count), (to, path.reversed(), bytes.clone()));
+            self.flying.insert((self.now + delay, self.count), (to, path, bytes.clone()));
         }
+    }
+
+    /// Whom a datagram reaches, and by which path as that one sees it.
+    fn route(&mut self, by: usize, path: Path) -> Option<(usize, Path)> {
+        let mut source = path.local;
+        if let Some(nat) = self.nats.iter_mut().find(|nat| nat.agent == by && nat.inside == path.local) {
+            nat.open.insert(path.remote);
+            source = nat.outside;
+        }
+        if let Some(nat) = self.nats.iter().find(|nat| nat.outside == path.remote) {
+            let open = nat.open.contains(&source);
+            return open.then_some((nat.agent, Path::udp(nat.inside, source)));
+        }
+        let owner = self.agents.iter().position(|agent| {
+            agent.local_candidates().any(|local| local.base == path.remote && local.address == path.remote)
+        })?;
+        // Nobody reaches a private address behind a NAT from outside.
+        let hidden = self.nats.iter().any(|nat| nat.inside == path.remote);
+        (!hidden).then_some((owner, Path::udp(path.remote, source)))
     }
 }
