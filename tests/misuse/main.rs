@@ -13,6 +13,7 @@
 )]
 
 mod drive;
+mod dtls;
 mod ice;
 mod machine;
 mod media;
