@@ -1,0 +1,82 @@
+use drywire_core::Duration;
+
+/// The settings of an association.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Config {
+    /// Our SCTP port, as in the session description. 5000 everywhere.
+    pub local_port: u16,
+    /// The peer's SCTP port.
+    pub remote_port: u16,
+    /// How many streams the peer may send on, 1 to 65535.
+    pub max_inbound_streams: u16,
+    /// How many streams we may send on, 1 to 65535.
+    pub max_outbound_streams: u16,
+    /// How many bytes the peer may send ahead of what was read, its chunks' overhead included. Raised to twice
+    /// [`max_message_size`](Self::max_message_size), so that every message fits.
+    pub receive_window: u32,
+    /// How many bytes one stream queues. A message is taken whole when the stream holds less than this.
+    pub send_buffer: usize,
+    /// The longest message that is received, in bytes; what `a=max-message-size` announces (RFC 8841, section 6).
+    pub max_message_size: usize,
+    /// The longest message that is sent, in bytes.
+    pub max_outgoing_message_size: usize,
+    /// The largest SCTP packet, common header included, in bytes; rounded down to a multiple of four. The default
+    /// leaves room for DTLS 1.2 and 1.3 in a UDP payload of 1200 bytes.
+    pub mtu: usize,
+    /// The retransmission timeout before a round trip was measured (RFC 9260, section 6.3.1).
+    pub rto_initial: Duration,
+    /// The least retransmission timeout. RFC 9260 proposes 1 s, browsers use 400 ms and less.
+    pub rto_min: Duration,
+    /// The greatest retransmission timeout.
+    pub rto_max: Duration,
+    /// How long an acknowledgement waits for a second packet, at most 500 ms (RFC 9260, section 6.2).
+    pub sack_delay: Duration,
+    /// How long the association must be idle before a heartbeat is sent; `None` sends none (RFC 9260, section 8.3).
+    pub heartbeat_interval: Option<Duration>,
+    /// How many times INIT and COOKIE ECHO are repeated (RFC 9260, section 16: Max.Init.Retransmits).
+    pub max_init_retransmits: u32,
+    /// How many unanswered retransmissions in a row end the association (RFC 9260: Association.Max.Retrans).
+    pub max_retransmits: u32,
+    /// How long a state cookie can be used (RFC 9260: Valid.Cookie.Life).
+    pub cookie_lifetime: Duration,
+    /// The first TSN, for tests of its wrap-around; random if `None`.
+    pub initial_tsn: Option<u32>,
+    /// The first stream sequence number, for tests of its wrap-around: both sides must have the same. Zero in RFC 9260.
+    #[doc(hidden)]
+    pub initial_ssn: u16,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            local_port: 5000,
+            remote_port: 5000,
+            max_inbound_streams: u16::MAX,
+            max_outbound_streams: u16::MAX,
+            receive_window: 4 << 20,
+            send_buffer: 1 << 20,
+            max_message_size: 256 << 10,
+            max_outgoing_message_size: 1 << 30,
+            mtu: 1160,
+            rto_initial: Duration::from_secs(1),
+            rto_min: Duration::from_millis(300),
+            rto_max: Duration::from_secs(10),
+            sack_delay: Duration::from_millis(200),
+            heartbeat_interval: Some(Duration::from_secs(30)),
+            max_init_retransmits: 8,
+            max_retransmits: 10,
+            cookie_lifetime: Duration::from_secs(60),
+            initial_tsn: None,
+            initial_ssn: 0,
+        }
+    }
+}
+
+impl Config {
+    /// The usual settings of WebRTC: ports 5000, all streams, messages up to 256 KiB.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+}
