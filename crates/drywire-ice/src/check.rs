@@ -128,8 +128,8 @@ impl Agent {
         write(pair.path, &request, remote, out)
     }
 
-    /// A check of the path in use, for consent (RFC 7675, section 5.1). It repeats the nomination, so that the
-    /// peer ends up where we are, whatever was lost.
+    /// A check of the path in use, for consent (RFC 7675, section 5.1). That of the controlling agent nominates, be
+    /// it again, so that the peer ends up where we are, whatever was lost.
     fn send_consent(&mut self, now: Instant, out: &mut Vec<u8>) -> Option<Transmit> {
         let selected = self.selected.as_mut()?;
         let id = TransactionId::random(&mut self.rng);
@@ -144,7 +144,7 @@ impl Agent {
             role: self.role,
             tie_breaker: self.tie_breaker,
             priority: selected.local.reflexive_priority(),
-            use_candidate: self.role == Role::Controlling && selected.nominated && selected.pair.is_some(),
+            use_candidate: self.role == Role::Controlling && selected.pair.is_some(),
         };
         write(selected.path, &request, remote, out)
     }

@@ -140,15 +140,21 @@ impl Agent {
         }
         self.stats.consent_responses_received += 1;
         let id: TransactionId = message.transaction_id();
-        let rtt = selected.consent.answered(&self.config, id, interval, now);
-        crate::pair::smooth(&mut selected.rtt, rtt);
-        if let Some(pair) = selected.pair.and_then(|id| self.checklist.pair_mut(id)) {
-            pair.answered_at = Some(now);
-            pair.measure(rtt);
-            if pair.state == PairState::Failed {
-                pair.state = PairState::Succeeded;
-                pair.valid = true;
-            }
+        let Some((rtt, claimed)) = selected.consent.answered(&self.config, id, interval, now) else { return };
+        crate::pair::smooth(&mut selected.rtt, Some(rtt));
+        let Some(in_use) = selected.pair else { return };
+        let Some(pair) = self.checklist.pair_mut(in_use) else { return };
+        pair.answered_at = Some(now);
+        pair.measure(Some(rtt));
+        if pair.state == PairState::Failed {
+            pair.state = PairState::Succeeded;
+            pair.valid = true;
+        }
+        // The consent checks of the controlling agent nominate.
+        if claimed == Role::Controlling && self.role == Role::Controlling && !pair.nominated {
+            pair.nominate = false;
+            pair.check = pair.check.filter(|check| !check.use_candidate);
+            self.choose(now, in_use);
         }
     }
 

@@ -92,17 +92,18 @@ impl Consent {
         self.take(id).map(|(.., role)| role)
     }
 
-    /// The check `id` was answered: consent is renewed. Returns the round-trip time.
+    /// The check `id` was answered: consent is renewed. Returns the round-trip time, and the role that the check
+    /// claimed.
     pub(crate) fn answered(
         &mut self,
         config: &Config,
         id: TransactionId,
         interval: Duration,
         now: Instant,
-    ) -> Option<Duration> {
-        let (_, sent_at, _) = self.take(id)?;
+    ) -> Option<(Duration, Role)> {
+        let (_, sent_at, role) = self.take(id)?;
         self.renew(config, interval, now);
-        Some(now.saturating_duration_since(sent_at))
+        Some((now.saturating_duration_since(sent_at), role))
     }
 
     /// The peer gave a sign of consent.
