@@ -41,7 +41,11 @@ fn every_seed_cut_short_passes() {
             let step = data.len() / 64 + 1;
             for len in (0..data.len()).step_by(step) {
                 let result = std::panic::catch_unwind(|| run(&data[..len]));
-                assert!(result.is_ok(), "target {target} fails with the first {len} bytes of {}", seed.display());
+                assert!(
+                    result.is_ok(),
+                    "target {target} fails with the first {len} bytes of {}",
+                    seed.display()
+                );
             }
         }
     }

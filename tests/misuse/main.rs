@@ -15,6 +15,7 @@
 mod drive;
 mod dtls;
 mod ice;
+mod jsep;
 mod machine;
 mod media;
 mod toy;
