@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may fail by panicking")]
 
 mod attacks;
+mod chaos;
 mod connect;
 mod consent;
 mod misuse;
