@@ -1,1 +1,88 @@
 //! WebRTC data channels (RFC 8831, RFC 8832) without I/O.
+//!
+//! A [`Transport`] is all the data channels of one connection: it owns the SCTP association, and is fed with the
+//! plaintext of DTLS. Channels are opened by either side, or by both on a stream agreed upon; each carries messages
+//! of text or bytes.
+//!
+//! ```
+//! use std::time::Instant;
+//! use bytes::Bytes;
+//! use drywire_datachannel::{ChannelOptions, Config, Event, Message, Role, Transport};
+//!
+//! # #[allow(clippy::disallowed_methods)]
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let now = Instant::now();
+//! let mut here = Transport::new(Config::default(), now, [1; 32]);
+//! let mut there = Transport::new(Config::default(), now, [2; 32]);
+//! let chat = here.open(now, ChannelOptions::new("chat"))?;
+//! here.write(now, chat, Message::text("hello"))?;
+//!
+//! // Once DTLS is connected, its role is known:
+//! here.set_role(now, Role::Client);
+//! there.set_role(now, Role::Server);
+//! here.connect(now);
+//! there.connect(now);
+//!
+//! let mut heard = None;
+//! while heard.is_none() {
+//!     let mut packet = Vec::new();
+//!     while here.poll_transmit(now, &mut packet).is_some() {
+//!         there.handle_input(now, Bytes::from(std::mem::take(&mut packet)));
+//!     }
+//!     while there.poll_transmit(now, &mut packet).is_some() {
+//!         here.handle_input(now, Bytes::from(std::mem::take(&mut packet)));
+//!     }
+//!     while let Some(event) = there.poll_event() {
+//!         if let Event::Readable(id) = event {
+//!             assert_eq!(there.channel(id).map(|channel| channel.label()), Some("chat"));
+//!             heard = there.read(id);
+//!         }
+//!     }
+//! }
+//! assert_eq!(heard, Some(Message::text("hello")));
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # The way of a channel
+//!
+//! A channel that this side opens is announced on its stream (DATA_CHANNEL_OPEN), and open when the peer
+//! acknowledges it ([`Event::Opened`]). One that the peer opens is open at once ([`Event::Announced`]). One that was
+//! negotiated by other means is open when the association is up. Messages can be written from the first moment on.
+//! Channels are independent of each other: what is wrong on one closes that one only.
+//!
+//! Closing delivers what was written, then resets the stream; the peer resets its direction, too; then the channel is
+//! closed at both ends and its stream free for another one.
+//!
+//! # Partial reliability
+//!
+//! Channels that may give messages up (`maxRetransmits`, `maxPacketLifeTime`) can be opened by the peer; what this
+//! side sends on them is delivered nevertheless. Opening one is refused with [`OpenError::Unsupported`].
+
+mod buffered;
+mod channel;
+mod close;
+mod config;
+pub mod dcep;
+mod error;
+mod event;
+mod ids;
+mod message;
+mod open;
+mod options;
+mod ppid;
+mod receive;
+mod send;
+mod stray;
+mod table;
+mod transport;
+
+pub use channel::{Channel, ChannelState, ChannelStats};
+pub use config::Config;
+pub use error::{InvalidText, OpenError, ParseError, SendError};
+pub use event::{Event, Stats};
+pub use ids::Role;
+pub use message::{Message, MessageKind};
+pub use options::{ChannelOptions, Reliability};
+pub use table::ChannelId;
+pub use transport::Transport;

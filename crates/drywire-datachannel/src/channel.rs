@@ -1,0 +1,200 @@
+use std::collections::VecDeque;
+
+use bytes::{Bytes, BytesMut};
+
+use crate::buffered::Buffered;
+use crate::{ChannelOptions, Message, MessageKind, Reliability};
+
+/// One data channel: what it is, and how far it has come.
+#[derive(Debug)]
+pub struct Channel {
+    pub(crate) options: ChannelOptions,
+    pub(crate) stream: Option<u16>,
+    pub(crate) state: State,
+    /// Whether the peer opened it.
+    pub(crate) announced: bool,
+    /// Whether the peer knows the channel for sure. Until then also an unordered channel sends in order, so that
+    /// nothing overtakes its announcement (RFC 8832, section 6).
+    pub(crate) confirmed: bool,
+    /// What the association has not taken yet: everything before there is a stream, and the establishment protocol's
+    /// messages when the association was full.
+    pub(crate) outbox: VecDeque<Outgoing>,
+    /// What was taken from the association and not read yet: it came before the channel did, or the channel is closed.
+    pub(crate) held: VecDeque<Message>,
+    /// The parts of a message that goes on (RFC 8831, section 6.6).
+    pub(crate) partial: Option<(MessageKind, BytesMut)>,
+    pub(crate) buffered: Buffered,
+    /// The events of this channel that wait to be polled.
+    pub(crate) queued: Queued,
+    pub(crate) figures: ChannelStats,
+}
+
+/// How far a channel has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum State {
+    /// Ours, and not acknowledged yet.
+    Connecting,
+    Open,
+    Closing(Closing),
+    Closed,
+}
+
+/// The way to closed (RFC 8831, section 6.7): the streams of both directions are reset.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Closing {
+    pub(crate) outgoing: Outward,
+    /// The peer has reset its stream.
+    pub(crate) incoming_reset: bool,
+    /// Whether what is still unread can be read; a channel that this side closes takes no more.
+    pub(crate) readable: bool,
+}
+
+/// How far our direction of a closing channel has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Outward {
+    /// There is still something to be given to the association, or to be read.
+    Draining,
+    /// The association resets the stream when all is delivered.
+    Resetting,
+    Reset,
+}
+
+/// A message on its way into the association.
+#[derive(Debug)]
+pub(crate) struct Outgoing {
+    pub(crate) ppid: u32,
+    pub(crate) data: Bytes,
+    /// How many bytes of it are the user's.
+    pub(crate) user_bytes: usize,
+}
+
+/// Which events of a channel wait to be polled: each at most once.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Queued {
+    pub(crate) readable: bool,
+    pub(crate) low: bool,
+}
+
+/// What state a channel is in (W3C `RTCDataChannelState`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum ChannelState {
+    /// Opened by this side and not acknowledged. Messages can be written.
+    Connecting,
+    /// Messages go both ways.
+    Open,
+    /// Being closed by one side. What the peer sent before it closed can be read; nothing can be written.
+    Closing,
+    /// Closed. It is forgotten soon.
+    Closed,
+}
+
+/// What a channel has carried.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ChannelStats {
+    /// Messages written.
+    pub messages_sent: u64,
+    /// Bytes of the messages written.
+    pub bytes_sent: u64,
+    /// Messages read.
+    pub messages_received: u64,
+    /// Bytes of the messages read.
+    pub bytes_received: u64,
+}
+
+impl Channel {
+    pub(crate) fn new(options: ChannelOptions) -> Self {
+        Self {
+            stream: options.negotiated,
+            confirmed: options.negotiated.is_some(),
+            options,
+            announced: false,
+            state: State::Connecting,
+            outbox: VecDeque::new(),
+            held: VecDeque::new(),
+            partial: None,
+            buffered: Buffered::default(),
+            queued: Queued::default(),
+            figures: ChannelStats::default(),
+        }
+    }
+
+    /// The label.
+    #[must_use]
+    pub fn label(&self) -> &str {
+        &self.options.label
+    }
+
+    /// The subprotocol.
+    #[must_use]
+    pub fn protocol(&self) -> &str {
+        &self.options.protocol
+    }
+
+    /// Whether messages arrive in the order in which they were sent.
+    #[must_use]
+    pub const fn ordered(&self) -> bool {
+        self.options.ordered
+    }
+
+    /// When a message may be given up. A channel that the peer opened may say so; what this side sends on it is
+    /// delivered nevertheless.
+    #[must_use]
+    pub const fn reliability(&self) -> Reliability {
+        self.options.reliability
+    }
+
+    /// The priority.
+    #[must_use]
+    pub const fn priority(&self) -> u16 {
+        self.options.priority
+    }
+
+    /// Whether both sides agreed upon the stream by other means, so that nothing was announced.
+    #[must_use]
+    pub const fn negotiated(&self) -> bool {
+        self.options.negotiated.is_some()
+    }
+
+    /// The stream, once it is known: the DTLS roles decide it.
+    #[must_use]
+    pub const fn stream(&self) -> Option<u16> {
+        self.stream
+    }
+
+    /// The state.
+    #[must_use]
+    pub const fn state(&self) -> ChannelState {
+        match self.state {
+            State::Connecting => ChannelState::Connecting,
+            State::Open => ChannelState::Open,
+            State::Closing(_) => ChannelState::Closing,
+            State::Closed => ChannelState::Closed,
+        }
+    }
+
+    /// What it has carried.
+    #[must_use]
+    pub const fn stats(&self) -> ChannelStats {
+        self.figures
+    }
+
+    /// Whether the next message may overtake others.
+    pub(crate) const fn sends_ordered(&self) -> bool {
+        self.options.ordered || !self.confirmed
+    }
+
+    pub(crate) const fn is_closed(&self) -> bool {
+        matches!(self.state, State::Closed)
+    }
+
+    /// Bytes of the label and the protocol of a channel that the peer opened.
+    pub(crate) fn announced_text(&self) -> usize {
+        if self.announced { self.options.label.len() + self.options.protocol.len() } else { 0 }
+    }
+
+    /// Bytes of the messages that were taken from the association and not read.
+    pub(crate) fn held_bytes(&self) -> usize {
+        self.held.iter().map(|message| message.data().len()).sum()
+    }
+}

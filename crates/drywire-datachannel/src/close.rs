@@ -1,0 +1,254 @@
+//! Closing channels (RFC 8831, section 6.7): both directions of the stream are reset (RFC 6525), each by its sender.
+
+use drywire_core::Instant;
+
+use crate::channel::{Closing, Outward, State};
+use crate::transport::{Phase, StreamUse, Transport};
+use crate::{Channel, ChannelId, ChannelState, Event, ppid};
+
+/// How many closed channels are remembered after their event was polled.
+const REMEMBERED: usize = 64;
+
+impl Transport {
+    /// Closes a channel: what was written is delivered first. What has arrived can still be read; what arrives from
+    /// now on is dropped. [`Event::Closed`] says when it is done. Closing again changes nothing.
+    pub fn close(&mut self, now: Instant, id: ChannelId) {
+        let now = self.clock.observe(now);
+        match self.channel(id).map(Channel::state) {
+            Some(ChannelState::Connecting | ChannelState::Open | ChannelState::Closing) => {
+                self.hold_unread(now, id);
+                self.start_closing(now, id);
+                self.settle(now);
+            }
+            Some(ChannelState::Closed) | None => {}
+        }
+    }
+
+    /// Ends all channels at once: the transport below is gone, or the application leaves. The association's ABORT is
+    /// the last packet.
+    pub fn abort(&mut self, now: Instant) {
+        let now = self.clock.observe(now);
+        if self.end() {
+            self.association.abort(now);
+            self.settle(now);
+        }
+    }
+
+    /// Closes a channel because of what the peer did on it (attacks E09, E11). What is unread is dropped.
+    pub(crate) fn fail(&mut self, now: Instant, id: ChannelId) {
+        let Some(channel) = self.channels.get_mut(id) else { return };
+        if matches!(channel.state, State::Connecting | State::Open) {
+            self.stats.channels_failed += 1;
+        }
+        channel.outbox.clear();
+        channel.buffered.outbox = 0;
+        channel.held.clear();
+        tracing::debug!(?id, "a channel failed");
+        self.start_closing(now, id);
+    }
+
+    /// From now on the channel takes nothing and sends nothing new.
+    fn start_closing(&mut self, now: Instant, id: ChannelId) {
+        let Some(channel) = self.channels.get_mut(id) else { return };
+        match &mut channel.state {
+            State::Connecting | State::Open => {
+                channel.state = State::Closing(Closing {
+                    outgoing: Outward::Draining,
+                    incoming_reset: false,
+                    readable: false,
+                });
+            }
+            State::Closing(closing) => closing.readable = false,
+            State::Closed => return,
+        }
+        self.drop_partial(id);
+        if let Some(stream) = self.stream(id) {
+            self.discard_unread(stream);
+        }
+        self.advance(now, id);
+    }
+
+    /// Goes as far on the way to closed as is possible now.
+    pub(crate) fn advance(&mut self, now: Instant, id: ChannelId) {
+        let Some(channel) = self.channels.get_mut(id) else { return };
+        let State::Closing(closing) = &mut channel.state else { return };
+        // Nobody but us knows of the channel: it is gone at once, unless a message waits for the peer.
+        if self.phase == Phase::New
+            && channel.options.negotiated.is_none()
+            && channel.outbox.iter().all(|outgoing| outgoing.ppid == ppid::DCEP)
+        {
+            return self.finish(id);
+        }
+        let Some(stream) = channel.stream else { return };
+        if closing.outgoing == Outward::Draining
+            && channel.outbox.is_empty()
+            && !(closing.readable && self.association.peek(stream.into()).is_some())
+        {
+            closing.outgoing = Outward::Resetting;
+            self.resets.push(stream);
+        }
+        if closing.outgoing == Outward::Reset && closing.incoming_reset {
+            self.finish(id);
+            // The peer may have opened another channel on the stream before we knew that it is free.
+            self.take_in(now, stream);
+        }
+    }
+
+    /// Our direction of a stream is reset.
+    pub(crate) fn outgoing_reset(&mut self, now: Instant, stream: u16) {
+        match self.streams.get_mut(stream) {
+            Some(StreamUse::Channel(id)) => {
+                let id = *id;
+                if let Some(Channel { state: State::Closing(closing), .. }) = self.channels.get_mut(id) {
+                    closing.outgoing = Outward::Reset;
+                }
+                self.advance(now, id);
+            }
+            Some(StreamUse::Refused { outgoing_reset, .. }) => {
+                *outgoing_reset = true;
+                self.release(now, stream);
+            }
+            None => {}
+        }
+    }
+
+    /// The peer did not reset our direction of a stream, and never will: the channel is closed for us. The stream
+    /// stays out of use, because the peer may still take it for the channel.
+    pub(crate) fn reset_failed(&mut self, stream: u16) {
+        if let Some(StreamUse::Channel(id)) = self.streams.get(stream) {
+            self.finish(*id);
+            self.streams.insert(stream, StreamUse::Refused { outgoing_reset: false, incoming_reset: false });
+        }
+    }
+
+    /// The peer has reset its direction of a stream.
+    pub(crate) fn incoming_reset(&mut self, now: Instant, stream: u16) {
+        match self.streams.get_mut(stream) {
+            Some(StreamUse::Channel(id)) => {
+                let id = *id;
+                let Some(channel) = self.channels.get_mut(id) else { return };
+                match &mut channel.state {
+                    // RFC 8831, section 6.7: the other side resets its direction, too. What came before can be read
+                    // first; until then the stream is not free, so that nothing mixes with it.
+                    State::Connecting | State::Open => {
+                        channel.state = State::Closing(Closing {
+                            outgoing: Outward::Draining,
+                            incoming_reset: true,
+                            readable: true,
+                        });
+                    }
+                    State::Closing(closing) => closing.incoming_reset = true,
+                    State::Closed => {}
+                }
+                self.drop_partial(id);
+                self.wake(id);
+                self.advance(now, id);
+            }
+            Some(StreamUse::Refused { incoming_reset, .. }) => {
+                *incoming_reset = true;
+                self.release(now, stream);
+            }
+            None => {
+                // A channel that only the peer knew, such as one that was negotiated and not opened here: it waits
+                // for our reset.
+                self.strays.take(stream);
+                self.streams
+                    .insert(stream, StreamUse::Refused { outgoing_reset: false, incoming_reset: true });
+                self.resets.push(stream);
+            }
+        }
+    }
+
+    /// Gives a stream back that cannot become a channel.
+    pub(crate) fn refuse(&mut self, now: Instant, stream: u16) {
+        self.stats.announcements_refused += 1;
+        self.strays.take(stream);
+        self.streams.insert(stream, StreamUse::Refused { outgoing_reset: false, incoming_reset: false });
+        self.resets.push(stream);
+        self.take_in(now, stream);
+    }
+
+    /// Frees a refused stream when both directions are reset.
+    fn release(&mut self, now: Instant, stream: u16) {
+        if let Some(StreamUse::Refused { outgoing_reset: true, incoming_reset: true }) =
+            self.streams.get(stream)
+        {
+            self.streams.remove(stream);
+            self.take_in(now, stream);
+        }
+    }
+
+    /// Asks the association to reset our direction of streams. It delivers what waits first.
+    pub(crate) fn ask_resets(&mut self, now: Instant) {
+        let streams: Vec<_> = std::mem::take(&mut self.resets).into_iter().map(Into::into).collect();
+        if self.phase != Phase::Ended {
+            self.association.reset_streams(now, &streams);
+        }
+    }
+
+    /// Everything ends. Returns whether it had not before.
+    pub(crate) fn end(&mut self) -> bool {
+        if self.phase == Phase::Ended {
+            return false;
+        }
+        self.phase = Phase::Ended;
+        self.finish_all();
+        self.strays.clear();
+        self.resets.clear();
+        true
+    }
+
+    pub(crate) fn finish_all(&mut self) {
+        let open: Vec<_> =
+            self.channels.iter().filter(|(_, channel)| !channel.is_closed()).map(|(id, _)| id).collect();
+        for id in open {
+            self.finish(id);
+        }
+        self.unassigned.clear();
+    }
+
+    /// A channel is closed.
+    pub(crate) fn finish(&mut self, id: ChannelId) {
+        self.drop_partial(id);
+        let Some(channel) = self.channels.get_mut(id) else { return };
+        if channel.is_closed() {
+            return;
+        }
+        channel.state = State::Closed;
+        channel.outbox.clear();
+        channel.buffered.outbox = 0;
+        self.held_bytes += channel.held_bytes();
+        if let Some(stream) = channel.stream {
+            self.streams.remove(stream);
+        }
+        self.unflushed.remove(&id);
+        self.blocked.remove(&id);
+        self.stats.channels_closed += 1;
+        self.events.push_back(Event::Closed(id));
+    }
+
+    /// The application was told that a channel is closed: it is forgotten, but not at once, so that it can be looked
+    /// at and what is unread can be read.
+    pub(crate) fn told_closed(&mut self, id: ChannelId) {
+        self.told.push_back(id);
+        // Nothing new comes after the end, so that nothing has to go.
+        while self.phase != Phase::Ended
+            && (self.told.len() > REMEMBERED || self.held_bytes > self.config.max_queued)
+            && let Some(oldest) = self.told.pop_front()
+        {
+            self.forget(oldest);
+        }
+    }
+
+    pub(crate) fn forget(&mut self, id: ChannelId) {
+        if let Some(channel) = self.channels.get(id) {
+            self.held_bytes = self.held_bytes.saturating_sub(channel.held_bytes());
+            self.announced_text = self.announced_text.saturating_sub(channel.announced_text());
+            self.channels.remove(id);
+        }
+    }
+
+    fn stream(&self, id: ChannelId) -> Option<u16> {
+        self.channels.get(id)?.stream
+    }
+}

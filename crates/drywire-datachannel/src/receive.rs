@@ -1,0 +1,249 @@
+//! Messages in (RFC 8831, section 6.6): they stay in the association, whose window they fill, until they are read.
+
+use bytes::{Bytes, BytesMut};
+use drywire_core::Instant;
+
+use crate::channel::{Channel, Closing, State};
+use crate::ppid::{self, Content};
+use crate::stray::Stray;
+use crate::transport::{Phase, StreamUse, Transport};
+use crate::{ChannelId, Event, Message, MessageKind};
+
+/// What a message from the association comes to.
+enum Received {
+    Message(Message),
+    /// Nothing to read: of the protocol, a part, or dropped.
+    Nothing,
+    /// The peer did what it must not.
+    Invalid,
+}
+
+impl Transport {
+    /// The next message of a channel; `None` when there is none now. What is not read holds the peer back, on all
+    /// channels.
+    pub fn read(&mut self, id: ChannelId) -> Option<Message> {
+        let message = self.read_held(id).or_else(|| self.read_stream(id))?;
+        let bytes = u64::try_from(message.data().len()).unwrap_or(u64::MAX);
+        self.stats.messages_received += 1;
+        self.stats.bytes_received += bytes;
+        if let Some(channel) = self.channels.get_mut(id) {
+            channel.figures.messages_received += 1;
+            channel.figures.bytes_received += bytes;
+        }
+        Some(message)
+    }
+
+    fn read_held(&mut self, id: ChannelId) -> Option<Message> {
+        let channel = self.channels.get_mut(id)?;
+        let message = channel.held.pop_front()?;
+        if channel.is_closed() {
+            self.held_bytes = self.held_bytes.saturating_sub(message.data().len());
+        }
+        Some(message)
+    }
+
+    fn read_stream(&mut self, id: ChannelId) -> Option<Message> {
+        let now = self.clock.latest();
+        let mut found = None;
+        while found.is_none()
+            && let Some((stream, received)) = self.next(id)
+        {
+            match self.decode(now, id, received.0, received.1) {
+                Received::Message(message) => found = Some(message),
+                Received::Nothing => {}
+                Received::Invalid => self.fail(now, id),
+            }
+            // What follows may be of the establishment protocol, or the end of a channel that the peer has closed.
+            self.take_in_of_channel(now, stream, id, false);
+        }
+        self.settle(now);
+        found
+    }
+
+    /// Takes the next message of a readable channel from the association.
+    fn next(&mut self, id: ChannelId) -> Option<(u16, (u32, Bytes))> {
+        let channel = self.channels.get(id)?;
+        let readable = match channel.state {
+            State::Connecting | State::Open => true,
+            State::Closing(closing) => closing.readable,
+            // The stream may belong to another channel by now; not after the end, though.
+            State::Closed => self.phase == Phase::Ended,
+        };
+        let stream = channel.stream.filter(|_| readable)?;
+        let message = self.association.read(stream.into())?;
+        Some((stream, (message.ppid.0, message.data)))
+    }
+
+    /// There is something new to read on a stream.
+    pub(crate) fn take_in(&mut self, now: Instant, stream: u16) {
+        loop {
+            match self.streams.get(stream) {
+                Some(StreamUse::Channel(id)) => {
+                    let id = *id;
+                    return self.take_in_of_channel(now, stream, id, true);
+                }
+                Some(StreamUse::Refused { incoming_reset: false, .. }) => return self.discard_unread(stream),
+                // It is for the channel that comes when the stream is free.
+                Some(StreamUse::Refused { incoming_reset: true, .. }) => return,
+                None => {
+                    let Some(message) = self.association.read(stream.into()) else { return };
+                    self.take_stray(now, stream, message.ppid.0, message.data);
+                }
+            }
+        }
+    }
+
+    /// Looks at what is to be read on the stream of a channel: messages of the establishment protocol are taken out,
+    /// others are `announced` and left for the application.
+    fn take_in_of_channel(&mut self, now: Instant, stream: u16, id: ChannelId, announce: bool) {
+        while let Some(channel) = self.channels.get_mut(id) {
+            match channel.state {
+                State::Connecting | State::Open | State::Closing(Closing { readable: true, .. }) => {}
+                State::Closing(Closing { incoming_reset: false, .. }) => return self.discard_unread(stream),
+                // The peer has reset the stream, what comes is for the next channel.
+                State::Closing(_) | State::Closed => return,
+            }
+            let Some(next) = self.association.peek(stream.into()) else { break };
+            if ppid::content(next.0) == Content::Dcep {
+                let Some(message) = self.association.read(stream.into()) else { break };
+                self.take_dcep(now, id, &message.data);
+            } else {
+                // RFC 8832, section 6: any message says that the peer knows the channel.
+                self.confirm(id);
+                if announce {
+                    self.tell_readable(id);
+                }
+                return;
+            }
+        }
+        self.advance(now, id);
+    }
+
+    fn tell_readable(&mut self, id: ChannelId) {
+        if let Some(channel) = self.channels.get_mut(id)
+            && !std::mem::replace(&mut channel.queued.readable, true)
+        {
+            self.events.push_back(Event::Readable(id));
+        }
+    }
+
+    /// The association has dropped a message that was longer than what was announced (attack E11).
+    pub(crate) fn message_too_large(&mut self, now: Instant, stream: u16) {
+        match self.streams.get(stream) {
+            Some(StreamUse::Channel(id)) => self.fail(now, *id),
+            Some(StreamUse::Refused { .. }) | None => self.stats.messages_dropped += 1,
+        }
+    }
+
+    /// Takes a message on a stream that no channel has.
+    fn take_stray(&mut self, now: Instant, stream: u16, ppid: u32, data: Bytes) {
+        match ppid::content(ppid) {
+            Content::Dcep => self.take_announcement(now, stream, &data),
+            Content::Unknown => self.stats.messages_dropped += 1,
+            _ => {
+                self.stats.messages_dropped +=
+                    self.strays.hold(Stray { stream, ppid, data }, self.config.max_stray)
+            }
+        }
+    }
+
+    /// Gives a new channel what came before it.
+    pub(crate) fn take_strays(&mut self, id: ChannelId, stream: u16) {
+        let now = self.clock.latest();
+        for stray in self.strays.take(stream) {
+            match self.decode(now, id, stray.ppid, stray.data) {
+                Received::Message(message) => {
+                    if let Some(channel) = self.channels.get_mut(id) {
+                        channel.held.push_back(message);
+                    }
+                    self.tell_readable(id);
+                }
+                Received::Nothing => {}
+                Received::Invalid => return self.fail(now, id),
+            }
+        }
+    }
+
+    /// Takes what is unread out of the association, for the application to read while the channel closes.
+    pub(crate) fn hold_unread(&mut self, now: Instant, id: ChannelId) {
+        let mut room = self.config.max_queued;
+        while let Some((_, received)) = self.next(id) {
+            if let Received::Message(message) = self.decode(now, id, received.0, received.1)
+                && let Some(left) = room.checked_sub(message.data().len() + COST)
+                && let Some(channel) = self.channels.get_mut(id)
+            {
+                room = left;
+                channel.held.push_back(message);
+            }
+        }
+    }
+
+    /// Drops what is unread on a stream.
+    pub(crate) fn discard_unread(&mut self, stream: u16) {
+        while self.association.read(stream.into()).is_some() {
+            self.stats.messages_dropped += 1;
+        }
+    }
+
+    fn decode(&mut self, now: Instant, id: ChannelId, ppid: u32, data: Bytes) -> Received {
+        let (kind, last) = match ppid::content(ppid) {
+            Content::Dcep => {
+                self.take_dcep(now, id, &data);
+                return Received::Nothing;
+            }
+            Content::Unknown => {
+                self.stats.messages_dropped += 1;
+                return Received::Nothing;
+            }
+            Content::Empty(kind) => (kind, true),
+            Content::Whole(kind) => (kind, true),
+            Content::Part(kind) => (kind, false),
+        };
+        // RFC 8831, section 6.6: the receiver ignores the byte of an empty message.
+        let empty = matches!(ppid::content(ppid), Content::Empty(_));
+        let data = if empty { Bytes::new() } else { data };
+        let Some(channel) = self.channels.get_mut(id) else { return Received::Nothing };
+        let data = if last && channel.partial.is_none() {
+            data
+        } else {
+            match self.join(id, kind, &data) {
+                Some(_) if !last => return Received::Nothing,
+                Some(()) => self.take_partial(id),
+                None => return Received::Invalid,
+            }
+        };
+        match kind {
+            MessageKind::Binary => Received::Message(Message::binary(data)),
+            MessageKind::Text => Message::from_utf8(data).map_or(Received::Invalid, Received::Message),
+        }
+    }
+
+    /// Adds a part to a message; `None` when it is not of the same kind as those before, or too much.
+    fn join(&mut self, id: ChannelId, kind: MessageKind, part: &Bytes) -> Option<()> {
+        // All channels share what one message may take: parts are not charged to the association's window any more.
+        let limit = self.config.sctp.max_message_size;
+        let total = self.partial_bytes.checked_add(part.len()).filter(|total| *total <= limit)?;
+        let channel = self.channels.get_mut(id)?;
+        let (first, so_far) = channel.partial.get_or_insert_with(|| (kind, BytesMut::new()));
+        if *first != kind {
+            return None;
+        }
+        so_far.extend_from_slice(part);
+        self.partial_bytes = total;
+        Some(())
+    }
+
+    fn take_partial(&mut self, id: ChannelId) -> Bytes {
+        let partial = self.channels.get_mut(id).and_then(|channel: &mut Channel| channel.partial.take());
+        let data = partial.map(|(_, data)| data.freeze()).unwrap_or_default();
+        self.partial_bytes = self.partial_bytes.saturating_sub(data.len());
+        data
+    }
+
+    pub(crate) fn drop_partial(&mut self, id: ChannelId) {
+        self.take_partial(id);
+    }
+}
+
+/// What a held message costs beside its bytes.
+const COST: usize = 64;
