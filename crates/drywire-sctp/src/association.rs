@@ -57,6 +57,13 @@ impl Association {
         None
     }
 
+    /// The payload protocol identifier of the message that [`read`](Self::read) would give, without taking it.
+    #[must_use]
+    pub fn peek(&self, stream: StreamId) -> Option<Ppid> {
+        let _ = stream;
+        None
+    }
+
     /// Resets our side of these streams once all that is queued on them was sent (RFC 6525). They cannot be written
     /// until [`Event::OutgoingStreamsReset`] or [`Event::StreamResetFailed`] names them.
     pub fn reset_streams(&mut self, now: Instant, streams: &[StreamId]) {
