@@ -90,3 +90,18 @@ impl Config {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    #[allow(clippy::disallowed_methods, reason = "tests may read a clock")]
+    fn the_time_of_day_follows_the_monotonic_clock_both_ways() {
+        let start = Instant::now() + Duration::from_secs(100);
+        let clock = WallClock::new(start, Duration::from_secs(1000));
+        let half = Duration::from_millis(500);
+        assert_eq!(clock.ntp_time(start + half), NtpTime::from_unix(Duration::from_millis(1_000_500)));
+        assert_eq!(clock.ntp_time(start - half), NtpTime::from_unix(Duration::from_millis(999_500)));
+    }
+}

@@ -168,7 +168,7 @@ mod tests {
     #[test]
     fn reserved_identifiers_end_the_one_byte_form() {
         assert_eq!(elements(0xBEDE, &[0x10, 7, 0xF0, 8, 0x20, 9]), [(1, vec![7])]);
-        assert_eq!(elements(0xBEDE, &[0x10, 7, 0x03, 8, 0x20, 9]), [(1, vec![7])]);
+        assert_eq!(elements(0xBEDE, &[0x10, 7, 0x01, 8, 8, 0x20, 9]), [(1, vec![7])]);
     }
 
     #[test]

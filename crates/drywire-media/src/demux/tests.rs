@@ -72,6 +72,15 @@ fn an_announced_ssrc_needs_no_mid() {
 }
 
 #[test]
+fn an_ssrc_that_is_announced_twice_belongs_to_the_first_section() {
+    let mut sections = sections();
+    sections[2].ssrcs.push(Ssrc(100));
+    let mut demux = Demux::new();
+    demux.set_sections(sections);
+    assert_eq!(demux.section_of(Ssrc(100)), Some('a'));
+}
+
+#[test]
 fn the_payload_type_decides_last_and_only_if_it_is_unique() {
     let mut demux = demux();
     assert_eq!(route(&mut demux, 7, 96, None), None);

@@ -395,6 +395,69 @@ fn we_say_goodbye_to_what_was_sent() {
     assert_eq!(streams.receivers().count(), 0);
 }
 
+#[test]
+fn a_stream_that_comes_back_at_once_is_not_said_goodbye_to() {
+    let start = Instant::now();
+    let mut streams = streams(start);
+    for _ in 0..2 {
+        streams.add_sender(start, Ssrc(1), Kind::Audio).unwrap();
+        streams.handle_sent(start, &header(1, 0, 0), AUDIO).unwrap();
+        streams.remove_sender(start, Ssrc(1)).unwrap();
+    }
+    streams.add_sender(start, Ssrc(1), Kind::Audio).unwrap();
+    assert_eq!(transmits(&mut streams, start), Vec::<Vec<u8>>::new());
+}
+
+#[test]
+fn the_stronger_of_two_requests_is_sent() {
+    let start = Instant::now();
+    let mut streams = streams(start);
+    streams.handle_rtp(start, &header(1, 0, 0), VIDEO);
+    for request in [KeyframeRequest::Pli, KeyframeRequest::Fir, KeyframeRequest::Pli] {
+        streams.request_keyframe(start, Ssrc(1), request).unwrap();
+    }
+    let datagrams = transmits(&mut streams, start);
+    assert_eq!(datagrams.len(), 1);
+    assert!(matches!(packets(&datagrams[0])[..], [Packet::FullIntraRequest(_)]));
+}
+
+#[test]
+fn what_waits_goes_with_its_stream() {
+    let start = Instant::now();
+    let mut streams = streams(start);
+    streams.handle_rtp(start, &header(1, 0, 0), VIDEO);
+    streams.add_sender(start, Ssrc(2), Kind::Video).unwrap();
+    let (mut pli, mut bye) = (Vec::new(), Vec::new());
+    PictureLossIndication { sender: Ssrc(1), media: Ssrc(2) }.write(&mut pli);
+    Goodbye::write(&mut bye, [Ssrc(1)]);
+    for _ in 0..2 {
+        streams.request_keyframe(start, Ssrc(1), KeyframeRequest::Pli).unwrap();
+        streams.handle_rtcp(start, &pli);
+        transmits(&mut streams, start);
+        assert!(streams.poll_event().is_some() || streams.deferred.len() == 2);
+    }
+    assert_eq!(streams.poll_timeout(), Some(start + millis(300)).min(streams.report_at));
+    streams.handle_rtcp(start, &bye);
+    streams.remove_sender(start, Ssrc(2)).unwrap();
+    assert!(streams.deferred.is_empty());
+    assert_eq!(streams.poll_timeout(), streams.report_at);
+}
+
+/// Telephone events share an SSRC with the audio and may have another clock (RFC 7160).
+#[test]
+fn another_payload_type_may_have_another_clock() {
+    let start = Instant::now();
+    let mut streams = streams(start);
+    let events = Format { kind: Kind::Audio, clock_rate: 8000 };
+    for n in 0..100_u16 {
+        let at = start + millis(20) * u32::from(n);
+        let (format, step) = if n < 50 { (AUDIO, 960) } else { (events, 160) };
+        streams.handle_rtp(at, &header(1, n, step * u32::from(n)), format);
+    }
+    let received = streams.receiver(Ssrc(1)).unwrap();
+    assert_eq!((received.jitter, received.lost, received.packets), (Duration::ZERO, 0, 100));
+}
+
 /// D09: streams are bounded; the one that was quiet for longest goes.
 #[test]
 fn d09_received_streams_are_bounded() {
