@@ -12,8 +12,11 @@ pub mod sdp;
 pub mod srtp;
 pub mod stun;
 
+/// A target: its name and its body.
+pub type Target = (&'static str, fn(&[u8]));
+
 /// The targets by name. Each has a file in `fuzz_targets/` and seeds in `corpus/<name>/`.
-pub const TARGETS: &[(&str, fn(&[u8]))] = &[
+pub const TARGETS: &[Target] = &[
     ("ice", ice::run),
     ("jsep", jsep::run),
     ("rtcp", rtcp::run),

@@ -120,7 +120,7 @@ fn pair(seed: u64) -> Drive<Ice> {
         Ice { agent, side, arrived: false, signalled: signalled.clone() }
     };
     let mut sides = [side(0, Role::Controlling), side(1, Role::Controlled)];
-    if seed % 2 == 0 {
+    if seed.is_multiple_of(2) {
         // As a good caller does; the other runs get there by chance or not at all.
         let signalled = signalled.lock().unwrap().clone();
         let addresses = [path(0).local, path(0).remote];

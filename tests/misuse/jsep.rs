@@ -201,13 +201,11 @@ fn a_session_can_always_go_on() {
             match jsep.rng.below(8) {
                 // Undamaged and in order, with commands in between.
                 0 if quiet => jsep.offer(side),
-                1..=3 => {
-                    if !jsep.waiting[1 - side].is_empty() {
-                        let (kind, text) = jsep.waiting[1 - side].remove(0);
-                        let description = SessionDescription::from_str(&text).unwrap();
-                        let applied = jsep.sides[side].set_remote_description(kind, &description);
-                        assert!(applied.is_ok(), "{kind:?} refused: {applied:?}\n{text}");
-                    }
+                1..=3 if !jsep.waiting[1 - side].is_empty() => {
+                    let (kind, text) = jsep.waiting[1 - side].remove(0);
+                    let description = SessionDescription::from_str(&text).unwrap();
+                    let applied = jsep.sides[side].set_remote_description(kind, &description);
+                    assert!(applied.is_ok(), "{kind:?} refused: {applied:?}\n{text}");
                 }
                 4 | 5 => jsep.answer(side),
                 _ if quiet => jsep.command(side),
