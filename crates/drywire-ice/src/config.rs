@@ -18,6 +18,7 @@ pub struct Config {
     /// Our credentials; `None` draws fresh ones from the seed.
     pub local_credentials: Option<Credentials>,
     /// A lite agent (RFC 8445, section 2.5) sends no checks, only answers them. For servers on public addresses.
+    /// Two lite agents do not find each other.
     pub lite: bool,
     /// The time between two checks of the checklist, `Ta` (RFC 8445, section 14.2). Default 50 ms, at least 5 ms.
     pub pace: Duration,

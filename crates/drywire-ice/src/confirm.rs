@@ -1,10 +1,13 @@
 //! Taking the responses to our checks (RFC 8445, section 7.2.5).
 
+use std::net::SocketAddr;
+
 use drywire_core::{Instant, Path};
 use drywire_stun::attributes::ErrorCode;
 use drywire_stun::{Class, Message, TransactionId};
 
-use crate::pair::{PairId, PairState};
+use crate::credentials::RemoteCredentials;
+use crate::pair::{CandidatePair, LocalId, PairId, PairState, smooth};
 use crate::{Agent, Candidate, CandidateKind, Role};
 
 impl Agent {
@@ -16,7 +19,7 @@ impl Agent {
             self.receive_consent(now, path, message);
             return;
         }
-        let awaiting = |pair: &&crate::pair::CandidatePair| pair.check.is_some_and(|check| check.id == id);
+        let awaiting = |pair: &&CandidatePair| pair.check.is_some_and(|check| check.id == id);
         let Some((pair, expected)) =
             self.checklist.pairs().iter().find(awaiting).map(|pair| (pair.id, pair.path))
         else {
@@ -27,7 +30,7 @@ impl Agent {
             self.stats.unmatched += 1;
             return;
         }
-        let authentic = |remote: &crate::credentials::RemoteCredentials| message.check_integrity(&remote.key);
+        let authentic = |remote: &RemoteCredentials| message.check_integrity(&remote.key);
         if self.remote.as_ref().map(authentic).is_none_or(|result| result.is_err()) {
             self.stats.unauthenticated += 1;
             return;
@@ -74,7 +77,7 @@ impl Agent {
 
     /// The peer sees us at an address that we did not know (RFC 8445, section 7.2.5.3.1). It is told for the
     /// statistics; datagrams keep going out from the base.
-    fn learn_own_address(&mut self, local: crate::pair::LocalId, path: Path, mapped: std::net::SocketAddr) {
+    fn learn_own_address(&mut self, local: LocalId, path: Path, mapped: SocketAddr) {
         let Some(base) = self.checklist.local(local) else { return };
         if self.checklist.locals().count() >= self.config.max_local_candidates {
             return;
@@ -141,7 +144,7 @@ impl Agent {
         self.stats.consent_responses_received += 1;
         let id: TransactionId = message.transaction_id();
         let Some((rtt, claimed)) = selected.consent.answered(&self.config, id, interval, now) else { return };
-        crate::pair::smooth(&mut selected.rtt, Some(rtt));
+        smooth(&mut selected.rtt, Some(rtt));
         let Some(in_use) = selected.pair else { return };
         let Some(pair) = self.checklist.pair_mut(in_use) else { return };
         pair.answered_at = Some(now);

@@ -2,7 +2,7 @@
 
 use drywire_core::{Duration, Instant};
 
-use crate::pair::PairId;
+use crate::pair::{CandidatePair, PairId};
 use crate::{Agent, Role};
 
 /// Within this time of the nomination of a better pair, that of a worse one is taken for a straggler.
@@ -32,8 +32,7 @@ impl Agent {
             .map(|pair| (pair.id, pair.priority));
         let Some((best, priority)) = best else { return };
         // While the nomination of a pair is under way, only a better one is worth another.
-        let pending =
-            |pair: &crate::pair::CandidatePair| pair.nominate && pair.valid && pair.priority > priority;
+        let pending = |pair: &CandidatePair| pair.nominate && pair.valid && pair.priority > priority;
         if !self.checklist.pairs().iter().any(pending) {
             self.checklist.trigger_nomination(best);
         }

@@ -32,3 +32,26 @@ impl Pace {
         self.next = Some(self.next.map_or(now, |next| next.max(now)) + self.interval);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    #[allow(clippy::disallowed_methods, reason = "tests may read a clock")]
+    fn triggered_checks_go_ahead_and_are_made_up_for() {
+        let start = Instant::now();
+        let at = |millis| start + Duration::from_millis(millis);
+        let mut pace = Pace::new(Duration::from_millis(50), 2);
+        assert_eq!((pace.ordinary_at(), pace.triggered_at()), (None, None));
+        // The first three go at once: the one whose turn it is, and two ahead.
+        for ahead in 0..3 {
+            assert!(pace.triggered_at().is_none_or(|at| at <= start), "{ahead}");
+            pace.sent(start);
+        }
+        assert_eq!((pace.ordinary_at(), pace.triggered_at()), (Some(at(150)), Some(at(50))));
+        // Nothing is saved up in idle times.
+        pace.sent(at(1000));
+        assert_eq!(pace.ordinary_at(), Some(at(1050)));
+    }
+}

@@ -130,8 +130,10 @@ impl Agent {
         let answered = pair.answered_at.unwrap_or(now);
         let interval = self.consent_interval();
         let consent = Consent::new(&self.config, answered, interval);
-        tracing::debug!(path = %info.path, nominated, "ice selected pair");
-        self.tell(Event::SelectedPathChanged(info.path));
+        if self.selected_path() != Some(info.path) {
+            tracing::debug!(path = %info.path, nominated, "ice selected path");
+            self.tell(Event::SelectedPathChanged(info.path));
+        }
         self.selected = Some(Selected {
             pair: Some(id),
             path: info.path,
