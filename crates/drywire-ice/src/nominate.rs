@@ -47,15 +47,20 @@ impl Agent {
         let timeout = self.config.consent_timeout;
         let Some(pair) = self.checklist.pair_mut(id) else { return };
         pair.nominated = true;
-        let priority = pair.priority;
+        let (priority, at) = (pair.priority, pair.chosen_at.unwrap_or(now));
         let chosen = self.chosen.and_then(|chosen| self.checklist.pair(chosen));
-        let stays = chosen.is_some_and(|chosen| {
-            let fresh = match self.role {
-                Role::Controlling => true,
-                Role::Controlled => chosen.chosen_at.is_some_and(|at| now < at + STRAGGLERS),
-            };
-            chosen.id != id && chosen.is_alive(now, timeout) && chosen.priority > priority && fresh
-        });
+        let stays =
+            chosen.filter(|chosen| chosen.id != id && chosen.is_alive(now, timeout)).is_some_and(|chosen| {
+                let better = chosen.priority > priority;
+                match (self.role, chosen.chosen_at) {
+                    (Role::Controlling, _) => better,
+                    // What we chose in the other role does not count against the peer's choice.
+                    (Role::Controlled, None) => false,
+                    // The nomination of `id` may be an old one, whose check has been answered only now.
+                    (Role::Controlled, Some(latest)) if at < latest => better || latest > at + STRAGGLERS,
+                    (Role::Controlled, Some(earlier)) => better && at < earlier + STRAGGLERS,
+                }
+            });
         if !stays {
             self.chosen = Some(id);
         }

@@ -156,6 +156,7 @@ impl CandidatePair {
         self.valid = false;
         self.nominated = false;
         self.nominate = false;
+        self.chosen_at = None;
         self.check = None;
     }
 

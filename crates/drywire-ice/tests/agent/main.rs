@@ -8,4 +8,5 @@ mod connect;
 mod consent;
 mod misuse;
 mod net;
+mod nomination;
 mod restart;
