@@ -32,9 +32,9 @@ const SRTP_LABEL: &str = "EXTRACTOR-dtls_srtp";
 /// One end of a DTLS session. See the [crate] for an example, and `drywire_core` for the contract that it keeps.
 pub struct Connection {
     clock: Monotonic,
-    handshake: Handshake,
-    machine: Machine,
-    reassembler: Reassembler,
+    pub(crate) handshake: Handshake,
+    pub(crate) machine: Machine,
+    pub(crate) reassembler: Reassembler,
     early: Early,
     events: Events,
     /// The alert that is to be sent: its level and what it says.
@@ -42,6 +42,9 @@ pub struct Connection {
     mtu: usize,
     acks_deadline: Option<Instant>,
     handshake_deadline: Option<Instant>,
+    /// How many more messages are taken, for tests that stop in the middle of a flight.
+    #[cfg(test)]
+    pub(crate) patience: Option<usize>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -76,6 +79,8 @@ impl Connection {
                 acks: Acks::default(),
                 fingerprints: None,
                 stats: Stats::default(),
+                #[cfg(test)]
+                foul: None,
             },
             machine: Machine::new(role),
             reassembler: Reassembler::default(),
@@ -85,6 +90,8 @@ impl Connection {
             mtu,
             acks_deadline: None,
             handshake_deadline: None,
+            #[cfg(test)]
+            patience: None,
         }
     }
 
@@ -423,7 +430,7 @@ impl Connection {
             if handshaking || number.epoch > 0 {
                 self.handshake.flight.repeat(now, &mut self.handshake.stats);
             }
-            if !handshaking && self.handshake.flight.is_received() {
+            if !handshaking {
                 self.handshake.acks.send_now();
             }
         }
@@ -434,6 +441,12 @@ impl Connection {
     fn take_messages(&mut self, now: Instant) {
         while !self.is_ended() {
             self.reassembler.retain_from(self.machine.expected_epoch());
+            #[cfg(test)]
+            match &mut self.patience {
+                Some(0) => break,
+                Some(left) => *left -= usize::from(self.reassembler.is_ready()),
+                None => {}
+            }
             let Some(message) = self.reassembler.pop() else {
                 break;
             };

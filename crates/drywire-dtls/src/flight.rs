@@ -167,10 +167,6 @@ impl Flight {
         self.received
     }
 
-    pub(crate) const fn is_sending(&self) -> bool {
-        self.cursor.is_some()
-    }
-
     /// When the flight is to be sent again.
     pub(crate) const fn deadline(&self) -> Option<Instant> {
         self.deadline
@@ -201,8 +197,12 @@ impl Flight {
         self.cursor = Some((0, 0));
     }
 
-    /// Takes the peer's word for records that it has received.
+    /// Takes the peer's word, which was protected, for records that it has received.
     pub(crate) fn acknowledge(&mut self, numbers: &[RecordNumber]) {
+        // A peer that has keys has the hello that they came from, whether it says so or not.
+        for item in self.items.iter_mut().filter(|item| item.epoch == 0) {
+            item.done = true;
+        }
         for number in numbers {
             let Some(sent) = self.sent.iter().find(|sent| sent.number == *number).copied() else {
                 continue;

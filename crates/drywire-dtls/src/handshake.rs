@@ -26,6 +26,17 @@ pub(crate) struct Handshake {
     pub(crate) acks: Acks,
     pub(crate) fingerprints: Option<Vec<Fingerprint>>,
     pub(crate) stats: Stats,
+    /// What an end that plays foul does with a message instead of sending it.
+    #[cfg(test)]
+    pub(crate) foul: Option<(HandshakeType, Foul)>,
+}
+
+/// Foul play of our own ends, for tests.
+#[cfg(test)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Foul {
+    Omit,
+    Repeat,
 }
 
 /// Whether a certificate is the announced one.
@@ -46,6 +57,15 @@ impl Handshake {
     pub(crate) fn send(&mut self, epoch: u64, kind: HandshakeType, write: impl FnOnce(&mut Writer<'_>)) {
         let mut body = Vec::with_capacity(512);
         write(&mut Writer::new(&mut body));
+        #[cfg(test)]
+        match self.foul {
+            Some((foul, Foul::Omit)) if foul == kind => return,
+            Some((foul, Foul::Repeat)) if foul == kind => {
+                self.transcript.add(kind, self.flight.next_message_seq(), &body);
+                self.flight.push(epoch, kind, body.clone());
+            }
+            _ => {}
+        }
         self.transcript.add(kind, self.flight.next_message_seq(), &body);
         self.flight.push(epoch, kind, body);
     }

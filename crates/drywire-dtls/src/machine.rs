@@ -99,6 +99,24 @@ impl Machine {
         if let Self::Complete(session) | Self::Connected(session) = self { Some(session) } else { None }
     }
 
+    /// The name of the state, for the table of all transitions.
+    #[cfg(test)]
+    pub(crate) fn name(&self) -> String {
+        match self {
+            Self::ClientStart => "client start".to_owned(),
+            Self::ClientHello(offer) if offer.retry.is_some() => "client hello retried".to_owned(),
+            Self::ClientHello(_) => "client hello sent".to_owned(),
+            Self::ServerStart => "server start".to_owned(),
+            Self::Client12(state) => format!("client 1.2 awaits {}", state.name()),
+            Self::Server12(state) => format!("server 1.2 awaits {}", state.name()),
+            Self::Client13(state) => format!("client 1.3 awaits {}", state.name()),
+            Self::Server13(state) => format!("server 1.3 awaits {}", state.name()),
+            Self::Complete(session) => format!("complete {}", session.info.version),
+            Self::Connected(session) => format!("connected {}", session.info.version),
+            Self::Ended(reason) => format!("{reason:?}"),
+        }
+    }
+
     pub(crate) const fn state(&self) -> State {
         match self {
             Self::ClientStart | Self::ServerStart => State::New,

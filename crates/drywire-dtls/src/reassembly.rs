@@ -58,7 +58,14 @@ impl Reassembler {
         self.next
     }
 
+    /// Whether the next message is complete.
+    #[cfg(test)]
+    pub(crate) fn is_ready(&self) -> bool {
+        self.partial.get(&self.next).is_some_and(Partial::is_complete)
+    }
+
     /// Whether something waits for its missing parts.
+    #[cfg(test)]
     pub(crate) fn has_partial(&self) -> bool {
         !self.partial.is_empty()
     }

@@ -103,11 +103,6 @@ impl RecordLayer {
         !self.read.is_empty()
     }
 
-    /// Whether there are keys that write `epoch`.
-    pub(crate) fn can_write(&self, epoch: u64) -> bool {
-        self.write.iter().any(|write| write.epoch == epoch)
-    }
-
     /// Whether the current key should be updated (DTLS 1.3).
     pub(crate) fn wants_key_update(&self) -> bool {
         self.write
@@ -295,6 +290,14 @@ impl RecordLayer {
                 }
                 Opening::Discarded
             }
+        }
+    }
+
+    /// Sets the sequence number that is expected next.
+    #[cfg(test)]
+    pub(crate) fn set_read(&mut self, next: u64) {
+        if let Some(read) = self.read.last_mut() {
+            read.window.mark(next - 1);
         }
     }
 

@@ -31,13 +31,13 @@ impl PlaintextHeader {
     pub(crate) fn parse(bytes: &[u8]) -> Option<(Self, usize)> {
         let mut reader = Reader::new(bytes);
         let content = ContentType::from_code(reader.u8().ok()?)?;
-        // The version of a ClientHello may be DTLS 1.0; otherwise it is ignored (RFC 9147, section 4.1), but it is
-        // DTLS in any case.
-        if reader.u8().ok()? != 0xFE {
+        // The version of a ClientHello may be DTLS 1.0; what is not protected is not judged by its version (RFC 9147,
+        // section 4.1), but it is DTLS in any case.
+        let version = reader.u16().ok()?;
+        let epoch = reader.u16().ok()?;
+        if version >> 8 != 0xFE || (epoch > 0 && version != RECORD_VERSION) {
             return None;
         }
-        reader.u8().ok()?;
-        let epoch = reader.u16().ok()?;
         let sequence = reader.u48().ok()?;
         let len = usize::from(reader.u16().ok()?);
         Some((Self { content, epoch, sequence }, len))

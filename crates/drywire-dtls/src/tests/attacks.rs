@@ -1,1 +1,253 @@
+//! The attacks of the threat model, by their numbers.
 
+use drywire_crypto::{Fingerprint, HashAlgorithm};
+
+use super::*;
+use crate::message::FragmentHeader;
+use crate::record::{ContentType, PlaintextHeader, RecordNumber};
+use crate::{CloseReason, State};
+
+/// A record that anybody can write.
+fn plaintext(content: ContentType, epoch: u64, body: &[u8]) -> Vec<u8> {
+    let number = RecordNumber { epoch, sequence: 77 };
+    let mut record = PlaintextHeader::bytes(content, number, body.len()).to_vec();
+    record.extend_from_slice(body);
+    record
+}
+
+#[test]
+fn c04_records_before_their_keys_are_bounded() {
+    for version in [Version::Dtls12, Version::Dtls13] {
+        let mut pair = Pair::new(only(config(0), version), config(1), 1, Link::default());
+        for at in 0..2000_u64 {
+            for end in [CLIENT, SERVER] {
+                let record = match version {
+                    Version::Dtls12 => plaintext(ContentType::ApplicationData, 1, &[1; 1200]),
+                    Version::Dtls13 => {
+                        let mut record = vec![0x2E, 0, 0, 0x04, 0x00];
+                        record.resize(5 + 1024, 7);
+                        record
+                    }
+                };
+                pair.ends[end].handle_input(pair.now, BytesMut::from(&record[..]));
+                let dropped = pair.ends[end].stats().records_dropped;
+                assert!(dropped + 64 > at, "kept more than there is room for");
+            }
+        }
+        pair.connect();
+        pair.check();
+    }
+}
+
+#[test]
+fn c08_what_is_not_protected_changes_nothing() {
+    for version in [Version::Dtls12, Version::Dtls13] {
+        let mut pair = Pair::new(only(config(0), version), config(1), 1, Link::default());
+        for _ in 0..60 {
+            for end in [CLIENT, SERVER] {
+                let mut datagrams = vec![
+                    plaintext(ContentType::ChangeCipherSpec, 0, &[1]),
+                    plaintext(ContentType::ApplicationData, 0, b"data"),
+                    plaintext(ContentType::Ack, 0, &[0, 16, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]),
+                    plaintext(ContentType::Handshake, 0, &[1, 2, 3]),
+                    plaintext(ContentType::Handshake, 0, &[]),
+                    plaintext(ContentType::ApplicationData, 1, &[5; 40]),
+                    plaintext(ContentType::Alert, 1, &[2, 40]),
+                    plaintext(ContentType::Alert, 9, &[2, 40]),
+                    vec![0x2F; 40],
+                    vec![0x2E; 40],
+                    vec![0x3F; 40],
+                    vec![20],
+                    vec![],
+                ];
+                // A client that has said nothing but hello may be refused in the clear; nobody else.
+                let connection = &pair.ends[end];
+                if connection.machine.name() != "client hello sent" {
+                    datagrams.push(plaintext(ContentType::Alert, 0, &[2, 40]));
+                    datagrams.push(plaintext(ContentType::Alert, 0, &[1, 0]));
+                }
+                // A message in the clear where a protected one is due.
+                if connection.machine.expected_epoch() > 0 {
+                    let header = FragmentHeader {
+                        kind: 20,
+                        length: 3,
+                        message_seq: connection.reassembler.next(),
+                        offset: 0,
+                    };
+                    let mut body = header.bytes(3).to_vec();
+                    body.extend_from_slice(b"abc");
+                    datagrams.push(plaintext(ContentType::Handshake, 0, &body));
+                }
+                let before = pair.ends[end].machine.name();
+                for datagram in datagrams {
+                    pair.ends[end].handle_input(pair.now, BytesMut::from(&datagram[..]));
+                }
+                assert_eq!(pair.ends[end].machine.name(), before);
+            }
+            pair.step();
+        }
+        assert!(pair.both_connected());
+        pair.check();
+        assert!(pair.data(CLIENT).iter().all(|data| data != b"data"));
+    }
+}
+
+#[test]
+fn c10_the_wrong_fingerprint_never_connects() {
+    let wrong = [
+        vec![certificate(2).fingerprint(&*provider())],
+        vec![],
+        vec![Fingerprint::of(&*provider(), HashAlgorithm::Sha512, certificate(2).certificate())],
+    ];
+    let mut seed = 0;
+    for version in [Version::Dtls12, Version::Dtls13] {
+        for deceived in [CLIENT, SERVER] {
+            for fingerprints in &wrong {
+                for late in [false, true] {
+                    for loss in [0, 30] {
+                        seed += 1;
+                        let link = Link { loss, ..Link::default() };
+                        let mut pair = Pair::strangers(only(config(0), version), config(1), seed, link);
+                        pair.announce(1 - deceived, deceived);
+                        if late {
+                            pair.settle();
+                        }
+                        let now = pair.now;
+                        pair.ends[deceived].set_remote_fingerprints(now, fingerprints.clone());
+                        // The other end may be connected, and speaks: nothing of it arrives.
+                        for _ in 0..400 {
+                            if pair.ends[1 - deceived].is_connected() {
+                                let record = pair.write(1 - deceived, b"secret");
+                                pair.carry(1 - deceived, &record);
+                            }
+                            if !pair.step() {
+                                break;
+                            }
+                            let end = &mut pair.ends[deceived];
+                            assert!(!end.is_connected());
+                            assert!(end.info().is_none() && end.srtp_keying_material().is_none());
+                            assert!(end.export_keying_material("x", None, &mut [0; 8]).is_err());
+                            assert!(end.write(b"x", &mut Vec::new()).is_err());
+                        }
+                        pair.settle();
+                        assert_eq!(pair.ends[deceived].state(), State::Failed);
+                        assert!(pair.data(deceived).is_empty());
+                        assert!(!pair.events[deceived].contains(&Event::Connected));
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn c10_one_of_several_fingerprints_is_enough() {
+    let mut pair = Pair::strangers(config(0), config(1), 1, Link::default());
+    let right = Fingerprint::of(&*provider(), HashAlgorithm::Sha384, certificate(1).certificate());
+    let other = certificate(2).fingerprint(&*provider());
+    let now = pair.now;
+    pair.ends[CLIENT].set_remote_fingerprints(now, vec![other, right]);
+    pair.announce(SERVER, 0);
+    pair.connect();
+    pair.check();
+}
+
+#[test]
+fn c12_a_downgrade_is_noticed() {
+    // Somebody strips our offer of DTLS 1.3: seen as a server that speaks both and answers 1.2.
+    let mut server = config(1);
+    server.max_version = Version::Dtls13;
+    let mut pair = Pair::new(only(config(0), Version::Dtls12), server, 1, Link::default());
+    pair.step();
+    assert_eq!(pair.ends[CLIENT].machine.name(), "client hello sent");
+    // The client did offer it.
+    let mut offered = config(0);
+    offered.handshake_timeout = None;
+    pair.ends[CLIENT].handshake.config = Arc::new(offered);
+    pair.run_until(|pair| pair.ends[CLIENT].state() == State::Failed);
+    let reason = CloseReason::Misbehaved(crate::Alert::ILLEGAL_PARAMETER);
+    assert_eq!(pair.events[CLIENT], [Event::Closed { reason }]);
+}
+
+#[test]
+fn c17_repeated_flights_are_answered_sparingly() {
+    for version in [Version::Dtls12, Version::Dtls13] {
+        let (mut client, mut server) = (config(0), config(1));
+        (client.handshake_timeout, server.handshake_timeout) = (None, None);
+        let mut pair = Pair::new(only(client, version), server, 1, Link::default());
+        let mut hello = Vec::new();
+        let mut datagrams = Vec::new();
+        while pair.ends[CLIENT].poll_transmit(pair.now, &mut hello).is_some() {
+            datagrams.push(std::mem::take(&mut hello));
+        }
+        let mut bytes = 0;
+        for _ in 0..10_000 {
+            for datagram in &datagrams {
+                pair.ends[SERVER].handle_input(pair.now, BytesMut::from(&datagram[..]));
+            }
+            let mut out = Vec::new();
+            while let Some(len) = pair.ends[SERVER].poll_transmit(pair.now, &mut out) {
+                bytes += len;
+            }
+            pair.now += Duration::from_millis(1);
+        }
+        // Ten seconds, one flight in half a second at most.
+        assert!(bytes < 21 * 4000, "{bytes}");
+    }
+}
+
+#[test]
+fn c17_replays_after_the_handshake_are_not_answered() {
+    for version in [Version::Dtls12, Version::Dtls13] {
+        let mut pair = Pair::new(only(config(0), version), config(1), 1, Link::default());
+        let mut recorded = Vec::new();
+        for _ in 0..100 {
+            for end in [CLIENT, SERVER] {
+                let mut out = Vec::new();
+                while pair.ends[end].poll_transmit(pair.now, &mut out).is_some() {
+                    recorded.push((1 - end, out.clone()));
+                    pair.carry(end, &out);
+                    out.clear();
+                }
+            }
+            if !pair.step() {
+                break;
+            }
+        }
+        assert!(pair.both_connected());
+        pair.settle();
+        let before = pair.sent;
+        for _ in 0..1000 {
+            pair.now += Duration::from_millis(100);
+            for (to, datagram) in &recorded {
+                pair.ends[*to].handle_input(pair.now, BytesMut::from(&datagram[..]));
+            }
+            pair.drain();
+        }
+        assert_eq!(pair.sent, before);
+        pair.check();
+    }
+}
+
+#[test]
+fn c20_a_certificate_bomb_is_refused() {
+    let mut pair = Pair::new(config(0), config(1), 1, Link::default());
+    let bomb = vec![0x30; 60_000];
+    assert!(pair.ends[CLIENT].handshake.peer_key(&bomb).is_err());
+    pair.connect();
+}
+
+#[test]
+fn c21_nothing_public_shows_keys() {
+    let mut pair = Pair::new(config(0), config(1), 1, Link::default());
+    pair.connect();
+    let client = &pair.ends[CLIENT];
+    let keys = client.srtp_keying_material().unwrap();
+    let shown = format!("{client:?} {keys:?} {:?} {:?} {:?}", client.stats(), client.state(), client.info());
+    for secret in [&keys.local_key, &keys.remote_key, &keys.local_salt, &keys.remote_salt] {
+        let list = format!("{:?}", &secret[..]);
+        assert!(!shown.contains(list.trim_matches(['[', ']'])));
+    }
+    assert!(format!("{keys:?}").len() < 80);
+    assert_eq!(format!("{client:?}"), "Connection { role: Client, state: Connected, .. }");
+}

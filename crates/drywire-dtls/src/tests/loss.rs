@@ -1,1 +1,131 @@
+use super::*;
+use crate::State;
 
+/// Twenty percent of the datagrams are lost, as many are doubled, and all are reordered.
+const BAD: Link = Link { loss: 20, duplicate: 20, jitter: 60 };
+
+#[test]
+fn a_bad_link_always_connects() {
+    let mut seed = 0;
+    let mut most = 0;
+    for client_version in [Version::Dtls12, Version::Dtls13] {
+        for server_version in [None, Some(client_version)] {
+            for suite in suites(client_version) {
+                for group in GROUPS {
+                    if client_version == Version::Dtls12 && group == NamedGroup::X25519MlKem768 {
+                        continue;
+                    }
+                    for retry in [false, true] {
+                        seed += 1;
+                        let mut client = only(config(0), client_version);
+                        client.handshake_timeout = None;
+                        client.cipher_suites = vec![suite];
+                        client.groups = vec![group];
+                        if retry {
+                            // Our first share is of no use to the server.
+                            client.groups = vec![NamedGroup::Secp384r1, NamedGroup::X25519, group];
+                            client.groups.dedup();
+                        }
+                        let mut server = config(1);
+                        server.handshake_timeout = None;
+                        server.groups = vec![group];
+                        if let Some(version) = server_version {
+                            server = only(server, version);
+                        }
+                        let mut pair = Pair::new(client, server, seed, BAD);
+                        pair.connect();
+                        pair.check();
+                        most = most.max(pair.sent[0] + pair.sent[1]);
+                    }
+                }
+            }
+        }
+    }
+    assert!(most < 400, "{most} datagrams for one handshake");
+}
+
+#[test]
+fn many_seeds() {
+    for seed in 0..300 {
+        let mut configs = [config(0), config(1)];
+        for config in &mut configs {
+            config.handshake_timeout = None;
+            config.mtu = [256, 500, 1200, 1400][usize::try_from(seed % 4).unwrap()];
+        }
+        let [client, server] = configs;
+        let version = if seed % 2 == 0 { Version::Dtls13 } else { Version::Dtls12 };
+        let mut pair = Pair::new(only(client, version), server, 1000 + seed, BAD);
+        pair.connect();
+        pair.check();
+    }
+}
+
+#[test]
+fn a_known_round_trip_time_makes_up_for_loss_sooner() {
+    for version in [Version::Dtls12, Version::Dtls13] {
+        let mut pair = Pair::new(only(config(0), version), config(1), 1, Link::default());
+        let rtt = Duration::from_millis(40);
+        for end in &mut pair.ends {
+            end.set_initial_rtt(rtt);
+        }
+        let begin = pair.now;
+        // The first ClientHello is lost as a whole.
+        pair.link.loss = 100;
+        pair.drain();
+        pair.link.loss = 0;
+        pair.connect();
+        assert!(pair.events[CLIENT].contains(&Event::Connected));
+        assert!(pair.now - begin <= Duration::from_millis(400), "{:?}", pair.now - begin);
+    }
+}
+
+#[test]
+fn the_lost_last_flight_is_sent_again() {
+    for version in [Version::Dtls12, Version::Dtls13] {
+        let last = if version == Version::Dtls12 { SERVER } else { CLIENT };
+        let mut pair = Pair::new(only(config(0), version), config(1), 1, Link::default());
+        // All that the end says once it is done gets lost, three times.
+        for _ in 0..1000 {
+            pair.step();
+            if pair.ends[last].is_connected() {
+                break;
+            }
+        }
+        pair.muted[last] = true;
+        let sent = pair.sent[last];
+        while pair.sent[last] < sent + 3 {
+            assert!(pair.step());
+        }
+        assert_eq!(pair.ends[1 - last].state(), State::Connecting);
+        pair.muted[last] = false;
+        pair.connect();
+        pair.check();
+    }
+}
+
+#[test]
+fn acknowledgements_spare_what_has_arrived() {
+    // The server's flight is large; one datagram of it is lost. Only that one is sent again.
+    let mut server = config(1);
+    server.mtu = 300;
+    let mut pair = Pair::new(only(config(0), Version::Dtls13), server, 1, Link::default());
+    pair.step();
+    let begin = pair.sent[SERVER];
+    let mut out = Vec::new();
+    let mut datagrams = Vec::new();
+    while pair.ends[SERVER].poll_transmit(pair.now, &mut out).is_some() {
+        datagrams.push(std::mem::take(&mut out));
+    }
+    assert!(datagrams.len() > 6, "{}", datagrams.len());
+    for (at, datagram) in datagrams.iter().enumerate() {
+        if at != datagrams.len() - 2 {
+            pair.carry(SERVER, datagram);
+        }
+    }
+    let first = datagrams.len() - 1;
+    pair.connect();
+    let again = pair.sent[SERVER] - begin - first;
+    // The missing datagram and the ACK of the client's last flight.
+    assert!(again <= 3, "{again}");
+    pair.check();
+}

@@ -60,6 +60,8 @@ pub(crate) struct Pair {
     pub(crate) events: [Vec<Event>; 2],
     pub(crate) now: Instant,
     pub(crate) link: Link,
+    /// Whether all that an end sends is lost.
+    pub(crate) muted: [bool; 2],
     /// How many datagrams each end has sent.
     pub(crate) sent: [usize; 2],
     rng: Rng,
@@ -91,6 +93,7 @@ impl Pair {
             events: [Vec::new(), Vec::new()],
             now,
             link,
+            muted: [false; 2],
             sent: [0; 2],
             rng,
             in_flight: BTreeMap::new(),
@@ -113,6 +116,7 @@ impl Pair {
     pub(crate) fn carry(&mut self, from: usize, datagram: &[u8]) {
         self.sent[from] += 1;
         let copies = match self.rng.below(100) {
+            _ if self.muted[from] => 0,
             dice if dice < self.link.loss => 0,
             dice if dice < self.link.loss + self.link.duplicate => 2,
             _ => 1,

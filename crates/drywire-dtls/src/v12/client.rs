@@ -74,6 +74,17 @@ pub(crate) fn start(
 }
 
 impl State {
+    #[cfg(test)]
+    pub(crate) const fn name(&self) -> &'static str {
+        match self {
+            Self::Certificate(..) => "Certificate",
+            Self::ServerKeyExchange(..) => "ServerKeyExchange",
+            Self::CertificateRequestOrDone(..) => "CertificateRequestOrDone",
+            Self::Done(..) => "Done",
+            Self::Finished(..) => "Finished",
+        }
+    }
+
     /// The epoch of the next message.
     pub(crate) const fn expected_epoch(&self) -> u64 {
         if matches!(self, Self::Finished(..)) { PROTECTED_EPOCH } else { 0 }

@@ -126,6 +126,16 @@ fn send_hello(
 }
 
 impl State {
+    #[cfg(test)]
+    pub(crate) const fn name(&self) -> &'static str {
+        match self {
+            Self::Certificate(..) => "Certificate",
+            Self::ClientKeyExchange(..) => "ClientKeyExchange",
+            Self::CertificateVerify(..) => "CertificateVerify",
+            Self::Finished(..) => "Finished",
+        }
+    }
+
     /// The epoch of the next message.
     pub(crate) const fn expected_epoch(&self) -> u64 {
         if matches!(self, Self::Finished(..)) { PROTECTED_EPOCH } else { 0 }

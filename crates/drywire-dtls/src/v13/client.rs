@@ -104,6 +104,17 @@ fn select_suite(handshake: &Handshake, hello: &ServerHello<'_>) -> Result<Cipher
 }
 
 impl State {
+    #[cfg(test)]
+    pub(crate) const fn name(&self) -> &'static str {
+        match self {
+            Self::EncryptedExtensions(..) => "EncryptedExtensions",
+            Self::CertificateOrRequest(..) => "CertificateOrRequest",
+            Self::Certificate(..) => "Certificate",
+            Self::CertificateVerify(..) => "CertificateVerify",
+            Self::Finished(..) => "Finished",
+        }
+    }
+
     /// Takes the next message.
     pub(crate) fn step(self, handshake: &mut Handshake, message: &Message) -> Result<Machine, Failure> {
         // All that follows the ServerHello is encrypted (RFC 9147, section 6.1).

@@ -130,6 +130,16 @@ fn answer(
 }
 
 impl State {
+    #[cfg(test)]
+    pub(crate) const fn name(&self) -> &'static str {
+        match self {
+            Self::ClientHello(..) => "ClientHello",
+            Self::Certificate(..) => "Certificate",
+            Self::CertificateVerify(..) => "CertificateVerify",
+            Self::Finished(..) => "Finished",
+        }
+    }
+
     /// The epoch of the next message.
     pub(crate) const fn expected_epoch(&self) -> u64 {
         if matches!(self, Self::ClientHello(..)) { 0 } else { HANDSHAKE_EPOCH }
