@@ -2,7 +2,10 @@ use std::fmt::Write as _;
 
 use crate::attribute::Attribute;
 use crate::connection::Connection;
-use crate::description::{LineState, MAX_MEDIA_SECTIONS, MAX_TEXT, SessionDescription, check_line, narrow};
+use crate::description::{
+    LineState, MAX_LINES, MAX_MEDIA_SECTIONS, MAX_SECTION_LINES, MAX_TEXT, SessionDescription, check_line,
+    narrow, widen,
+};
 use crate::error::Invalid;
 use crate::media::MediaLine;
 use crate::origin::Origin;
@@ -109,13 +112,18 @@ impl Builder {
     }
 
     fn line(&mut self, written: std::fmt::Arguments<'_>) -> Result<&mut Self, Invalid> {
+        let lines = self.description.lines.len();
+        let first = self.description.media.last().map_or(0, |line| widen(*line));
         let text = &mut self.description.text;
         let begin = text.len();
         // Writing into a String does not fail, unless a `Display` does.
         let written = text.write_fmt(written);
+        let is_media = text.get(begin..).is_some_and(|line| line.starts_with("m="));
+        let full = lines >= MAX_LINES || (lines - first >= MAX_SECTION_LINES && !is_media);
         let checked = match written {
             Err(_) => Err(Invalid::Form),
             Ok(()) if text.len() + 2 > MAX_TEXT => Err(Invalid::TooLong),
+            Ok(()) if full => Err(Invalid::TooManyLines),
             Ok(()) => check_line(text.get(begin..).unwrap_or_default(), self.state),
         };
         match checked {

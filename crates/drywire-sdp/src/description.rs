@@ -16,6 +16,12 @@ pub const MAX_TEXT: usize = 4 << 20;
 /// How many lines are read.
 pub const MAX_LINES: usize = 1 << 17;
 
+/// The longest line that is read, in bytes.
+pub const MAX_LINE: usize = 1 << 16;
+
+/// How many lines one media section or the session level may have. A section of a browser has about 150.
+pub const MAX_SECTION_LINES: usize = 2048;
+
 /// How many media sections are read.
 pub const MAX_MEDIA_SECTIONS: usize = 4096;
 
@@ -108,7 +114,9 @@ impl SessionDescription {
         if self.text.len() + line.len() + 4 > MAX_TEXT {
             return Err(Invalid::TooLong);
         }
-        if self.lines.len() >= MAX_LINES {
+        let next = self.media.get(media + 1).map_or(self.lines.len(), |line| widen(*line));
+        let begin = self.media.get(media).map_or(0, |line| widen(*line));
+        if self.lines.len() >= MAX_LINES || next - begin >= MAX_SECTION_LINES {
             return Err(Invalid::TooManyLines);
         }
         let kept = self.text.trim_end_matches(['\r', '\n']).len();
@@ -116,7 +124,6 @@ impl SessionDescription {
             self.text.truncate(kept);
             self.text.push_str("\r\n");
         }
-        let next = self.media.get(media + 1).map_or(self.lines.len(), |line| widen(*line));
         let at = self.lines.get(next).map_or(self.text.len(), |offset| widen(*offset));
         self.text.insert_str(at, "\r\n");
         self.text.insert_str(at, line);
@@ -159,7 +166,9 @@ impl FromStr for SessionDescription {
             if line.is_empty() && text.get(offset..).unwrap_or_default().trim().is_empty() {
                 break;
             }
-            if lines.len() == MAX_LINES {
+            let begin = media.last().map_or(0, |line| widen(*line));
+            let full = lines.len() - begin >= MAX_SECTION_LINES && !line.starts_with("m=");
+            if full || lines.len() == MAX_LINES {
                 return Err(error(Invalid::TooManyLines));
             }
             state = check_line(line, state).map_err(error)?;
@@ -236,6 +245,9 @@ pub(crate) fn check_line(line: &str, state: LineState) -> Result<LineState, Inva
     if !letter.is_ascii_lowercase() {
         return Err(Invalid::Form);
     }
+    if line.len() > MAX_LINE {
+        return Err(Invalid::TooLong);
+    }
     if !value.bytes().all(is_value_byte) {
         return Err(Invalid::Byte);
     }
@@ -278,7 +290,7 @@ pub(crate) fn narrow(number: usize) -> u32 {
     u32::try_from(number).unwrap_or(u32::MAX)
 }
 
-fn widen(number: u32) -> usize {
+pub(crate) fn widen(number: u32) -> usize {
     usize::try_from(number).unwrap_or(usize::MAX)
 }
 

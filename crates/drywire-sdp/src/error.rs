@@ -26,10 +26,11 @@ impl ParseError {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum Invalid {
-    /// The text is longer than [`MAX_TEXT`](crate::MAX_TEXT) bytes.
-    #[error("the text is too long")]
+    /// The text is longer than [`MAX_TEXT`](crate::MAX_TEXT) bytes, or the line than [`MAX_LINE`](crate::MAX_LINE).
+    #[error("too long")]
     TooLong,
-    /// There are more lines than [`MAX_LINES`](crate::MAX_LINES).
+    /// There are more lines than [`MAX_LINES`](crate::MAX_LINES), or in one section than
+    /// [`MAX_SECTION_LINES`](crate::MAX_SECTION_LINES).
     #[error("there are too many lines")]
     TooManyLines,
     /// There are more media sections than [`MAX_MEDIA_SECTIONS`](crate::MAX_MEDIA_SECTIONS).

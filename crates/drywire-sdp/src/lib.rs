@@ -55,7 +55,9 @@ pub use attributes::ssrc::{Ssrc, SsrcGroup};
 pub use bandwidth::Bandwidth;
 pub use builder::Builder;
 pub use connection::Connection;
-pub use description::{MAX_LINES, MAX_MEDIA_SECTIONS, MAX_TEXT, SessionDescription};
+pub use description::{
+    MAX_LINE, MAX_LINES, MAX_MEDIA_SECTIONS, MAX_SECTION_LINES, MAX_TEXT, SessionDescription,
+};
 pub use error::{Invalid, ParseError};
 pub use media::{MediaKind, MediaLine};
 pub use origin::Origin;

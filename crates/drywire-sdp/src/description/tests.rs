@@ -145,19 +145,38 @@ fn candidates_are_added_at_the_end_of_their_section() {
 /// Attack F01: what is far too much is refused at once, and what is much costs no more than its length.
 #[test]
 fn parser_bombs() {
-    let long = format!("{HEAD}a={}\r\n", "x".repeat(1_000_000));
-    assert_eq!(parse(&long).to_string(), long);
+    let refused = |text: String| text.parse::<SessionDescription>().unwrap_err().reason();
+    assert_eq!(refused("x".repeat(MAX_TEXT + 1)), Invalid::TooLong);
+    assert_eq!(refused(format!("{HEAD}a={}\r\n", "x".repeat(1_000_000))), Invalid::TooLong);
+    assert_eq!(refused(format!("{HEAD}{}", "m=a 9 b c\r\n".repeat(100_000))), Invalid::TooManyMediaSections);
+    assert_eq!(refused(format!("{HEAD}{}", "a=b\n".repeat(100_000))), Invalid::TooManyLines);
+    let candidate = "a=candidate:1 1 udp 1 1.1.1.1 1 typ host\r\n".repeat(100_000);
     assert_eq!(
-        "x".repeat(MAX_TEXT + 1).parse::<SessionDescription>().unwrap_err().reason(),
-        Invalid::TooLong
+        refused(format!("{HEAD}m=a 9 b c\r\n{}", &candidate[..MAX_TEXT - 100])),
+        Invalid::TooManyLines
     );
-    let many = format!("{HEAD}{}", "m=a 9 b c\r\n".repeat(100_000));
-    assert_eq!(many.parse::<SessionDescription>().unwrap_err().reason(), Invalid::TooManyMediaSections);
-    let many = format!("{HEAD}{}", "a=b\n".repeat(200_000));
-    assert_eq!(many.parse::<SessionDescription>().unwrap_err().reason(), Invalid::TooManyLines);
-    let many = format!("{HEAD}{}", "a=extmap:1 a\r\n".repeat(100_000));
+    let section = format!("m=a 9 b c\r\n{}", "a=b\r\n".repeat(2047));
+    let many = format!("{HEAD}{}", section.repeat(70));
+    assert_eq!(refused(many), Invalid::TooManyLines);
+    // The most that is read costs little more than its text.
+    let many = format!("{HEAD}{}", section.repeat(60));
     let parsed = parse(&many);
-    assert!(parsed.lines.capacity() * 4 + parsed.text.capacity() <= 4 * many.len());
+    assert!(
+        (parsed.lines.capacity() + parsed.media.capacity()) * 4 + parsed.text.capacity() <= 3 * many.len()
+    );
+    assert_eq!(parsed.to_string(), many);
+}
+
+#[test]
+fn what_is_built_keeps_the_limits() {
+    let mut builder = crate::Builder::new(&Origin::new(1, 1));
+    assert_eq!(builder.raw_attribute("a", &"x".repeat(MAX_LINE)).err(), Some(Invalid::TooLong));
+    builder.media(&MediaLine::new("a", 9, "b", "c").unwrap()).unwrap();
+    let full = (0..).find_map(|_| builder.flag("b").err());
+    assert_eq!(full, Some(Invalid::TooManyLines));
+    let mut built = builder.build();
+    assert_eq!(built.push_flag(0, "b"), Err(Invalid::TooManyLines));
+    assert_eq!(parse(built.as_str()), built);
 }
 
 proptest! {
