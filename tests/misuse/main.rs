@@ -9,15 +9,19 @@
     clippy::panic,
     clippy::unwrap_used,
     clippy::indexing_slicing,
-    reason = "a test may fail"
+    clippy::print_stdout,
+    reason = "a test may fail, and say why"
 )]
 
+mod datachannel;
 mod drive;
 mod dtls;
+mod endpoint;
 mod ice;
 mod jsep;
 mod machine;
 mod media;
+mod peer;
 mod toy;
 
 /// How many seeds to run: `DRYWIRE_SEEDS`, or what is quick enough for every run.
