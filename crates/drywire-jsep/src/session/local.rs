@@ -48,6 +48,7 @@ impl Session {
         if let Some(origin) = description.origin() {
             self.state.session_version = origin.session_version();
         }
+        tracing::debug!(%kind, sections = description.media_len(), "local description set");
         Ok(changes)
     }
 

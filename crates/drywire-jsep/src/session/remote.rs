@@ -49,9 +49,11 @@ impl Session {
         match applied {
             Ok(()) => {
                 self.created = None;
+                tracing::debug!(%kind, sections = description.media_len(), "remote description set");
                 Ok(changes)
             }
             Err(error) => {
+                tracing::debug!(%kind, %error, "remote description refused");
                 (self.state, self.next_transceiver, self.next_mid) = before;
                 Err(error)
             }
