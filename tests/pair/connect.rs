@@ -6,7 +6,7 @@ use std::time::Duration;
 use drywire::{CloseReason, ConnectionState, Event, dtls};
 use drywire_sim::{Link, Outcome};
 
-use crate::harness::{CONFIG, binary, call, call_with, config, open, text};
+use crate::harness::{CONFIG, binary, call, call_with, config, open, pass, text};
 
 #[test]
 fn without_delay_nothing_waits_for_a_timer() {
@@ -24,7 +24,7 @@ fn dtls_1_3_with_the_post_quantum_group_is_the_default() {
     let (mut network, offerer, answerer, _) = call(2, |peer, now| open(peer, now, "first", true));
     network.set_default_link(Link::new().delay(Duration::from_millis(25)));
     network.run_until(|network| network[offerer].is_connected(), Duration::from_secs(10));
-    network.run_for(Duration::from_secs(1));
+    pass(&mut network, Duration::from_secs(1));
     for id in [offerer, answerer] {
         let stats = network[id].connection.stats();
         let dtls = stats.dtls.expect("DTLS is connected");
@@ -79,7 +79,7 @@ fn a_peer_with_another_certificate_is_refused() {
     let mut network = drywire_sim::Network::new(now, [6; 32]);
     let offering = network.add(offering, &[address(1)]);
     network.add(answering, &[address(2)]);
-    network.run_for(Duration::from_secs(20));
+    pass(&mut network, Duration::from_secs(20));
     let peer = &network[offering];
     assert_eq!(peer.connection.connection_state(), ConnectionState::Failed);
     let mismatch = CloseReason::Dtls(dtls::CloseReason::FingerprintMismatch);
@@ -91,10 +91,10 @@ fn a_peer_with_another_certificate_is_refused() {
 fn closing_tells_the_peer() {
     let (mut network, offerer, answerer, _) = call(8, |peer, now| open(peer, now, "first", true));
     network.run_until(|network| network[answerer].is_connected(), Duration::from_secs(10));
-    network.run_for(Duration::from_secs(1));
+    pass(&mut network, Duration::from_secs(1));
     let now = network.now();
     network[offerer].connection.close(now);
-    network.run_for(Duration::from_secs(1));
+    pass(&mut network, Duration::from_secs(1));
     assert_eq!(network[offerer].connection.connection_state(), ConnectionState::Closed);
     assert_eq!(network[answerer].connection.connection_state(), ConnectionState::Closed);
     let peer = CloseReason::Dtls(dtls::CloseReason::Peer);
@@ -105,16 +105,16 @@ fn closing_tells_the_peer() {
 fn a_vanished_peer_is_noticed_and_nothing_more_is_sent_to_it() {
     let (mut network, offerer, answerer, channel) = call(9, |peer, now| open(peer, now, "first", true));
     network.run_until(|network| network[answerer].is_connected(), Duration::from_secs(10));
-    network.run_for(Duration::from_secs(1));
+    pass(&mut network, Duration::from_secs(1));
     network.set_link(answerer, offerer, Link::down());
     network.set_link(offerer, answerer, Link::down());
     let now = network.now();
     network[offerer].send(now, channel, binary(1000));
-    network.run_for(Duration::from_secs(40));
+    pass(&mut network, Duration::from_secs(40));
     assert_eq!(network[offerer].connection.connection_state(), ConnectionState::Failed);
     assert_eq!(network[offerer].connection.path(), None);
     let before = network[offerer].connection.stats().transport.datagrams_sent;
-    network.run_for(Duration::from_secs(60));
+    pass(&mut network, Duration::from_secs(60));
     assert_eq!(network[offerer].connection.stats().transport.datagrams_sent, before);
 }
 
@@ -122,13 +122,13 @@ fn a_vanished_peer_is_noticed_and_nothing_more_is_sent_to_it() {
 fn a_short_outage_is_survived() {
     let (mut network, offerer, answerer, channel) = call(10, |peer, now| open(peer, now, "first", true));
     network.run_until(|network| network[answerer].is_connected(), Duration::from_secs(10));
-    network.run_for(Duration::from_secs(1));
+    pass(&mut network, Duration::from_secs(1));
     for (from, to) in [(answerer, offerer), (offerer, answerer)] {
         network.set_link(from, to, Link::down());
     }
     let now = network.now();
     network[offerer].send(now, channel, binary(1000));
-    network.run_for(Duration::from_secs(12));
+    pass(&mut network, Duration::from_secs(12));
     for (from, to) in [(answerer, offerer), (offerer, answerer)] {
         network.set_link(from, to, Link::new().delay(Duration::from_millis(10)));
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use drywire::Event;
 use drywire_sim::{Link, Outcome, Probability};
 
-use crate::harness::{CONFIG, binary, call, call_with, negotiate, open, text};
+use crate::harness::{CONFIG, binary, call, call_with, negotiate, open, pass, text};
 
 #[test]
 fn messages_of_every_kind_and_size_come_back() {
@@ -37,7 +37,7 @@ fn messages_of_every_kind_and_size_come_back() {
 fn channels_opened_later_work_too() {
     let (mut network, offerer, answerer, first) = call(21, |peer, now| open(peer, now, "first", true));
     network.run_until(|network| network[answerer].is_connected(), Duration::from_secs(10));
-    network.run_for(Duration::from_secs(1));
+    pass(&mut network, Duration::from_secs(1));
     let now = network.now();
     let later = open(&mut network[offerer], now, "later", true);
     network[offerer].send(now, later, text("hello"));
@@ -53,11 +53,11 @@ fn a_channel_that_is_closed_closes_at_both_ends_after_its_data_is_delivered() {
     let (mut network, offerer, answerer, channel) = call(22, |peer, now| open(peer, now, "first", true));
     network.set_default_link(Link::new().delay(Duration::from_millis(20)));
     network.run_until(|network| network[answerer].is_connected(), Duration::from_secs(10));
-    network.run_for(Duration::from_secs(1));
+    pass(&mut network, Duration::from_secs(1));
     let now = network.now();
     network[offerer].send(now, channel, binary(100_000));
     network[offerer].connection.channel(channel).expect("the channel").close(now);
-    network.run_for(Duration::from_secs(10));
+    pass(&mut network, Duration::from_secs(10));
     let closed = |event: &Event| matches!(event, Event::DataChannelClosed(_));
     assert!(network[offerer].events.iter().any(closed));
     assert!(network[answerer].events.iter().any(closed));
@@ -114,7 +114,7 @@ fn a_thousand_bad_networks() {
             Duration::from_secs(600),
         );
         assert_eq!(reached, Outcome::Reached, "seed {seed}");
-        network.run_for(Duration::from_secs(5));
+        pass(&mut network, Duration::from_secs(5));
         assert_eq!(network[offerer].messages(channel), messages, "seed {seed}");
     }
 }

@@ -9,7 +9,7 @@ use bytes::{Bytes, BytesMut};
 use drywire::datachannel::{ChannelId, ChannelOptions, Message, SendError};
 use drywire::{Config, ConnectionState, Event, Path, PeerConnection, RtpPacket, Transmit, WallClock};
 use drywire::{crypto, ice, jsep};
-use drywire_sim::{Network, Node, NodeId};
+use drywire_sim::{Network, Node, NodeId, Outcome};
 
 /// The configuration of all peers of a test program: one certificate is enough.
 pub static CONFIG: LazyLock<Arc<Config>> = LazyLock::new(|| Arc::new(config()));
@@ -185,6 +185,12 @@ pub fn negotiate(network: &mut Network<Peer>, offering: NodeId, answering: NodeI
     echo.set_local_description(now, jsep::DescriptionType::Answer, &answer).expect("the echo's own answer");
     let offerer = &mut network[offering].connection;
     offerer.set_remote_description(now, jsep::DescriptionType::Answer, &answer).expect("the echo's answer");
+}
+
+/// Lets virtual time pass. A node that spins or floods fails the test.
+pub fn pass<N: Node>(network: &mut Network<N>, duration: Duration) {
+    let outcome = network.run_for(duration);
+    assert!(matches!(outcome, Outcome::Limit | Outcome::Idle), "{outcome:?}");
 }
 
 pub fn open(peer: &mut Peer, now: Instant, label: &str, ordered: bool) -> ChannelId {

@@ -5,5 +5,6 @@
 
 mod connect;
 mod data;
+mod endpoint;
 mod harness;
 mod media;

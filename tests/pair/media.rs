@@ -9,7 +9,7 @@ use drywire::rtp::{PayloadType, SequenceNumber};
 use drywire::{Event, Extensions, KeyframeRequest, RtpPacket, WriteError};
 use drywire_sim::{Link, Network, NodeId, Outcome};
 
-use crate::harness::{Peer, call};
+use crate::harness::{Peer, call, pass};
 
 fn add(peer: &mut Peer, kind: MediaKind) -> TransceiverId {
     let init = TransceiverInit { direction: Direction::SendRecv, ..TransceiverInit::default() };
@@ -60,7 +60,7 @@ fn packets_come_back_unchanged_on_their_section() {
             sent.push((id, packet));
         }
     }
-    network.run_for(Duration::from_secs(1));
+    pass(&mut network, Duration::from_secs(1));
     assert_eq!(network[offerer].packets.len(), sent.len());
     for id in [audio, video] {
         let of = |packets: &[(TransceiverId, RtpPacket)]| {
@@ -74,8 +74,9 @@ fn packets_come_back_unchanged_on_their_section() {
     }
     // Sequence numbers wrap, and the rollover counter with them.
     let after = packet(payload_type(&network, offerer, audio), 0, Extensions::default());
-    network[offerer].connection.write_rtp(network.now(), audio, after.clone()).expect("room");
-    network.run_for(Duration::from_secs(1));
+    let now = network.now();
+    network[offerer].connection.write_rtp(now, audio, after.clone()).expect("room");
+    pass(&mut network, Duration::from_secs(1));
     assert_eq!(network[offerer].packets.last(), Some(&(audio, after)));
 }
 
@@ -88,12 +89,12 @@ fn keyframe_requests_reach_the_sender() {
         .connection
         .write_rtp(now, video, packet(payload_type, 1, Extensions::default()))
         .expect("room");
-    network.run_for(Duration::from_millis(100));
+    pass(&mut network, Duration::from_millis(100));
     for request in [KeyframeRequest::Pli, KeyframeRequest::Fir] {
         let now = network.now();
         let (at_echo, _) = network[echo].packets[0];
         network[echo].connection.request_keyframe(now, at_echo, request).expect("somebody sends");
-        network.run_for(Duration::from_secs(2));
+        pass(&mut network, Duration::from_secs(2));
         let asked = Event::KeyframeRequested { transceiver: video, request };
         assert!(network[offerer].events.contains(&asked), "{request:?}");
     }
@@ -110,7 +111,7 @@ fn reports_flow_and_give_the_round_trip_time() {
             .connection
             .write_rtp(now, audio, packet(payload_type, n, Extensions::default()))
             .expect("room");
-        network.run_for(Duration::from_millis(20));
+        pass(&mut network, Duration::from_millis(20));
     }
     let stats = network[offerer].connection.stats();
     let sent = stats.outbound.first().expect("a stream is sent");

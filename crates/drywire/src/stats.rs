@@ -63,7 +63,7 @@ impl Stats {
             round_trip_time: ice.rtt(),
             dtls: connection.transport.dtls().and_then(drywire_dtls::Connection::info).cloned(),
             transport: connection.transport.stats,
-            data: connection.data().stats(),
+            data: connection.data().stats().clone(),
             inbound: media.receivers().collect(),
             outbound: media.senders().collect(),
             rtp_packets_dropped: connection.rtp_packets_dropped(),
