@@ -221,10 +221,30 @@ fn a08_an_authentic_peer_cannot_turn_the_data_on_a_victim() {
 }
 
 #[test]
+fn a08_a_lite_agent_sends_nowhere_before_a_nomination() {
+    let mut lite = config(Role::Controlled);
+    lite.lite = true;
+    let mut agent = Agent::new(lite, crate::net::start(), [8; 32]);
+    let now = crate::net::start();
+    let peer = Credentials::new("peer", "p".repeat(22)).unwrap();
+    agent.add_local_candidate(now, host("10.0.0.2:5000")).unwrap();
+    agent.set_remote_credentials(now, peer.clone()).unwrap();
+    let (username, password) = names(&agent, &peer);
+    let path = Path::udp(address("10.0.0.2:5000"), address("10.0.0.1:5000"));
+    let plain = Request { nominates: false, ..request(&username, &password) };
+    agent.handle_input(now, path, plain.write());
+    assert_eq!((agent.selected_path(), agent.is_valid_path(path)), (None, false));
+    agent.handle_input(now, path, request(&username, &password).write());
+    assert_eq!(agent.selected_path(), Some(path));
+    // It asks for nothing, and answers what it is asked.
+    assert_eq!(responses(&mut agent, now).len(), 2);
+    assert_eq!(agent.stats().checks_sent + agent.stats().consent_checks_sent, 0);
+}
+
+#[test]
 fn a09_ten_thousand_candidates_make_no_hammer() {
     let mut net = Net::pair(9, config(Role::Controlling), config(Role::Controlled));
     net.introduce(&[host("10.0.0.1:5000"), host("10.0.1.1:5000")], &[]);
-    let start = net.now;
     let mut refused = 0;
     for index in 0..10_000_u32 {
         let text = format!("198.51.{}.{}:{}", index / 250 % 250, 1 + index % 250, 1 + index / 62_500);
@@ -243,9 +263,12 @@ fn a09_ten_thousand_candidates_make_no_hammer() {
     }
     assert_eq!(refused, 9_900);
     net.run(Duration::from_secs(60));
-    let sent = u128::try_from(net.sent.iter().filter(|sent| sent.by == 0).count()).unwrap();
-    // Retransmissions included.
-    assert!(sent <= (net.now - start).as_millis() / 50 + 5, "{sent}");
+    let sent: Vec<_> = net.sent.iter().filter(|sent| sent.by == 0).collect();
+    assert!(sent.len() > 300);
+    // One per Ta, and a small burst, at any time; retransmissions included.
+    for window in sent.windows(30) {
+        assert!(window[29].at - window[0].at >= Duration::from_secs(1));
+    }
 }
 
 #[test]

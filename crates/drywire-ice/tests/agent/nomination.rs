@@ -157,6 +157,19 @@ fn a_nomination_waits_for_the_answer_to_our_check() {
 }
 
 #[test]
+fn a_late_answer_does_not_bring_back_an_outdated_nomination() {
+    let mut peer = Peer::answering(&[1, 2]);
+    peer.check(0, true);
+    peer.pass(Duration::from_secs(2));
+    peer.check(1, true);
+    assert_eq!(peer.in_use(), Some(1));
+    peer.answers.push(remotes()[0]);
+    peer.pass(Duration::from_secs(10));
+    assert!(peer.agent.is_valid_path(Path::udp(address("10.0.2.1:5000"), remotes()[0])));
+    assert_eq!(peer.in_use(), Some(1));
+}
+
+#[test]
 fn a_nominated_pair_that_dies_is_left_for_one_that_answers() {
     let mut peer = Peer::new();
     peer.check(1, true);
