@@ -24,6 +24,10 @@ pub struct Config {
     /// The longest datagram that carries data channels, in bytes of UDP payload. Default: 1200, which crosses every
     /// path seen in practice (RFC 8831, section 5).
     pub max_datagram_size: usize,
+    /// The longest datagram that carries RTP, in bytes of UDP payload. Longer packets are refused. Default: 1452, what
+    /// Ethernet leaves: the packets of a peer are forwarded as long as they came, and browsers send more than 1200
+    /// bytes now and then. Whoever packetises himself does well to stay below 1200.
+    pub max_rtp_datagram_size: usize,
     /// The most datagrams in one train of `poll_transmit`, for sockets with segmentation offload. Default: 40;
     /// 1 turns trains off.
     pub max_train: usize,
@@ -43,6 +47,7 @@ impl Config {
             negotiation: Arc::new(drywire_jsep::Config::default()),
             data: drywire_datachannel::Config::default(),
             max_datagram_size: 1200,
+            max_rtp_datagram_size: 1452,
             max_train: 40,
             max_rtp_queue: 2048,
             provider,
@@ -55,6 +60,7 @@ impl fmt::Debug for Config {
         f.debug_struct("Config")
             .field("provider", &self.provider)
             .field("max_datagram_size", &self.max_datagram_size)
+            .field("max_rtp_datagram_size", &self.max_rtp_datagram_size)
             .field("max_train", &self.max_train)
             .finish_non_exhaustive()
     }

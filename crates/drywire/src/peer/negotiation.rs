@@ -212,7 +212,7 @@ impl PeerConnection {
             self.events.push_back(Event::TransceiverAdded(*id));
         }
         self.apply_transport(now, kind)?;
-        self.media.apply(now, self.negotiation.transceivers(), self.config.max_datagram_size);
+        self.media.apply(now, self.negotiation.transceivers(), self.config.max_rtp_datagram_size);
         self.apply_data(now);
         if state == SignalingState::Stable {
             self.local.told_needed = false;
