@@ -111,8 +111,7 @@ async function thePage(page) {
     return { connect_ms: Date.now() - started };
   });
   await check("DTLS 1.3 with X25519MLKEM768", async () => {
-    const transport = await stat(page, "transport");
-    expect(transport.dtlsState === "connected", `dtlsState ${transport.dtlsState}`);
+    const transport = await until("transport", () => stat(page, "transport"), (now) => now?.dtlsState === "connected");
     expect(transport.tlsVersion?.toUpperCase() === "FEFC", `tlsVersion ${transport.tlsVersion}`);
     const { sessions } = await (await fetch(`${server}/stats`)).json();
     const groups = sessions.map((session) => session.group);
