@@ -6,7 +6,7 @@ use std::time::Duration;
 use drywire::{CloseReason, ConnectionState, Event, dtls};
 use drywire_sim::{Link, Outcome};
 
-use crate::harness::{CONFIG, binary, call, call_with, config, open, pass, text};
+use crate::harness::{CONFIG, binary, call, call_with, config, connected, open, pass, text};
 
 #[test]
 fn without_delay_nothing_waits_for_a_timer() {
@@ -23,7 +23,7 @@ fn without_delay_nothing_waits_for_a_timer() {
 fn dtls_1_3_with_the_post_quantum_group_is_the_default() {
     let (mut network, offerer, answerer, _) = call(2, |peer, now| open(peer, now, "first", true));
     network.set_default_link(Link::new().delay(Duration::from_millis(25)));
-    network.run_until(|network| network[offerer].is_connected(), Duration::from_secs(10));
+    connected(&mut network, offerer);
     pass(&mut network, Duration::from_secs(1));
     for id in [offerer, answerer] {
         let stats = network[id].connection.stats();
@@ -90,7 +90,7 @@ fn a_peer_with_another_certificate_is_refused() {
 #[test]
 fn closing_tells_the_peer() {
     let (mut network, offerer, answerer, _) = call(8, |peer, now| open(peer, now, "first", true));
-    network.run_until(|network| network[answerer].is_connected(), Duration::from_secs(10));
+    connected(&mut network, answerer);
     pass(&mut network, Duration::from_secs(1));
     let now = network.now();
     network[offerer].connection.close(now);
@@ -104,7 +104,7 @@ fn closing_tells_the_peer() {
 #[test]
 fn a_vanished_peer_is_noticed_and_nothing_more_is_sent_to_it() {
     let (mut network, offerer, answerer, channel) = call(9, |peer, now| open(peer, now, "first", true));
-    network.run_until(|network| network[answerer].is_connected(), Duration::from_secs(10));
+    connected(&mut network, answerer);
     pass(&mut network, Duration::from_secs(1));
     network.set_link(answerer, offerer, Link::down());
     network.set_link(offerer, answerer, Link::down());
@@ -121,7 +121,7 @@ fn a_vanished_peer_is_noticed_and_nothing_more_is_sent_to_it() {
 #[test]
 fn a_short_outage_is_survived() {
     let (mut network, offerer, answerer, channel) = call(10, |peer, now| open(peer, now, "first", true));
-    network.run_until(|network| network[answerer].is_connected(), Duration::from_secs(10));
+    connected(&mut network, answerer);
     pass(&mut network, Duration::from_secs(1));
     for (from, to) in [(answerer, offerer), (offerer, answerer)] {
         network.set_link(from, to, Link::down());

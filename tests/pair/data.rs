@@ -5,7 +5,7 @@ use std::time::Duration;
 use drywire::Event;
 use drywire_sim::{Link, Outcome, Probability};
 
-use crate::harness::{CONFIG, binary, call, call_with, negotiate, open, pass, text};
+use crate::harness::{CONFIG, binary, call, call_with, connected, negotiate, open, pass, text};
 
 #[test]
 fn messages_of_every_kind_and_size_come_back() {
@@ -36,7 +36,7 @@ fn messages_of_every_kind_and_size_come_back() {
 #[test]
 fn channels_opened_later_work_too() {
     let (mut network, offerer, answerer, first) = call(21, |peer, now| open(peer, now, "first", true));
-    network.run_until(|network| network[answerer].is_connected(), Duration::from_secs(10));
+    connected(&mut network, answerer);
     pass(&mut network, Duration::from_secs(1));
     let now = network.now();
     let later = open(&mut network[offerer], now, "later", true);
@@ -52,7 +52,7 @@ fn channels_opened_later_work_too() {
 fn a_channel_that_is_closed_closes_at_both_ends_after_its_data_is_delivered() {
     let (mut network, offerer, answerer, channel) = call(22, |peer, now| open(peer, now, "first", true));
     network.set_default_link(Link::new().delay(Duration::from_millis(20)));
-    network.run_until(|network| network[answerer].is_connected(), Duration::from_secs(10));
+    connected(&mut network, answerer);
     pass(&mut network, Duration::from_secs(1));
     let now = network.now();
     network[offerer].send(now, channel, binary(100_000));

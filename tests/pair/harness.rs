@@ -187,6 +187,12 @@ pub fn negotiate(network: &mut Network<Peer>, offering: NodeId, answering: NodeI
     offerer.set_remote_description(now, jsep::DescriptionType::Answer, &answer).expect("the echo's answer");
 }
 
+/// Lets virtual time pass until a peer is connected.
+pub fn connected(network: &mut Network<Peer>, id: NodeId) {
+    let outcome = network.run_until(|network| network[id].is_connected(), Duration::from_secs(10));
+    assert_eq!(outcome, Outcome::Reached);
+}
+
 /// Lets virtual time pass. A node that spins or floods fails the test.
 pub fn pass<N: Node>(network: &mut Network<N>, duration: Duration) {
     let outcome = network.run_for(duration);

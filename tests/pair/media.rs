@@ -33,7 +33,7 @@ fn packet(payload_type: PayloadType, n: u16, extensions: Extensions) -> RtpPacke
     }
 }
 
-fn connected(network: &mut Network<Peer>, peers: [NodeId; 2]) -> Instant {
+fn both_connected(network: &mut Network<Peer>, peers: [NodeId; 2]) -> Instant {
     network.set_default_link(Link::new().delay(Duration::from_millis(10)));
     let reached = network
         .run_until(|network| peers.iter().all(|id| network[*id].is_connected()), Duration::from_secs(10));
@@ -45,7 +45,7 @@ fn connected(network: &mut Network<Peer>, peers: [NodeId; 2]) -> Instant {
 fn packets_come_back_unchanged_on_their_section() {
     let (mut network, offerer, echo, [audio, video]) =
         call(40, |peer, _| [add(peer, MediaKind::Audio), add(peer, MediaKind::Video)]);
-    let now = connected(&mut network, [offerer, echo]);
+    let now = both_connected(&mut network, [offerer, echo]);
     let mut audio_extensions = Extensions::default();
     audio_extensions.audio_level = Some(AudioLevel { voice: true, below_overload: 37 });
     let mut video_extensions = Extensions::default();
@@ -83,7 +83,7 @@ fn packets_come_back_unchanged_on_their_section() {
 #[test]
 fn keyframe_requests_reach_the_sender() {
     let (mut network, offerer, echo, video) = call(41, |peer, _| add(peer, MediaKind::Video));
-    let now = connected(&mut network, [offerer, echo]);
+    let now = both_connected(&mut network, [offerer, echo]);
     let payload_type = payload_type(&network, offerer, video);
     network[offerer]
         .connection
@@ -103,7 +103,7 @@ fn keyframe_requests_reach_the_sender() {
 #[test]
 fn reports_flow_and_give_the_round_trip_time() {
     let (mut network, offerer, echo, audio) = call(42, |peer, _| add(peer, MediaKind::Audio));
-    connected(&mut network, [offerer, echo]);
+    both_connected(&mut network, [offerer, echo]);
     let payload_type = payload_type(&network, offerer, audio);
     for n in 0..1000 {
         let now = network.now();
@@ -130,7 +130,7 @@ fn what_was_not_negotiated_is_refused() {
     let early =
         network[offerer].connection.write_rtp(now, audio, packet(payload_type, 1, Extensions::default()));
     assert_eq!(early, Err(WriteError::NotConnected));
-    let now = connected(&mut network, [offerer, echo]);
+    let now = both_connected(&mut network, [offerer, echo]);
     let connection = &mut network[offerer].connection;
     let mut large = packet(payload_type, 1, Extensions::default());
     large.payload = Bytes::from(vec![0; 1500]);

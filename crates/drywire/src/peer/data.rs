@@ -33,7 +33,7 @@ impl PeerConnection {
         self.data.channels()
     }
 
-    pub(super) fn settle_data(&mut self) {
+    pub(super) fn settle_data(&mut self, now: Instant) {
         use drywire_datachannel::Event as Data;
         while let Some(event) = self.data.poll_event() {
             self.events.push_back(match event {
@@ -43,7 +43,7 @@ impl PeerConnection {
                 Data::BufferedAmountLow(id) => Event::DataChannelBufferedAmountLow(id),
                 Data::Closed(id) => Event::DataChannelClosed(id),
                 Data::Failed { reason } => {
-                    self.end(CloseReason::Sctp(reason));
+                    self.end(now, CloseReason::Sctp(reason));
                     continue;
                 }
                 other => {
@@ -101,6 +101,6 @@ impl DataChannel<'_> {
     pub fn close(&mut self, now: Instant) {
         let now = self.connection.clock.observe(now);
         self.connection.data.close(now, self.id);
-        self.connection.settle_data();
+        self.connection.settle_data(now);
     }
 }

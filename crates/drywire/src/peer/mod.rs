@@ -79,8 +79,10 @@ impl PeerConnection {
     pub fn handle_timeout(&mut self, now: Instant) {
         let now = self.clock.observe(now);
         self.transport.handle_timeout(now);
-        self.media.handle_timeout(now);
-        self.data.handle_timeout(now);
+        if self.closed.is_none() {
+            self.media.handle_timeout(now);
+            self.data.handle_timeout(now);
+        }
         self.settle(now);
     }
 
@@ -88,8 +90,8 @@ impl PeerConnection {
     /// poll them.
     pub fn close(&mut self, now: Instant) {
         let now = self.clock.observe(now);
-        self.transport.close(now);
-        self.end(CloseReason::Local);
+        self.end(now, CloseReason::Local);
+        self.settle(now);
     }
 
     /// The state of the whole connection.
@@ -147,6 +149,9 @@ impl PeerConnection {
     /// When [`handle_timeout`](Self::handle_timeout) wants to be called.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {
+        if self.closed.is_some() {
+            return self.transport.poll_timeout();
+        }
         let rest = crate::earliest(self.media.poll_timeout(), self.data.poll_timeout());
         crate::earliest(self.transport.poll_timeout(), rest)
     }
@@ -200,10 +205,10 @@ impl PeerConnection {
                 }
                 transport::Event::Secured => self.secured(now),
                 transport::Event::Data(packet) => self.data.handle_input(now, packet),
-                transport::Event::Closed(reason) => self.end(CloseReason::Dtls(reason)),
+                transport::Event::Closed(reason) => self.end(now, CloseReason::Dtls(reason)),
             }
         }
-        self.settle_data();
+        self.settle_data(now);
         self.settle_media();
         self.update_state();
     }
@@ -223,9 +228,12 @@ impl PeerConnection {
     }
 
     /// Ends the connection, once.
-    fn end(&mut self, reason: CloseReason) {
+    fn end(&mut self, now: Instant, reason: CloseReason) {
         if self.closed.is_none() {
             self.closed = Some(reason);
+            self.transport.close(now);
+            self.data.abort(now);
+            self.settle_data(now);
             self.update_state();
             self.events.push_back(Event::Closed { reason });
         }

@@ -36,6 +36,8 @@ pub(crate) struct Transport {
     fingerprints: Vec<Fingerprint>,
     early: EarlyRecords,
     seed: [u8; 32],
+    /// ICE falls silent once DTLS has said goodbye.
+    closing: bool,
     pub(crate) stats: TransportStats,
 }
 
@@ -50,6 +52,7 @@ impl Transport {
             fingerprints: Vec::new(),
             early: EarlyRecords::default(),
             seed,
+            closing: false,
             stats: TransportStats::default(),
         }
     }
@@ -141,9 +144,15 @@ impl Transport {
         if let Some(transmit) = self.ice.poll_transmit(now, out) {
             return Some(transmit);
         }
-        let path = self.path()?;
-        let len = self.dtls.as_mut()?.poll_transmit(now, out)?;
-        Some(Transmit::datagram(path, len))
+        let farewell = self.path().and_then(|path| {
+            let len = self.dtls.as_mut()?.poll_transmit(now, out)?;
+            Some(Transmit::datagram(path, len))
+        });
+        if self.closing && farewell.is_none() {
+            // RFC 7675, section 5.2: consent is revoked by falling silent.
+            self.ice.close(now);
+        }
+        farewell
     }
 
     /// Encrypts what `write` appends to `out` as one DTLS record, and returns the record's length; `None` when there is
@@ -234,7 +243,9 @@ impl Transport {
         crate::earliest(self.ice.poll_timeout(), dtls)
     }
 
+    /// Says goodbye to the peer, and then nothing more.
     pub(crate) fn close(&mut self, now: Instant) {
+        self.closing = true;
         if let Some(dtls) = &mut self.dtls {
             dtls.close(now);
         }
