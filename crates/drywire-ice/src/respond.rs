@@ -180,17 +180,16 @@ impl Agent {
             self.learn_lite(now, pair, use_candidate);
             return;
         }
-        let pace = self.config.pace;
+        let (pace, timeout) = (self.config.pace, self.config.consent_timeout);
         let Some(known) = self.checklist.pair_mut(pair) else { return };
         if use_candidate {
             known.chosen_at = Some(now);
         }
         match known.state {
-            PairState::Succeeded => {
-                if use_candidate {
-                    self.choose(now, pair);
-                }
-            }
+            PairState::Succeeded if !use_candidate => {}
+            PairState::Succeeded if known.is_alive(now, timeout) => self.choose(now, pair),
+            // Its consent is outdated, as it was not in use: ask anew, and choose it then.
+            PairState::Succeeded => self.checklist.trigger(pair),
             PairState::InProgress => {
                 if let Some(check) = &mut known.check {
                     check.hasten(pace);

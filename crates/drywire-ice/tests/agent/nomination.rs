@@ -157,6 +157,25 @@ fn a_nomination_waits_for_the_answer_to_our_check() {
 }
 
 #[test]
+fn a_pair_kept_in_reserve_for_long_is_asked_anew() {
+    let mut peer = Peer::new();
+    peer.check(0, true);
+    for reserve in [2, 1, 0, 2] {
+        peer.pass(Duration::from_secs(100));
+        peer.check(reserve, true);
+        assert_eq!(peer.in_use(), Some(reserve));
+        assert!(peer.agent.selected_pair().unwrap().nominated);
+    }
+    // One that no longer answers is not used, and nothing is lost by it.
+    peer.pass(Duration::from_secs(100));
+    peer.answers = vec![remotes()[2]];
+    peer.check(1, true);
+    assert_eq!(peer.in_use(), Some(2));
+    peer.pass(Duration::from_secs(100));
+    assert_eq!(peer.in_use(), Some(2));
+}
+
+#[test]
 fn a_late_answer_does_not_bring_back_an_outdated_nomination() {
     let mut peer = Peer::answering(&[1, 2]);
     peer.check(0, true);
