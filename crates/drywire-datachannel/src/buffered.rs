@@ -56,6 +56,10 @@ impl Buffered {
         self.above = self.amount(waiting) > threshold;
     }
 
+    pub(crate) const fn threshold(&self) -> usize {
+        self.threshold
+    }
+
     /// Notes that the amount may have risen.
     pub(crate) fn note(&mut self, waiting: usize) {
         self.above |= self.amount(waiting) > self.threshold;

@@ -77,6 +77,9 @@ mod stray;
 mod table;
 mod transport;
 
+#[cfg(test)]
+mod tests;
+
 pub use channel::{Channel, ChannelState, ChannelStats};
 pub use config::Config;
 pub use error::{InvalidText, OpenError, ParseError, SendError};

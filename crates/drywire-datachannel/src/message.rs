@@ -1,3 +1,5 @@
+use std::fmt;
+
 use bytes::Bytes;
 
 use crate::InvalidText;
@@ -22,7 +24,7 @@ pub enum MessageKind {
 /// assert_eq!((hello.kind(), hello.as_text()), (MessageKind::Text, Some("hello")));
 /// assert_eq!(Message::binary(vec![1, 2, 3]).data().len(), 3);
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Message {
     kind: MessageKind,
     data: Bytes,
@@ -73,6 +75,13 @@ impl Message {
             MessageKind::Text => std::str::from_utf8(&self.data).ok(),
             MessageKind::Binary => None,
         }
+    }
+}
+
+/// The kind and the length only: messages are the users' business, and can be long.
+impl fmt::Debug for Message {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Message({:?}, {} bytes)", self.kind, self.data.len())
     }
 }
 

@@ -41,7 +41,7 @@ impl Transport {
         self.stats.channels_opened += 1;
         match negotiated {
             Some(stream) => {
-                self.streams.insert(stream, StreamUse::Channel(id));
+                self.bind(stream, id);
                 if self.phase == Phase::Connected {
                     self.confirm(id);
                 }
@@ -70,9 +70,8 @@ impl Transport {
                 self.finish(id);
                 continue;
             };
-            self.streams.insert(stream, StreamUse::Channel(id));
+            self.bind(stream, id);
             if let Some(channel) = self.channels.get_mut(id) {
-                channel.stream = Some(stream);
                 let mut data = Vec::new();
                 Dcep::Open(Open {
                     ordered: channel.ordered(),
@@ -85,6 +84,16 @@ impl Transport {
                 channel.outbox.push_front(dcep(data));
             }
             self.unflushed.insert(id);
+        }
+    }
+
+    /// Gives a stream to a channel.
+    fn bind(&mut self, stream: u16, id: ChannelId) {
+        self.streams.insert(stream, StreamUse::Channel(id));
+        if let Some(channel) = self.channels.get_mut(id) {
+            channel.stream = Some(stream);
+            // A channel that had the stream before may have set another one.
+            self.association.set_buffered_low_threshold(stream.into(), channel.buffered.threshold());
         }
     }
 
@@ -150,7 +159,6 @@ impl Transport {
             priority: open.priority,
             negotiated: None,
         });
-        channel.stream = Some(stream);
         channel.announced = true;
         channel.confirmed = true;
         channel.state = State::Open;
@@ -159,7 +167,7 @@ impl Transport {
         channel.outbox.push_back(dcep(ack));
         let Some(id) = self.channels.insert(channel) else { return self.refuse(now, stream) };
         self.announced_text += text;
-        self.streams.insert(stream, StreamUse::Channel(id));
+        self.bind(stream, id);
         self.stats.channels_announced += 1;
         self.events.push_back(Event::Announced(id));
         self.flush(now, id);

@@ -106,6 +106,7 @@ impl Transport {
         channel.buffered.outbox += outgoing.user_bytes;
         channel.outbox.push_back(outgoing);
         channel.buffered.note(0);
+        self.unflushed.insert(id);
         Ok(())
     }
 

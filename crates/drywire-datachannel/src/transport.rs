@@ -241,6 +241,7 @@ impl Transport {
             }
             // RFC 6525, section 4.1: an empty list stands for all streams.
             Sctp::IncomingStreamsReset(streams) if streams.is_empty() => {
+                self.strays.clear();
                 for stream in self.streams.used() {
                     self.incoming_reset(now, stream);
                 }
