@@ -284,6 +284,15 @@ impl Checklist {
         }
     }
 
+    /// Gives the pairs that failed another chance.
+    pub(crate) fn retry_failed(&mut self) {
+        for pair in &mut self.pairs {
+            if pair.state == PairState::Failed {
+                pair.state = PairState::Waiting;
+            }
+        }
+    }
+
     /// Puts a pair into the triggered-check queue. Its state becomes Waiting.
     pub(crate) fn trigger(&mut self, id: PairId) {
         if let Some(pair) = self.pair_mut(id) {

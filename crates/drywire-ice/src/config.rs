@@ -39,7 +39,8 @@ pub struct Config {
     pub consent_retry: Duration,
     /// How long consent checks stay unanswered before the state is `Disconnected`. Default 2 s.
     pub silence: Duration,
-    /// How long to wait for a first pair, whatever the checks say (RFC 8863, section 4). Default 39.5 s.
+    /// How long to wait for a first pair, whatever the checks say (RFC 8863, section 4), and how often the checks of a
+    /// restart that fail are made anew while the old path works. Default 39.5 s.
     pub patience: Duration,
     /// The most pairs in the checklist (RFC 8445, section 6.1.2.5). Default 100.
     pub max_pairs: usize,
@@ -86,7 +87,7 @@ impl Config {
             *time = (*time).clamp(least, Duration::from_secs(3600));
         }
         for time in [&mut self.consent_timeout, &mut self.silence, &mut self.patience] {
-            *time = (*time).min(Duration::from_secs(86_400));
+            *time = (*time).clamp(least, Duration::from_secs(86_400));
         }
         self.max_pairs = self.max_pairs.clamp(1, 1000);
         self.max_remote_candidates = self.max_remote_candidates.clamp(1, 1000);

@@ -5,6 +5,7 @@ use drywire_core::Instant;
 use crate::credentials::{LocalCredentials, RemoteCredentials};
 use crate::respond::Reply;
 use crate::state::Condition;
+use crate::timer::Timer;
 use crate::{Agent, ConnectionState, Credentials};
 
 /// What is left of the time before a restart, until a pair of the new time is nominated: with it requests are
@@ -53,5 +54,14 @@ impl Agent {
         self.transition(Condition::Restarted);
         self.settle(now);
         credentials
+    }
+
+    /// A restart whose checks have all failed while the old path still works is not given up: they are made anew,
+    /// each time that patience ends.
+    pub(crate) fn retry_restart(&mut self, now: Instant) {
+        if self.selected.as_ref().is_some_and(|selected| selected.pair.is_none()) {
+            self.checklist.retry_failed();
+            self.timers.arm(Timer::Patience, now + self.config.patience);
+        }
     }
 }

@@ -33,7 +33,10 @@ impl Agent {
             match timer {
                 Timer::Retransmission => self.expire_checks(now),
                 Timer::Liveness => {}
-                Timer::Patience => self.patience_over = true,
+                Timer::Patience => {
+                    self.patience_over = true;
+                    self.retry_restart(now);
+                }
             }
         }
     }

@@ -61,6 +61,8 @@ pub(crate) struct Net {
     /// Where datagrams are swallowed.
     pub(crate) blocked: fn(&Path) -> bool,
     pub(crate) nats: Vec<Nat>,
+    /// Only requests of this user name fragment are carried.
+    pub(crate) only_ufrag: Option<String>,
     /// The agent whom no response reaches.
     pub(crate) drop_responses_to: Option<usize>,
     /// How often an agent was woken by its timer.
@@ -86,6 +88,7 @@ impl Net {
             delay: 0..1,
             blocked: |_| false,
             nats: Vec::new(),
+            only_ufrag: None,
             drop_responses_to: None,
             wakes: 0,
             flying: BTreeMap::new(),
@@ -203,6 +206,12 @@ impl Net {
     fn carry(&mut self, by: usize, path: Path, bytes: Vec<u8>) {
         self.sent.push(Sent { at: self.now, by, path, bytes: bytes.clone() });
         let Some((to, path)) = self.route(by, path).filter(|_| !(self.blocked)(&path)) else { return };
+        let username = Message::parse(&bytes).ok().and_then(|message| message.username());
+        if let (Some(only), Some(username)) = (&self.only_ufrag, username)
+            && !username.contains(only)
+        {
+            return;
+        }
         let is_response = Message::parse(&bytes).is_ok_and(|message| message.class() != Class::Request);
         if is_response && self.drop_responses_to == Some(to) {
             return;

@@ -65,6 +65,26 @@ fn a_restart_of_a_restart() {
 }
 
 #[test]
+fn a_restart_that_fails_is_tried_anew_while_the_old_path_works() {
+    let mut net = Net::connected_pair(4);
+    let before = net.agents[0].selected_path();
+    // Whatever carries the new credentials is swallowed for longer than any check is repeated.
+    let old = net.agents[0].local_credentials().ufrag().to_owned();
+    net.only_ufrag = Some(old);
+    restart(&mut net, Duration::ZERO);
+    net.run(Duration::from_secs(50));
+    assert_eq!(net.agents[0].selected_path(), before);
+    assert!(net.is_connected());
+    net.only_ufrag = None;
+    let from = net.sent.len();
+    net.run(Duration::from_secs(60));
+    assert!(net.agree() && net.agents[0].selected_path() == before);
+    let new = net.agents[0].local_credentials().ufrag().to_owned();
+    let last = net.sent[from..].iter().rev().find_map(|sent| Message::parse(&sent.bytes).unwrap().username());
+    assert!(last.unwrap().contains(&new), "the restart is complete");
+}
+
+#[test]
 fn a_restart_leads_out_of_failure() {
     let mut net = Net::connected_pair(2);
     net.blocked = |_| true;
