@@ -1,21 +1,22 @@
+mod input;
+
 use std::fmt;
 use std::sync::Arc;
 
 use bytes::BytesMut;
-use drywire_core::{Duration, Instant, Monotonic, Reader, Rng};
+use drywire_core::{Duration, Instant, Monotonic, Rng};
 use drywire_crypto::Fingerprint;
 use zeroize::Zeroizing;
 
-use crate::ack::{self, Acks};
+use crate::ack::Acks;
 use crate::failure::Failure;
 use crate::flight::Flight;
 use crate::handshake::Handshake;
 use crate::hello;
 use crate::machine::Machine;
-use crate::message::{ClientHello, FragmentHeader};
 use crate::queue::{Early, Events};
-use crate::reassembly::{Insertion, Reassembler};
-use crate::record::{self, ContentType, Opened, Opening, RawRecord, RecordLayer};
+use crate::reassembly::Reassembler;
+use crate::record::{self, ContentType, RecordLayer};
 use crate::transcript::Transcript;
 use crate::{
     Alert, CloseReason, Config, ConnectionInfo, Event, NotConnected, RecordError, Role, SrtpKeyingMaterial,
@@ -24,6 +25,8 @@ use crate::{
 
 /// The shortest datagram that the handshake is cut for, in bytes.
 const MIN_MTU: usize = 256;
+/// The longest: within what one record can hold.
+const MAX_MTU: usize = 16 * 1024;
 /// The most bytes that a record adds to its plaintext: header, explicit nonce and tag of DTLS 1.2.
 const MAX_OVERHEAD: usize = 13 + 8 + 16;
 /// The label of the exporter for SRTP (RFC 5764, section 4.2).
@@ -66,7 +69,7 @@ impl Connection {
     /// first [`poll_transmit`](Self::poll_transmit).
     #[must_use]
     pub fn new(config: Arc<Config>, role: Role, now: Instant, seed: [u8; 32]) -> Self {
-        let (mtu, rto) = (config.mtu.max(MIN_MTU), config.initial_rto);
+        let (mtu, rto) = (config.mtu.clamp(MIN_MTU, MAX_MTU), config.initial_rto);
         Self {
             clock: Monotonic::new(now),
             handshake: Handshake {
@@ -136,9 +139,9 @@ impl Connection {
         self.settle(now);
     }
 
-    /// Sets the longest datagram of the handshake, in bytes of UDP payload; at least 256.
+    /// Sets the longest datagram of the handshake, in bytes of UDP payload: 256 to 16,384.
     pub fn set_mtu(&mut self, mtu: usize) {
-        self.mtu = mtu.max(MIN_MTU);
+        self.mtu = mtu.clamp(MIN_MTU, MAX_MTU);
     }
 
     /// Tells the round-trip time of the path, as ICE measured it: flights that are lost are sent again the sooner.
@@ -303,9 +306,10 @@ impl Connection {
             self.start_clock(now);
         }
         let start = out.len();
-        if self.append_datagram(now, out, start).is_err() {
+        if let Err(error) = self.append_datagram(now, out, start) {
             out.truncate(start);
-            self.end(CloseReason::KeyLimit, None);
+            let spent = error == RecordError::KeyLimit;
+            self.end(if spent { CloseReason::KeyLimit } else { CloseReason::Crypto }, None);
         }
         let len = out.len().saturating_sub(start);
         if len == 0 {
@@ -336,7 +340,7 @@ impl Connection {
             stats.records_sent += 1;
             self.acks_deadline = None;
         }
-        flight.poll_transmit(now, records, out, start, self.mtu)?;
+        flight.poll_transmit(now, records, stats, out, start..start.saturating_add(self.mtu))?;
         if let Some((level, alert)) = self.alert.take() {
             let level = match level {
                 AlertLevel::Warning => 1,
@@ -355,149 +359,8 @@ impl Connection {
     /// The handshake has begun: from now on it may take so long.
     fn start_clock(&mut self, now: Instant) {
         if self.handshake_deadline.is_none() && self.machine.is_handshaking() {
-            self.handshake_deadline = self.handshake.config.handshake_timeout.map(|timeout| now + timeout);
-        }
-    }
-
-    /// Reads a record and gives what it carries to where it belongs.
-    fn take_record(&mut self, now: Instant, record: RawRecord) {
-        match self.handshake.records.open(record, &mut self.handshake.stats) {
-            Opening::Opened(opened) => {
-                self.handshake.stats.records_received += 1;
-                self.take_content(now, opened);
-            }
-            Opening::NoKeys(record) => {
-                // It has overtaken the messages that its keys come from, or it is junk.
-                if !self.machine.is_handshaking() || !self.early.keep_sealed(record) {
-                    self.handshake.stats.records_dropped += 1;
-                }
-            }
-            Opening::Discarded => {}
-        }
-    }
-
-    fn take_content(&mut self, now: Instant, opened: Opened) {
-        let Opened { content, number, payload } = opened;
-        let protected = number.epoch > 0;
-        match content {
-            ContentType::Handshake => self.take_handshake(now, number, &payload),
-            ContentType::ApplicationData if protected => self.take_data(payload),
-            ContentType::Alert => self.take_alert(protected, &payload),
-            // An ACK that anybody could have sent is not believed: at worst a flight is sent once more.
-            ContentType::Ack if protected => {
-                if let Some(numbers) = ack::parse(&payload) {
-                    self.handshake.flight.acknowledge(&numbers);
-                } else {
-                    self.handshake.stats.records_discarded += 1;
-                }
-            }
-            // The epoch of the records after it says all that a ChangeCipherSpec could say.
-            ContentType::ChangeCipherSpec => {}
-            ContentType::ApplicationData | ContentType::Ack => self.handshake.stats.records_discarded += 1,
-        }
-    }
-
-    fn take_handshake(&mut self, now: Instant, number: record::RecordNumber, payload: &[u8]) {
-        let handshaking = self.machine.is_handshaking();
-        let expected = self.machine.expected_epoch();
-        let mut reader = Reader::new(payload);
-        let (mut complete, mut repeated) = (!payload.is_empty(), false);
-        while !reader.is_empty() {
-            let Ok((header, fragment)) = FragmentHeader::parse(&mut reader) else {
-                complete = false;
-                break;
-            };
-            let old = header.message_seq < self.reassembler.next();
-            if !old && number.epoch < expected {
-                complete = false;
-                continue;
-            }
-            match self.reassembler.insert(number.epoch, header, fragment) {
-                Insertion::Kept => {}
-                Insertion::Old => repeated = true,
-                Insertion::Rejected => complete = false,
-            }
-        }
-        if !complete {
-            self.handshake.stats.records_discarded += 1;
-        }
-        // Only DTLS 1.3 has epochs above 1, and only it acknowledges.
-        if complete && number.epoch >= 2 {
-            self.handshake.acks.note(number);
-        }
-        if repeated {
-            // The peer misses our flight. After the handshake only the peer itself can say so (attack C17).
-            if handshaking || number.epoch > 0 {
-                self.handshake.flight.repeat(now, &mut self.handshake.stats);
-            }
-            if !handshaking {
-                self.handshake.acks.send_now();
-            }
-        }
-        self.take_messages(now);
-    }
-
-    /// Takes all messages that are complete and in order.
-    fn take_messages(&mut self, now: Instant) {
-        while !self.is_ended() {
-            self.reassembler.retain_from(self.machine.expected_epoch());
-            #[cfg(test)]
-            match &mut self.patience {
-                Some(0) => break,
-                Some(left) => *left -= usize::from(self.reassembler.is_ready()),
-                None => {}
-            }
-            let Some(message) = self.reassembler.pop() else {
-                break;
-            };
-            if matches!(self.machine, Machine::ServerStart) && ClientHello::parse(&message.body).is_err() {
-                // Not a ClientHello. Nothing is begun, so nothing has to end: a true one may follow.
-                self.handshake.stats.records_discarded += 1;
-                self.reassembler.restart();
-                break;
-            }
-            if self.machine.is_handshaking() {
-                // The peer answers: it has all of our flight (RFC 9147, section 5.8.1).
-                self.handshake.flight.set_received();
-            }
-            self.transition(|machine, handshake| machine.step(handshake, &message));
-            self.start_clock(now);
-        }
-    }
-
-    fn take_data(&mut self, payload: BytesMut) {
-        self.handshake.stats.bytes_received += u64::try_from(payload.len()).unwrap_or(u64::MAX);
-        let kept = if self.is_connected() {
-            self.events.push_data(payload.freeze())
-        } else {
-            self.early.keep_opened(&payload)
-        };
-        if !kept {
-            self.handshake.stats.records_dropped += 1;
-        }
-    }
-
-    fn take_alert(&mut self, protected: bool, payload: &[u8]) {
-        let &[level, code] = payload else {
-            self.handshake.stats.records_discarded += 1;
-            return;
-        };
-        let alert = Alert::from_code(code);
-        // What is not protected has a say only while nothing can be protected (attack C08), and only the client has
-        // said something by then that a server could refuse.
-        let believed = protected
-            || (matches!(self.machine, Machine::ClientHello(_)) && !self.handshake.records.is_keyed());
-        let warning = level == 1 && !protected;
-        if !believed || warning || matches!(alert, Alert::USER_CANCELED) {
-            self.handshake.stats.records_discarded += 1;
-        } else if alert == Alert::CLOSE_NOTIFY {
-            self.end(CloseReason::Peer, Some((AlertLevel::Warning, Alert::CLOSE_NOTIFY)));
-        } else if level == 1 && self.handshake.records.write_epoch() == 1 {
-            // Warnings of DTLS 1.2, as no_renegotiation, change nothing. DTLS 1.3 has none: there all other alerts are
-            // fatal, whatever their level says (RFC 8446, section 6).
-            tracing::debug!(%alert, "warning");
-        } else {
-            self.end(CloseReason::PeerAlert(alert), None);
+            let timeout = self.handshake.config.handshake_timeout;
+            self.handshake_deadline = timeout.and_then(|timeout| now.checked_add(timeout));
         }
     }
 
@@ -563,26 +426,7 @@ impl Connection {
         if !waiting {
             self.acks_deadline = None;
         } else if self.acks_deadline.is_none() && !self.handshake.acks.is_due() {
-            self.acks_deadline = Some(now + self.handshake.flight.rto() / 4);
-        }
-    }
-
-    /// Tries the records again whose keys were missing.
-    fn take_early(&mut self, now: Instant) {
-        if !self.handshake.records.is_keyed() {
-            return;
-        }
-        // Each once for each new epoch; reading one can bring the keys of the next.
-        loop {
-            let (before, epoch) = (self.early.sealed_len(), self.handshake.records.write_epoch());
-            for _ in 0..before {
-                if let Some(record) = self.early.pop_sealed() {
-                    self.take_record(now, record);
-                }
-            }
-            if self.early.sealed_len() == 0 || self.handshake.records.write_epoch() == epoch {
-                break;
-            }
+            self.acks_deadline = Some(now + self.handshake.flight.initial_rto() / 4);
         }
     }
 }

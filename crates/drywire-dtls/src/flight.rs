@@ -1,6 +1,7 @@
 //! What we send of the handshake, until the peer has it (RFC 9147, section 5.8; RFC 6347, section 4.2.4).
 
 use std::collections::VecDeque;
+use std::ops::Range;
 
 use drywire_core::{Duration, Instant};
 
@@ -11,6 +12,8 @@ use crate::{RecordError, Stats};
 
 /// The longest time between two sendings of a flight (RFC 9147, section 5.8.2).
 const MAX_RTO: Duration = Duration::from_secs(60);
+/// The shortest, whatever is configured: time goes on between two sendings.
+const MIN_RTO: Duration = Duration::from_millis(10);
 /// The shortest piece of a message that is worth a record at the end of a datagram.
 const MIN_FRAGMENT: usize = 64;
 /// How many records of a flight are remembered for their acknowledgements.
@@ -87,7 +90,8 @@ pub(crate) struct Flight {
 }
 
 impl Flight {
-    pub(crate) const fn new(rto: Duration) -> Self {
+    pub(crate) fn new(rto: Duration) -> Self {
+        let rto = rto.clamp(MIN_RTO, MAX_RTO);
         Self {
             items: Vec::new(),
             cursor: None,
@@ -104,11 +108,11 @@ impl Flight {
 
     /// The time until a flight is sent again for the first time.
     pub(crate) fn set_rto(&mut self, rto: Duration) {
-        self.base_rto = rto.min(MAX_RTO);
+        self.base_rto = rto.clamp(MIN_RTO, MAX_RTO);
         self.rto = self.base_rto;
     }
 
-    pub(crate) const fn rto(&self) -> Duration {
+    pub(crate) const fn initial_rto(&self) -> Duration {
         self.base_rto
     }
 
@@ -219,14 +223,14 @@ impl Flight {
         }
     }
 
-    /// Appends records to the datagram that began at `start` of `out`, while there is room.
+    /// Appends records to the datagram that may fill `place` of `out`, while there is room.
     pub(crate) fn poll_transmit(
         &mut self,
         now: Instant,
         records: &mut RecordLayer,
+        stats: &mut Stats,
         out: &mut Vec<u8>,
-        start: usize,
-        mtu: usize,
+        place: Range<usize>,
     ) -> Result<(), RecordError> {
         while let Some((at, offset)) = self.cursor {
             let Some(item) = self.items.get(at) else {
@@ -241,9 +245,9 @@ impl Flight {
                 self.cursor = Some((at + 1, 0));
                 continue;
             };
-            let used = out.len().saturating_sub(start);
+            let used = out.len().saturating_sub(place.start);
             let overhead = records.overhead(item.epoch);
-            let room = mtu.saturating_sub(used + overhead);
+            let room = place.end.saturating_sub(out.len() + overhead);
             let range = match &item.content {
                 Content::ChangeCipherSpec => {
                     if room == 0 {
@@ -256,7 +260,7 @@ impl Flight {
                     let room = room.saturating_sub(FragmentHeader::LEN);
                     let wanted = to - from;
                     // A short piece at the end of a full datagram is not worth a record, unless it is all there is.
-                    if used > 0 && room < wanted.min(MIN_FRAGMENT).max(1) {
+                    if used > 0 && room < wanted.clamp(1, MIN_FRAGMENT) {
                         break;
                     }
                     let end = from + wanted.min(room.max(1));
@@ -276,6 +280,7 @@ impl Flight {
                     (from, end)
                 }
             };
+            stats.records_sent += 1;
             self.cursor = if range.1 >= item.len() { Some((at + 1, 0)) } else { Some((at, range.1)) };
         }
         Ok(())

@@ -141,7 +141,7 @@ pub(crate) fn answered(
                     if hello.is_retry_request() {
                         v13::client::retry(offer, handshake, message, &hello)
                     } else {
-                        v13::client::start(offer, handshake, message, &hello)
+                        v13::client::start(*offer, handshake, message, &hello)
                     }
                 }
                 None => {

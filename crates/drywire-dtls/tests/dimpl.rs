@@ -1,5 +1,11 @@
 //! Against dimpl, the DTLS of str0m: both versions, both roles, with and without its cookie round trip.
-#![allow(clippy::disallowed_methods, reason = "tests may read a clock")]
+#![allow(
+    clippy::disallowed_methods,
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "an integration test: time, and failures that are to be loud"
+)]
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -66,7 +66,7 @@ pub(crate) fn retry(
 
 /// Takes the ServerHello.
 pub(crate) fn start(
-    offer: Box<Offer>,
+    offer: Offer,
     handshake: &mut Handshake,
     message: &Message,
     hello: &ServerHello<'_>,
@@ -82,8 +82,8 @@ pub(crate) fn start(
     }
     let share = hello.extensions.find(ExtensionType::KEY_SHARE);
     let share = key_share::parse_answer(share.ok_or(Failure::Misbehaved(Alert::MISSING_EXTENSION))?)?;
-    let Offer { shares, .. } = *offer;
-    let ours = shares.into_iter().find(|one| one.group().code() == share.group).ok_or(Failure::ILLEGAL)?;
+    let ours =
+        offer.shares.into_iter().find(|one| one.group().code() == share.group).ok_or(Failure::ILLEGAL)?;
     let group = ours.group();
     let shared = ours.complete(share.share)?;
     let provider = handshake.provider();

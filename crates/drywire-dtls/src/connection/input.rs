@@ -1,0 +1,175 @@
+//! What comes in: records, and what they carry.
+
+use bytes::BytesMut;
+use drywire_core::{Instant, Reader};
+
+use super::{AlertLevel, Connection};
+use crate::ack;
+use crate::machine::Machine;
+use crate::message::{ClientHello, FragmentHeader};
+use crate::reassembly::Insertion;
+use crate::record::{ContentType, Opened, Opening, RawRecord, RecordNumber};
+use crate::{Alert, CloseReason};
+
+impl Connection {
+    /// Reads a record and gives what it carries to where it belongs.
+    pub(super) fn take_record(&mut self, now: Instant, record: RawRecord) {
+        match self.handshake.records.open(record, &mut self.handshake.stats) {
+            Opening::Opened(opened) => {
+                self.handshake.stats.records_received += 1;
+                self.take_content(now, opened);
+            }
+            Opening::NoKeys(record) => {
+                // It has overtaken the messages that its keys come from, or it is junk.
+                if !self.machine.is_handshaking() || !self.early.keep_sealed(record) {
+                    self.handshake.stats.records_dropped += 1;
+                }
+            }
+            Opening::Discarded => {}
+        }
+    }
+
+    fn take_content(&mut self, now: Instant, opened: Opened) {
+        let Opened { content, number, payload } = opened;
+        let protected = number.epoch > 0;
+        match content {
+            ContentType::Handshake => self.take_handshake(now, number, &payload),
+            ContentType::ApplicationData if protected => self.take_data(payload),
+            ContentType::Alert => self.take_alert(protected, &payload),
+            // An ACK that anybody could have sent is not believed: at worst a flight is sent once more.
+            ContentType::Ack if protected => {
+                if let Some(numbers) = ack::parse(&payload) {
+                    self.handshake.flight.acknowledge(&numbers);
+                } else {
+                    self.handshake.stats.records_discarded += 1;
+                }
+            }
+            // The epoch of the records after it says all that a ChangeCipherSpec could say.
+            ContentType::ChangeCipherSpec => {}
+            ContentType::ApplicationData | ContentType::Ack => self.handshake.stats.records_discarded += 1,
+        }
+    }
+
+    fn take_handshake(&mut self, now: Instant, number: RecordNumber, payload: &[u8]) {
+        let handshaking = self.machine.is_handshaking();
+        let expected = self.machine.expected_epoch();
+        let mut reader = Reader::new(payload);
+        let (mut complete, mut repeated) = (!payload.is_empty(), false);
+        while !reader.is_empty() {
+            let Ok((header, fragment)) = FragmentHeader::parse(&mut reader) else {
+                complete = false;
+                break;
+            };
+            let old = header.message_seq < self.reassembler.next();
+            if !old && number.epoch < expected {
+                complete = false;
+                continue;
+            }
+            match self.reassembler.insert(number.epoch, header, fragment) {
+                Insertion::Kept => {}
+                Insertion::Old => repeated = true,
+                Insertion::Rejected => complete = false,
+            }
+        }
+        if !complete {
+            self.handshake.stats.records_discarded += 1;
+        }
+        // Only DTLS 1.3 has epochs above 1, and only it acknowledges.
+        if complete && number.epoch >= 2 {
+            self.handshake.acks.note(number);
+        }
+        if repeated {
+            // The peer misses our flight. After the handshake only the peer itself can say so (attack C17).
+            if handshaking || number.epoch > 0 {
+                self.handshake.flight.repeat(now, &mut self.handshake.stats);
+            }
+            if !handshaking {
+                self.handshake.acks.send_now();
+            }
+        }
+        self.take_messages(now);
+    }
+
+    /// Takes all messages that are complete and in order.
+    fn take_messages(&mut self, now: Instant) {
+        while !self.is_ended() {
+            self.reassembler.retain_from(self.machine.expected_epoch());
+            #[cfg(test)]
+            match &mut self.patience {
+                Some(0) => break,
+                Some(left) => *left -= usize::from(self.reassembler.is_ready()),
+                None => {}
+            }
+            let Some(message) = self.reassembler.pop() else {
+                break;
+            };
+            if matches!(self.machine, Machine::ServerStart) && ClientHello::parse(&message.body).is_err() {
+                // Not a ClientHello. Nothing is begun, so nothing has to end: a true one may follow.
+                self.handshake.stats.records_discarded += 1;
+                self.reassembler.restart();
+                break;
+            }
+            if self.machine.is_handshaking() {
+                // The peer answers: it has all of our flight (RFC 9147, section 5.8.1).
+                self.handshake.flight.set_received();
+            }
+            self.transition(|machine, handshake| machine.step(handshake, &message));
+            self.start_clock(now);
+        }
+    }
+
+    fn take_data(&mut self, payload: BytesMut) {
+        self.handshake.stats.bytes_received += u64::try_from(payload.len()).unwrap_or(u64::MAX);
+        let kept = if self.is_connected() {
+            self.events.push_data(payload.freeze())
+        } else {
+            self.early.keep_opened(&payload)
+        };
+        if !kept {
+            self.handshake.stats.records_dropped += 1;
+        }
+    }
+
+    fn take_alert(&mut self, protected: bool, payload: &[u8]) {
+        let &[level, code] = payload else {
+            self.handshake.stats.records_discarded += 1;
+            return;
+        };
+        let alert = Alert::from_code(code);
+        // What is not protected has a say only while nothing can be protected (attack C08), and only the client has
+        // said something by then that a server could refuse.
+        let believed = protected
+            || (matches!(self.machine, Machine::ClientHello(_)) && !self.handshake.records.is_keyed());
+        let warning = level == 1 && !protected;
+        if !believed || warning || matches!(alert, Alert::USER_CANCELED) {
+            self.handshake.stats.records_discarded += 1;
+        } else if alert == Alert::CLOSE_NOTIFY {
+            self.end(CloseReason::Peer, Some((AlertLevel::Warning, Alert::CLOSE_NOTIFY)));
+        } else if level == 1 && self.handshake.records.write_epoch() == 1 {
+            // Warnings of DTLS 1.2, as no_renegotiation, change nothing. DTLS 1.3 has none: there all other alerts are
+            // fatal, whatever their level says (RFC 8446, section 6).
+            tracing::debug!(%alert, "warning");
+        } else {
+            self.end(CloseReason::PeerAlert(alert), None);
+        }
+    }
+
+    /// Tries the records again whose keys were missing.
+    pub(super) fn take_early(&mut self, now: Instant) {
+        if !self.handshake.records.is_keyed() {
+            return;
+        }
+        // Each once for each new epoch; reading one can bring the keys of the next.
+        loop {
+            let (before, epoch) = (self.early.sealed_len(), self.handshake.records.write_epoch());
+            for _ in 0..before {
+                if let Some(record) = self.early.pop_sealed() {
+                    self.take_record(now, record);
+                }
+            }
+            if self.early.sealed_len() == 0 || self.handshake.records.write_epoch() == epoch {
+                break;
+            }
+        }
+    }
+}
