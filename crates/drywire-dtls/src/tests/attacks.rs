@@ -251,3 +251,129 @@ fn c21_nothing_public_shows_keys() {
     assert!(format!("{keys:?}").len() < 80);
     assert_eq!(format!("{client:?}"), "Connection { role: Client, state: Connected, .. }");
 }
+
+/// A message that anybody could write, in one record.
+fn message(message_seq: u16, kind: crate::message::HandshakeType, body: &[u8]) -> Vec<u8> {
+    let length = u32::try_from(body.len()).unwrap();
+    let header = FragmentHeader { kind: kind.code(), length, message_seq, offset: 0 };
+    let mut bytes = header.bytes(body.len()).to_vec();
+    bytes.extend_from_slice(body);
+    plaintext(ContentType::Handshake, 0, &bytes)
+}
+
+/// A ClientHello with these extensions, which a server answers or not.
+fn offer(suites: &[u8], compression_methods: &[u8], version: u16, extensions: &[u8]) -> Option<CloseReason> {
+    use crate::message::{ClientHello, Codes, Extensions, HandshakeType};
+    let hello = ClientHello {
+        legacy_version: version,
+        random: [3; 32],
+        session_id: &[],
+        cookie: &[],
+        cipher_suites: Codes::parse(suites).unwrap(),
+        compression_methods,
+        extensions: Extensions::new(extensions).unwrap(),
+    };
+    let mut body = Vec::new();
+    hello.write(&mut drywire_core::Writer::new(&mut body));
+    let mut server = Connection::new(Arc::new(config(1)), Role::Server, start(), [1; 32]);
+    let datagram = message(0, HandshakeType::ClientHello, &body);
+    server.handle_input(start(), BytesMut::from(&datagram[..]));
+    match server.poll_event() {
+        Some(Event::Closed { reason }) => Some(reason),
+        None => None,
+        event => panic!("{event:?}"),
+    }
+}
+
+#[test]
+fn c12_weak_offers_are_refused() {
+    let handshake_failure = Some(CloseReason::Incompatible(crate::Alert::HANDSHAKE_FAILURE));
+    let protocol_version = Some(CloseReason::Incompatible(crate::Alert::PROTOCOL_VERSION));
+    let illegal = Some(CloseReason::Misbehaved(crate::Alert::ILLEGAL_PARAMETER));
+    // supported_groups: X25519; signature_algorithms: ECDSA P-256; extended_master_secret.
+    let groups = [0, 10, 0, 4, 0, 2, 0, 29];
+    let schemes = [0, 13, 0, 4, 0, 2, 4, 3];
+    let extended = [0, 23, 0, 0];
+    let all = [&groups[..], &schemes, &extended].concat();
+    let good = [0xC0, 0x2B];
+    assert_eq!(offer(&good, &[0], 0xFEFD, &all), None);
+    assert_eq!(offer(&good, &[0, 1], 0xFEFD, &all), None);
+    // Without the extended master secret, without schemes, with SHA-1 only, with unknown groups only.
+    assert_eq!(offer(&good, &[0], 0xFEFD, &[&groups[..], &schemes].concat()), handshake_failure);
+    assert_eq!(offer(&good, &[0], 0xFEFD, &[&groups[..], &extended].concat()), handshake_failure);
+    let sha1 = [&groups[..], &extended, &[0, 13, 0, 4, 0, 2, 2, 3]].concat();
+    assert_eq!(offer(&good, &[0], 0xFEFD, &sha1), handshake_failure);
+    let unknown = [&[0, 10, 0, 4, 0, 2, 0, 1][..], &schemes, &extended].concat();
+    assert_eq!(offer(&good, &[0], 0xFEFD, &unknown), handshake_failure);
+    // NULL, CBC, RSA key exchange, ECDHE_RSA, CCM.
+    for suite in [[0, 2], [0, 0x2F], [0xC0, 9], [0, 0x9C], [0xC0, 0x2F], [0xC0, 0xAC]] {
+        assert_eq!(offer(&suite, &[0], 0xFEFD, &all), handshake_failure);
+    }
+    // Compression only; a renegotiation; DTLS 1.0.
+    assert_eq!(offer(&good, &[1], 0xFEFD, &all), illegal);
+    let renegotiation = [&all[..], &[0xFF, 1, 0, 3, 2, 7, 7]].concat();
+    assert_eq!(offer(&good, &[0], 0xFEFD, &renegotiation), illegal);
+    assert_eq!(offer(&good, &[0], 0xFEFF, &all), protocol_version);
+    let dtls10 = [&all[..], &[0, 43, 0, 3, 2, 0xFE, 0xFF]].concat();
+    assert_eq!(offer(&good, &[0], 0xFEFD, &dtls10), protocol_version);
+}
+
+/// What a client does with these answers of a server, one after another.
+fn answers(random: [u8; 32], lists: &[&[u8]]) -> Option<CloseReason> {
+    use crate::message::{Extensions, HandshakeType, ServerHello};
+    let mut client = Connection::new(Arc::new(config(0)), Role::Client, start(), [1; 32]);
+    let mut out = Vec::new();
+    while client.poll_transmit(start(), &mut out).is_some() {}
+    for (at, extensions) in lists.iter().enumerate() {
+        let hello = ServerHello {
+            legacy_version: 0xFEFD,
+            random,
+            session_id: &[],
+            cipher_suite: 0x1301,
+            extensions: Extensions::new(extensions).unwrap(),
+        };
+        let mut body = Vec::new();
+        hello.write(&mut drywire_core::Writer::new(&mut body));
+        let datagram = message(u16::try_from(at).unwrap(), HandshakeType::ServerHello, &body);
+        client.handle_input(start(), BytesMut::from(&datagram[..]));
+        while client.poll_transmit(start(), &mut out).is_some() {}
+    }
+    match client.poll_event() {
+        Some(Event::Closed { reason }) => Some(reason),
+        None => None,
+        event => panic!("{event:?}"),
+    }
+}
+
+#[test]
+fn c14_tricks_with_hello_retry_requests() {
+    let retry = crate::message::ServerHello::retry_random();
+    let misbehaved = |alert| Some(CloseReason::Misbehaved(alert));
+    let version = [0, 43, 0, 2, 0xFE, 0xFC];
+    let p256 = [&version[..], &[0, 51, 0, 2, 0, 23]].concat();
+    let cookie = [&version[..], &[0, 44, 0, 3, 0, 1, 9]].concat();
+    assert_eq!(answers(retry, &[&p256]), None);
+    assert_eq!(answers(retry, &[&cookie]), None);
+    // It asks for nothing; for a group that we have sent a share of; for one that we do not know.
+    assert_eq!(answers(retry, &[&version]), misbehaved(crate::Alert::ILLEGAL_PARAMETER));
+    for group in [[0x11, 0xEC], [0, 29], [0, 24], [0, 1]] {
+        let same = [&version[..], &[0, 51, 0, 2], &group].concat();
+        assert_eq!(answers(retry, &[&same]), misbehaved(crate::Alert::ILLEGAL_PARAMETER));
+    }
+    // A second one; an empty cookie; an extension that has no place there; no version.
+    assert_eq!(answers(retry, &[&p256, &cookie]), misbehaved(crate::Alert::UNEXPECTED_MESSAGE));
+    let empty = [&version[..], &[0, 44, 0, 2, 0, 0]].concat();
+    assert_eq!(answers(retry, &[&empty]), misbehaved(crate::Alert::DECODE_ERROR));
+    let more = [&p256[..], &[0, 10, 0, 4, 0, 2, 0, 23]].concat();
+    assert_eq!(answers(retry, &[&more]), misbehaved(crate::Alert::UNSUPPORTED_EXTENSION));
+    assert_eq!(answers(retry, &[&p256[6..]]), misbehaved(crate::Alert::ILLEGAL_PARAMETER));
+    // A ServerHello without a share; with a share of a group that was not offered; with a share that is no point.
+    assert_eq!(answers([7; 32], &[&version]), misbehaved(crate::Alert::MISSING_EXTENSION));
+    let other = [&version[..], &[0, 51, 0, 5, 0, 23, 0, 1, 4]].concat();
+    assert_eq!(answers([7; 32], &[&other]), misbehaved(crate::Alert::ILLEGAL_PARAMETER));
+    let mut zero = [&version[..], &[0, 51, 0, 36, 0, 29, 0, 32]].concat();
+    zero.resize(zero.len() + 32, 0);
+    assert_eq!(answers([7; 32], &[&zero]), misbehaved(crate::Alert::ILLEGAL_PARAMETER), "all-zero secret");
+    // DTLS 1.2 after a HelloRetryRequest.
+    assert_eq!(answers(retry, &[&p256, &[]]), misbehaved(crate::Alert::ILLEGAL_PARAMETER));
+}
