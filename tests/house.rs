@@ -425,7 +425,12 @@ fn files_with_extensions(folder: &Path, extensions: &[&str]) -> Vec<File> {
 
 /// The code before the tests at the foot of the file.
 fn without_tests(text: &str) -> &str {
-    text.find("\n#[cfg(test)]\nmod ").map_or(text, |end| &text[..end])
+    const TESTS: &str = "\n#[cfg(test)]\n";
+    let begin_tests = |(at, _): &(usize, &str)| {
+        let mut lines = text[at + TESTS.len()..].lines();
+        lines.find(|line| !line.starts_with("#[")).is_some_and(|line| line.starts_with("mod "))
+    };
+    text.match_indices(TESTS).find(begin_tests).map_or(text, |(end, _)| &text[..end])
 }
 
 fn code_lines(text: &str) -> usize {
@@ -507,6 +512,10 @@ fn the_scanner_sees_code_only() {
     assert!(!contains_word("Arc<u8> unsafe_code MutexGuard", "Rc<"));
     assert!(!contains_word("unsafe_code", "unsafe"));
     assert_eq!(without_tests("a\n#[cfg(test)]\nmod tests {"), "a");
+    assert_eq!(
+        without_tests("a\n#[cfg(test)]\nuse b;\n#[cfg(test)]\n#[allow(c)]\nmod tests {"),
+        "a\n#[cfg(test)]\nuse b;"
+    );
 }
 
 /// Fails with all that is wrong with one rule.
