@@ -343,7 +343,7 @@ impl Peer {
     }
 }
 
-/// A call between the two, from the offer to the last packet of audio.
+/// A call between the two, from the offer to the last message.
 fn call(version: DtlsVersion, we_offer: bool) {
     let now = drywire_sim::origin();
     let mut ours = Ours::new(now);
@@ -365,13 +365,6 @@ fn call(version: DtlsVersion, we_offer: bool) {
     assert_eq!(network.run_until(both, Duration::from_secs(10)), Outcome::Reached, "not connected");
     check_version(&mut network, ours, theirs, version);
 
-    let sent = messages();
-    let all = |network: &Network<Peer>| network[offerer].application().messages.len() >= sent.len();
-    let outcome = network.run_until(all, Duration::from_secs(60));
-    let came = &network[offerer].application().messages;
-    assert_eq!(outcome, Outcome::Reached, "{} of {} messages came back", came.len(), sent.len());
-    assert!(*came == sent, "the messages came back changed, or in another order");
-
     for number in 0..PACKETS {
         let now = network.now();
         network[offerer].send_audio(now, number);
@@ -380,6 +373,13 @@ fn call(version: DtlsVersion, we_offer: bool) {
     let _ = network.run_for(Duration::from_millis(500));
     let came = &network[offerer].application().payloads;
     assert_eq!(*came, (0..PACKETS).map(payload).collect::<Vec<_>>());
+
+    let sent = messages();
+    let all = |network: &Network<Peer>| network[offerer].application().messages.len() >= sent.len();
+    let outcome = network.run_until(all, Duration::from_secs(60));
+    let came = &network[offerer].application().messages;
+    assert_eq!(outcome, Outcome::Reached, "{} of {} messages came back", came.len(), sent.len());
+    assert!(*came == sent, "the messages came back changed, or in another order");
 }
 
 /// Asks both for the version, so that neither can be wrong alone.

@@ -30,7 +30,7 @@ async function check(name, run) {
     console.error(`ok      ${name} (${Date.now() - started} ms)`);
   } catch (error) {
     failures += 1;
-    console.error(`FAILED  ${name}: ${error.message}`);
+    console.error(`FAILED  ${name}: ${error.message.split("\n", 3).join(" | ")}`);
   }
 }
 
