@@ -111,3 +111,62 @@ impl Keys13 {
         nonce
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A record as a peer may write it: sequence numbers of 8 bits, no length, padding.
+    fn sealed(keys: &Keys13, sequence: u64, long: bool, length: bool, inner: &[u8]) -> Vec<u8> {
+        let mut header = vec![0x22 | u8::from(long) << 3 | u8::from(length) << 2];
+        let sequence_bytes = sequence.to_be_bytes();
+        header.extend_from_slice(if long { &sequence_bytes[6..] } else { &sequence_bytes[7..] });
+        if length {
+            header.extend_from_slice(&u16::try_from(inner.len() + TAG_LEN).unwrap().to_be_bytes());
+        }
+        let mut body = inner.to_vec();
+        let tag = keys.key.seal(&keys.nonce(sequence), &header, &mut body).unwrap();
+        body.extend_from_slice(&tag);
+        let mask = keys.mask.mask(body.first_chunk().unwrap());
+        for at in 0..if long { 2 } else { 1 } {
+            header[1 + at] ^= mask[at];
+        }
+        [header, body].concat()
+    }
+
+    #[test]
+    fn all_forms_of_the_header_are_read() {
+        let provider = drywire_crypto_aws_lc::provider();
+        for algorithm in [AeadAlgorithm::Aes128Gcm, AeadAlgorithm::Aes256Gcm, AeadAlgorithm::ChaCha20Poly1305]
+        {
+            let key = vec![7; algorithm.key_len()];
+            let keys = Keys13::new(&*provider, algorithm, &key, [3; 12], &key).unwrap();
+            for sequence in [0_u64, 200, 300, 70_000] {
+                for (long, length) in [(true, true), (true, false), (false, true), (false, false)] {
+                    let mut record = sealed(&keys, sequence, long, length, b"hello\x17\0\0\0");
+                    let (header, header_len, _) = UnifiedHeader::parse(&record).unwrap();
+                    let opened = keys.open(header, header_len, &mut record, sequence, |_| true);
+                    let opened = opened.ok().unwrap();
+                    assert_eq!((opened.content, opened.sequence, opened.len), (23, sequence, 5));
+                    assert_eq!(&record[header_len..header_len + 5], b"hello");
+                }
+            }
+            // Our own form is one of them.
+            let mut ours = vec![0; UnifiedHeader::LEN];
+            ours.extend_from_slice(b"hello");
+            keys.seal(ContentType::ApplicationData, 2, 300, &mut ours, 0).unwrap();
+            assert_eq!(ours, sealed(&keys, 300, true, true, b"hello\x17"));
+            // All padding and no content type; too short to be sampled; not fresh; not authentic.
+            let failure = |mut record: Vec<u8>, fresh| {
+                let (header, header_len, _) = UnifiedHeader::parse(&record).unwrap();
+                keys.open(header, header_len, &mut record, 0, |_| fresh).err().unwrap()
+            };
+            assert!(matches!(failure(sealed(&keys, 0, true, true, &[0; 9]), true), OpenFailure::Malformed));
+            assert!(matches!(failure(vec![0x2A, 0, 0, 1, 2, 3], true), OpenFailure::Malformed));
+            assert!(matches!(failure(ours.clone(), false), OpenFailure::Replayed));
+            let mut forged = ours;
+            *forged.last_mut().unwrap() ^= 1;
+            assert!(matches!(failure(forged, true), OpenFailure::Forged));
+        }
+    }
+}
