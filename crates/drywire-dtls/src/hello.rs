@@ -42,7 +42,7 @@ pub(crate) fn start(handshake: &mut Handshake) -> Result<Machine, Failure> {
         // A share for our favourite, and one for the best group that every peer has: the hybrid spares no classical
         // peer a round trip then.
         let mut groups = handshake.config.groups.iter().copied();
-        let first = groups.next().ok_or(Failure::Crypto)?;
+        let first = groups.next().ok_or(Failure::NOTHING_IN_COMMON)?;
         let classical = groups.find(|_| first == NamedGroup::X25519MlKem768);
         for group in [Some(first), classical].into_iter().flatten() {
             shares.push(provider.start_key_exchange(group)?);
@@ -51,12 +51,12 @@ pub(crate) fn start(handshake: &mut Handshake) -> Result<Machine, Failure> {
     let random = handshake.rng.array();
     let offer = Offer { random, shares, cookie: Vec::new(), retry: None };
     handshake.flight.begin();
-    send(handshake, &offer);
+    send(handshake, &offer)?;
     Ok(Machine::ClientHello(Box::new(offer)))
 }
 
 /// Sends a ClientHello.
-pub(crate) fn send(handshake: &mut Handshake, offer: &Offer) {
+pub(crate) fn send(handshake: &mut Handshake, offer: &Offer) -> Result<(), Failure> {
     let config = handshake.config.clone();
     let (v12, v13) = (config.allows(Version::Dtls12), config.allows(Version::Dtls13));
     let mut versions = vec![Version::Dtls13, Version::Dtls12];
@@ -91,9 +91,9 @@ pub(crate) fn send(handshake: &mut Handshake, offer: &Offer) {
     for suite in config.cipher_suites.iter().filter(|suite| config.allows(suite.version())) {
         writer.u16(suite.code());
     }
-    let (Ok(cipher_suites), Ok(extensions)) = (Codes::parse(&suites), Extensions::new(&extensions)) else {
-        return;
-    };
+    // A configuration without suites has nothing in common with anybody.
+    let cipher_suites = Codes::parse(&suites).map_err(|_| Failure::NOTHING_IN_COMMON)?;
+    let extensions = Extensions::new(&extensions)?;
     let hello = ClientHello {
         legacy_version: Version::Dtls12.code(),
         random: offer.random,
@@ -104,6 +104,7 @@ pub(crate) fn send(handshake: &mut Handshake, offer: &Offer) {
         extensions,
     };
     handshake.send(0, HandshakeType::ClientHello, |w| hello.write(w));
+    Ok(())
 }
 
 /// The client has sent its ClientHello: what comes decides the version.
@@ -124,7 +125,7 @@ pub(crate) fn answered(
             offer.cookie = request.cookie.to_vec();
             handshake.transcript.restart();
             handshake.flight.begin();
-            send(handshake, &offer);
+            send(handshake, &offer)?;
             Ok(Machine::ClientHello(offer))
         }
         HandshakeType::ServerHello => {

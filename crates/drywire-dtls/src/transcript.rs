@@ -1,6 +1,5 @@
 //! The transcript of the handshake: what both sides have said, in one hash.
 
-use drywire_core::Writer;
 use drywire_crypto::{Digest, HashAlgorithm, Hasher, Provider};
 
 use crate::Version;
@@ -87,8 +86,8 @@ impl Transcript {
     }
 }
 
-fn tls_header(kind: HandshakeType, len: usize) -> Vec<u8> {
-    let mut header = Vec::with_capacity(4);
-    Writer::new(&mut header).u8(kind.code()).u24(u32::try_from(len).unwrap_or(u32::MAX));
-    header
+/// The header of a handshake message in TLS: its type, and its length in three bytes.
+fn tls_header(kind: HandshakeType, len: usize) -> [u8; 4] {
+    let [_, l0, l1, l2] = u32::try_from(len).unwrap_or(u32::MAX).to_be_bytes();
+    [kind.code(), l0, l1, l2]
 }

@@ -165,3 +165,19 @@ fn nobody_is_forced_into_srtp() {
     assert_eq!(pair.ends[SERVER].info().unwrap().srtp_profile, None);
     assert!(pair.ends[SERVER].srtp_keying_material().is_none());
 }
+
+#[test]
+fn a_configuration_without_substance_fails_at_once() {
+    for spoil in
+        [|config: &mut Config| config.cipher_suites.clear(), |config: &mut Config| config.groups.clear()]
+    {
+        let mut spoiled = config(0);
+        spoil(&mut spoiled);
+        let mut pair = Pair::new(spoiled.clone(), config(1), 1, Link::default());
+        pair.drain();
+        assert_eq!(pair.ends[CLIENT].state(), State::Failed);
+        let mut pair = Pair::new(config(0), spoiled, 1, Link::default());
+        pair.run_until(|pair| pair.ends[SERVER].state() == State::Failed);
+        assert!(pair.ends.iter().all(|end| !end.is_connected()));
+    }
+}

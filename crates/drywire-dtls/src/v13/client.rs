@@ -60,7 +60,7 @@ pub(crate) fn retry(
     handshake.note(message);
     offer.retry = Some(Retry { suite, cookie: cookie.unwrap_or_default().to_vec() });
     handshake.flight.begin();
-    hello::send(handshake, &offer);
+    hello::send(handshake, &offer)?;
     Ok(Machine::ClientHello(offer))
 }
 
