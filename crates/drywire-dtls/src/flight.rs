@@ -14,6 +14,8 @@ use crate::{RecordError, Stats};
 const MAX_RTO: Duration = Duration::from_secs(60);
 /// The shortest, whatever is configured: time goes on between two sendings.
 const MIN_RTO: Duration = Duration::from_millis(10);
+/// The shortest time between two answers to a peer that sends its flight again.
+const MIN_REPEAT: Duration = Duration::from_millis(50);
 /// The shortest piece of a message that is worth a record at the end of a datagram.
 const MIN_FRAGMENT: usize = 64;
 /// How many records of a flight are remembered for their acknowledgements.
@@ -185,9 +187,12 @@ impl Flight {
         }
     }
 
-    /// The peer has sent its flight again: it misses ours. Answered at most once in half a timeout (attack C17).
-    pub(crate) fn repeat(&mut self, now: Instant, stats: &mut Stats) {
-        let recent = self.last_sent.is_none_or(|at| now < at + self.base_rto / 2);
+    /// The peer has sent its flight again: it misses ours. Anybody can claim that as long as nothing is `protected`, and
+    /// is answered at most once in half a timeout (attack C17); the peer itself is answered sooner, because its own
+    /// timer may be much shorter than ours.
+    pub(crate) fn repeat(&mut self, now: Instant, protected: bool, stats: &mut Stats) {
+        let pause = if protected { MIN_REPEAT.min(self.base_rto / 2) } else { self.base_rto / 2 };
+        let recent = self.last_sent.is_none_or(|at| now < at + pause);
         if !self.received && self.cursor.is_none() && !recent {
             self.restart(stats);
         }

@@ -81,7 +81,8 @@ impl Connection {
         if repeated {
             // The peer misses our flight. After the handshake only the peer itself can say so (attack C17).
             if handshaking || number.epoch > 0 {
-                self.handshake.flight.repeat(now, &mut self.handshake.stats);
+                let protected = number.epoch > 0;
+                self.handshake.flight.repeat(now, protected, &mut self.handshake.stats);
             }
             if !handshaking {
                 self.handshake.acks.send_now();

@@ -96,6 +96,42 @@ fn c05_c07_each_record_is_accepted_once() {
     }
 }
 
+/// The numbers of records, and with them the nonces, are never used twice, whatever is sent again (attack C05).
+#[test]
+fn c05_no_record_number_is_used_twice() {
+    let mut repeated = 0;
+    for seed in 0..20 {
+        let (mut client, mut server) = (only(config(0), Version::Dtls12), config(1));
+        (client.handshake_timeout, server.handshake_timeout) = (None, None);
+        let mut pair = Pair::new(client, server, seed, Link { loss: 40, ..Link::default() });
+        let mut seen = [std::collections::HashSet::new(), std::collections::HashSet::new()];
+        let mut note = |end: usize, datagram: &[u8]| {
+            let mut rest = datagram;
+            while let Some((header, len)) = crate::record::PlaintextHeader::parse(rest) {
+                assert!(seen[end].insert((header.epoch, header.sequence)), "{header:?}");
+                rest = &rest[crate::record::PlaintextHeader::LEN + len..];
+            }
+        };
+        let mut out = Vec::new();
+        for _ in 0..60 {
+            for end in [CLIENT, SERVER] {
+                while pair.ends[end].poll_transmit(pair.now, &mut out).is_some() {
+                    note(end, &out);
+                    pair.carry(end, &out);
+                    out.clear();
+                }
+                if pair.ends[end].is_connected() {
+                    let record = pair.write(end, b"data");
+                    note(end, &record);
+                }
+            }
+            pair.step();
+        }
+        repeated += pair.ends.iter().map(|end| end.stats().retransmissions).sum::<u64>();
+    }
+    assert!(repeated > 20, "{repeated}");
+}
+
 #[test]
 fn c07_a_forged_record_far_ahead_moves_no_window() {
     for version in [Version::Dtls12, Version::Dtls13] {
