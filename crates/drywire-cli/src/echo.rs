@@ -221,3 +221,6 @@ impl Session {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
