@@ -428,7 +428,9 @@ fn without_tests(text: &str) -> &str {
     const TESTS: &str = "\n#[cfg(test)]\n";
     let begin_tests = |(at, _): &(usize, &str)| {
         let mut lines = text[at + TESTS.len()..].lines();
-        lines.find(|line| !line.starts_with("#[")).is_some_and(|line| line.starts_with("mod "))
+        lines
+            .find(|line| !line.starts_with("#["))
+            .is_some_and(|line| line.starts_with("mod ") && line.ends_with("{"))
     };
     text.match_indices(TESTS).find(begin_tests).map_or(text, |(end, _)| &text[..end])
 }
