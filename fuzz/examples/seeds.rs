@@ -3,10 +3,16 @@
 
 use std::fs;
 use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
+use bytes::BytesMut;
+use drywire_crypto::{CertificateOptions, CertifiedKey};
+use drywire_dtls::{Config, Connection, Role, Version};
 use drywire_rtp::{HeaderFields, PayloadType, SequenceNumber, Ssrc};
 
 fn main() {
+    dtls();
     srtp();
 }
 
@@ -14,6 +20,52 @@ fn write(target: &str, name: &str, bytes: &[u8]) {
     let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("corpus").join(target);
     fs::create_dir_all(&folder).expect("a corpus folder");
     fs::write(folder.join(name), bytes).expect("a seed");
+}
+
+/// The datagrams of whole handshakes for each end; and the messages that can be read, with what the target chooses by.
+fn dtls() {
+    let provider = drywire_crypto_aws_lc::provider();
+    let options = CertificateOptions::new(Duration::from_secs(1_750_000_000));
+    let certificate = Arc::new(CertifiedKey::self_signed(&*provider, &options).expect("a certificate"));
+    let fingerprint = certificate.fingerprint(&*provider);
+    for (name, version, choice) in [("1.2", Version::Dtls12, 0), ("1.3", Version::Dtls13, 1)] {
+        let mut config = Config::new(provider.clone(), certificate.clone());
+        (config.min_version, config.max_version) = (version, version);
+        let config = Arc::new(config);
+        let now = Instant::now();
+        let mut ends = [(Role::Client, [1; 32]), (Role::Server, [2; 32])]
+            .map(|(role, seed)| Connection::new(config.clone(), role, now, seed));
+        for end in &mut ends {
+            end.set_remote_fingerprints(now, vec![fingerprint]);
+        }
+        let mut seeds = [Vec::new(), Vec::new()];
+        for place in 0..8 {
+            for from in [0, 1] {
+                let mut out = Vec::new();
+                while ends[from].poll_transmit(now, &mut out).is_some() {
+                    ends[1 - from].handle_input(now, BytesMut::from(&out[..]));
+                    let units = out.len().div_ceil(8);
+                    seeds[1 - from].push(u8::try_from(units).expect("a short datagram"));
+                    seeds[1 - from].extend_from_slice(&out);
+                    seeds[1 - from].resize(seeds[1 - from].len() + units * 8 - out.len(), 0);
+                    // A record in the clear with a handshake message: 13 bytes of header, then 12.
+                    if let [22, _, _, 0, 0, _, _, _, _, _, _, _, _, kind, rest @ ..] = &out[..] {
+                        let choice = choice | u8::try_from(1 - from).unwrap_or(0) << 1 | (place & 7) << 2;
+                        let body = rest.get(11..).unwrap_or_default();
+                        write(
+                            "dtls_handshake_message",
+                            &format!("{name}-{from}-{kind}"),
+                            &[&[choice, *kind], body].concat(),
+                        );
+                    }
+                    out.clear();
+                }
+            }
+        }
+        assert!(ends.iter().all(Connection::is_connected));
+        write("dtls_client", &format!("handshake-{name}"), &seeds[0]);
+        write("dtls_server", &format!("handshake-{name}"), &seeds[1]);
+    }
 }
 
 /// RTP packets with the kinds of header extension there are.

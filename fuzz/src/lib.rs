@@ -1,9 +1,11 @@
 //! The bodies of the fuzz targets, as plain functions: `cargo fuzz` drives them with mutated inputs, and
 //! `tests/corpus_replay.rs` of the workspace drives them with the committed seeds in every test run.
 //!
-//! Each module has one `pub fn run(data: &[u8])`. A body asserts more than "does not panic": what is parsed and
-//! written again is the same, what is read lies within the input, what is kept is bounded.
+//! A body is a `fn(&[u8])`, called `run` where its module has no other. It asserts more than "does not panic": what is
+//! parsed and written again is the same, what is read lies within the input, what is kept is bounded.
 
+pub mod datachannel;
+pub mod dtls;
 pub mod ice;
 pub mod jsep;
 pub mod rtcp;
@@ -17,6 +19,10 @@ pub type Target = (&'static str, fn(&[u8]));
 
 /// The targets by name. Each has a file in `fuzz_targets/` and seeds in `corpus/<name>/`.
 pub const TARGETS: &[Target] = &[
+    ("dcep_message", datachannel::dcep_message),
+    ("dtls_client", dtls::dtls_client),
+    ("dtls_handshake_message", dtls::dtls_handshake_message),
+    ("dtls_server", dtls::dtls_server),
     ("ice", ice::run),
     ("jsep", jsep::run),
     ("rtcp", rtcp::run),
