@@ -1,38 +1,115 @@
-use bytes::Bytes;
-use drywire_core::{Instant, Rng};
+use std::collections::VecDeque;
 
-use crate::{Config, Event, Message, Ppid, SendError, SendOptions, State, Stats, StreamId};
+use bytes::Bytes;
+use drywire_core::{Instant, Monotonic, Rng, Serial, TimerTable};
+
+use crate::cookie::CookieKey;
+use crate::heartbeat::Beat;
+use crate::packet::{Cause, Header};
+use crate::reset::Reset;
+use crate::rx::Inbound;
+use crate::state::Phase;
+use crate::timer::Timer;
+use crate::transmit::{Due, Reply};
+use crate::tx::Outbound;
+use crate::{CloseReason, Config, Event, Message, Ppid, SendError, SendOptions, State, Stats, StreamId};
+
+/// How many events may wait before the peer is refused what would add to them.
+pub(crate) const MAX_EVENTS: usize = 1_024;
+/// How many answers to the peer may wait.
+pub(crate) const MAX_REPLIES: usize = 8;
+/// The least size of packets that is taken from a caller.
+const LEAST_MTU: usize = 256;
 
 /// One side of an SCTP association (RFC 9260): the machine of this crate.
 #[derive(Debug)]
 pub struct Association {
-    config: Config,
-    stats: Stats,
-    rng: Rng,
+    pub(crate) config: Config,
+    pub(crate) stats: Stats,
+    pub(crate) rng: Rng,
+    pub(crate) clock: Monotonic,
+    /// When the association came to be: cookies count from here.
+    pub(crate) began: Instant,
+    pub(crate) mtu: usize,
+    pub(crate) phase: Phase,
+    pub(crate) shutdown_wanted: bool,
+    pub(crate) local_tag: u32,
+    pub(crate) local_tsn: Serial<u32>,
+    pub(crate) cookie_key: CookieKey,
+    pub(crate) rx: Inbound,
+    pub(crate) tx: Outbound,
+    pub(crate) reset: Reset,
+    pub(crate) beat: Option<Beat>,
+    /// Retransmissions in a row that were not answered.
+    pub(crate) errors: u32,
+    pub(crate) timers: TimerTable<Timer, 6>,
+    pub(crate) due: Due,
+    pub(crate) replies: VecDeque<Reply>,
+    pub(crate) events: VecDeque<Event>,
 }
 
 impl Association {
     /// An association that waits: for [`connect`](Self::connect), or for the INIT of the peer, which it answers.
     #[must_use]
     pub fn new(config: Config, now: Instant, seed: [u8; 32]) -> Self {
-        let _ = now;
-        Self { config, stats: Stats::default(), rng: Rng::new(seed) }
+        let mut rng = Rng::new(seed);
+        let cookie_key = CookieKey::new(rng.seed());
+        let local_tag = rng.u32().max(1);
+        let random_tsn = rng.u32();
+        let local_tsn = Serial(config.initial_tsn.unwrap_or(random_tsn));
+        let mtu = usable_mtu(config.mtu);
+        Self {
+            stats: Stats::default(),
+            rng,
+            clock: Monotonic::new(now),
+            began: now,
+            mtu,
+            phase: Phase::Idle,
+            shutdown_wanted: false,
+            local_tag,
+            local_tsn,
+            cookie_key,
+            rx: Inbound::new(&config, Serial(0)),
+            tx: Outbound::new(&config, mtu, local_tsn),
+            reset: Reset::new(local_tsn),
+            beat: None,
+            errors: 0,
+            timers: TimerTable::default(),
+            due: Due::default(),
+            replies: VecDeque::new(),
+            events: VecDeque::new(),
+            config,
+        }
     }
 
     /// Takes one packet of the peer.
     pub fn handle_input(&mut self, now: Instant, packet: Bytes) {
-        let _ = (now, packet);
+        let now = self.clock.observe(now);
+        self.take_packet(now, &packet);
+        self.settle(now);
     }
 
     /// Tells that the time of [`poll_timeout`](Self::poll_timeout) has come.
     pub fn handle_timeout(&mut self, now: Instant) {
-        let _ = now;
+        let now = self.clock.observe(now);
+        while let Some(timer) = self.timers.expire(now) {
+            match timer {
+                Timer::Connect => self.connect_timed_out(now),
+                Timer::Shutdown => self.shutdown_timed_out(now),
+                Timer::Retransmit => self.retransmit_timed_out(now),
+                Timer::Acknowledge => self.rx.hurry_sack(),
+                Timer::Heartbeat => self.heartbeat_timed_out(now),
+                Timer::Reset => self.reset_timed_out(now),
+            }
+        }
+        self.settle(now);
     }
 
     /// Begins the association: sends INIT. That both sides do so at once is normal (RFC 9260, section 5.2.1). Has no
     /// effect once begun.
     pub fn connect(&mut self, now: Instant) {
-        let _ = now;
+        let now = self.clock.observe(now);
+        self.begin(now);
     }
 
     /// Queues a message, at any time from `new` to the end of the association.
@@ -47,45 +124,51 @@ impl Association {
         data: Bytes,
         options: SendOptions,
     ) -> Result<(), SendError> {
-        let _ = (now, stream, ppid, data, options);
-        Err(SendError::Closed)
+        let now = self.clock.observe(now);
+        if !self.phase.takes_writes() || self.shutdown_wanted {
+            return Err(SendError::Closed);
+        }
+        self.tx.write(stream, ppid, data, options)?;
+        self.stats.messages_sent += 1;
+        self.keep_retransmit(now);
+        Ok(())
     }
 
     /// The next message of the peer on `stream`. What is not read keeps the window closed and so slows the peer.
     pub fn read(&mut self, stream: StreamId) -> Option<Message> {
-        let _ = stream;
-        None
+        self.rx.read(stream, self.mtu)
     }
 
     /// The payload protocol identifier of the message that [`read`](Self::read) would give, without taking it.
     #[must_use]
     pub fn peek(&self, stream: StreamId) -> Option<Ppid> {
-        let _ = stream;
-        None
+        self.rx.peek(stream)
     }
 
     /// Resets our side of these streams once all that is queued on them was sent (RFC 6525). They cannot be written
     /// until [`Event::OutgoingStreamsReset`] or [`Event::StreamResetFailed`] names them.
     pub fn reset_streams(&mut self, now: Instant, streams: &[StreamId]) {
-        let _ = (now, streams);
+        let now = self.clock.observe(now);
+        self.want_resets(streams);
+        self.settle(now);
     }
 
     /// How many bytes of messages are queued on `stream` and not yet sent for the first time.
     #[must_use]
     pub fn buffered(&self, stream: StreamId) -> usize {
-        let _ = stream;
-        0
+        self.tx.streams().buffered(stream)
     }
 
     /// Sets the amount of [`buffered`](Self::buffered) bytes at or below which
     /// [`Event::BufferedAmountLow`] fires when it is reached from above. Zero at first.
     pub fn set_buffered_low_threshold(&mut self, stream: StreamId, threshold: usize) {
-        let _ = (stream, threshold);
+        self.tx.streams_mut().set_low_threshold(stream, threshold);
     }
 
     /// Sets the largest SCTP packet; see [`Config::mtu`].
     pub fn set_mtu(&mut self, mtu: usize) {
-        let _ = mtu;
+        self.mtu = usable_mtu(mtu);
+        self.tx.set_mtu(self.mtu);
     }
 
     /// Sets the ports. Call it before [`connect`](Self::connect).
@@ -96,40 +179,72 @@ impl Association {
 
     /// Ends the association in good order: what is queued is delivered first (RFC 9260, section 9.2).
     pub fn shutdown(&mut self, now: Instant) {
-        let _ = now;
+        let now = self.clock.observe(now);
+        self.begin_shutdown(now);
+        self.settle(now);
     }
 
     /// Ends the association at once and tells the peer (RFC 9260, section 9.1).
     pub fn abort(&mut self, now: Instant) {
-        let _ = now;
+        let now = self.clock.observe(now);
+        self.abort_with(Cause::USER_INITIATED_ABORT, CloseReason::Local);
+        self.settle(now);
     }
 
     /// Where the association stands.
     #[must_use]
-    pub fn state(&self) -> State {
-        State::Closed
+    pub const fn state(&self) -> State {
+        self.phase.state()
     }
 
     /// The counters.
     #[must_use]
     pub fn stats(&self) -> Stats {
-        self.stats.clone()
+        let mut stats = self.stats.clone();
+        self.tx.fill(&mut stats);
+        stats
     }
 
     /// Appends one SCTP packet to `out` and returns its length; `None` when there is nothing to send now.
     pub fn poll_transmit(&mut self, now: Instant, out: &mut Vec<u8>) -> Option<usize> {
-        let _ = (now, out, self.rng.u32());
-        None
+        let now = self.clock.observe(now);
+        let start = out.len();
+        self.write_packet(now, out)?;
+        Header::seal(out, start);
+        self.stats.packets_sent += 1;
+        Some(out.len() - start)
     }
 
     /// The next event.
     pub fn poll_event(&mut self) -> Option<Event> {
-        None
+        let event = self.events.pop_front()?;
+        match &event {
+            Event::Readable(stream) => self.rx.announced(*stream),
+            Event::BufferedAmountLow(stream) => self.tx.streams_mut().announced(*stream),
+            _ => (),
+        }
+        Some(event)
     }
 
     /// When [`handle_timeout`](Self::handle_timeout) wants to be called.
     #[must_use]
-    pub fn poll_timeout(&self) -> Option<Instant> {
-        None
+    pub const fn poll_timeout(&self) -> Option<Instant> {
+        self.timers.earliest()
     }
+
+    /// Goes on with what an input, a command or the time has made possible.
+    fn settle(&mut self, now: Instant) {
+        if matches!(self.phase, Phase::Over) {
+            return;
+        }
+        self.request_resets(now);
+        self.continue_shutdown(now);
+        self.keep_retransmit(now);
+        self.keep_acknowledge(now);
+    }
+}
+
+/// The size of packets to work with.
+fn usable_mtu(mtu: usize) -> usize {
+    mtu.clamp(LEAST_MTU, 65_532) & !3
 }

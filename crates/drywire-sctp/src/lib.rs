@@ -2,12 +2,26 @@
 
 mod association;
 mod config;
+mod connect;
+mod cookie;
 mod error;
 mod event;
+mod heartbeat;
 mod id;
+mod input;
 mod message;
+pub mod packet;
+mod reset;
+mod retransmit;
+mod rx;
+mod shutdown;
 mod state;
 mod stats;
+#[cfg(test)]
+mod tests;
+mod timer;
+mod transmit;
+mod tx;
 
 pub use association::Association;
 pub use config::Config;

@@ -1,0 +1,255 @@
+//! How an association begins, also when both sides begin at once, and how it begins anew (RFC 9260, section 5).
+
+use bytes::Bytes;
+use drywire_core::{Instant, Serial};
+
+use crate::cookie::Cookie;
+use crate::packet::{Cause, Chunk, ChunkType, Header, Init, Parameter, ParameterType};
+use crate::state::{Peer, Phase};
+use crate::timer::Timer;
+use crate::transmit::Reply;
+use crate::{Association, CloseReason, Event};
+
+/// How many unknown parameters of an INIT are reported at most.
+const MAX_REPORTED: usize = 16;
+
+impl Association {
+    pub(crate) fn begin(&mut self, now: Instant) {
+        if matches!(self.phase, Phase::Idle) {
+            self.send_init(now, 0);
+        }
+    }
+
+    fn send_init(&mut self, now: Instant, repeats: u32) {
+        self.phase = Phase::CookieWait { repeats };
+        self.due.init = true;
+        self.arm_connect(now, repeats);
+    }
+
+    fn arm_connect(&mut self, now: Instant, repeats: u32) {
+        let wait = self.config.rto_initial.saturating_mul(1 << repeats.min(16)).min(self.config.rto_max);
+        self.timers.arm(Timer::Connect, now + wait);
+    }
+
+    /// T1 has expired (sections 5.1.A and 5.1.C).
+    pub(crate) fn connect_timed_out(&mut self, now: Instant) {
+        let repeats = match &mut self.phase {
+            Phase::CookieWait { repeats } | Phase::CookieEchoed { repeats, .. } => {
+                *repeats += 1;
+                *repeats
+            }
+            _ => return,
+        };
+        if repeats > self.config.max_init_retransmits {
+            self.close(CloseReason::ConnectTimeout);
+            return;
+        }
+        self.due.init = matches!(self.phase, Phase::CookieWait { .. });
+        self.due.cookie_echo = matches!(self.phase, Phase::CookieEchoed { .. });
+        self.arm_connect(now, repeats);
+    }
+
+    /// INIT (sections 5.1.B, 5.2.1 and 5.2.2). Nothing is kept but an answer to be sent.
+    pub(crate) fn handle_init(&mut self, now: Instant, chunk: &Chunk<'_>, packet_len: usize) {
+        let Ok(init) = Init::parse(chunk) else { return self.drop_chunk() };
+        let tag = init.initiate_tag;
+        if init.outbound_streams == 0 || init.inbound_streams == 0 {
+            let cause = Some(Cause::INVALID_MANDATORY_PARAMETER);
+            return self.reply(Reply::Abort { tag, reflected: false, cause });
+        }
+        let (local_tag, local_tsn, tie_tags) = match &self.phase {
+            Phase::Over => return self.reply(Reply::Abort { tag, reflected: false, cause: None }),
+            Phase::ShutdownAckSent { .. } => {
+                self.due.shutdown_ack = true;
+                return;
+            }
+            Phase::Idle | Phase::CookieWait { .. } => (self.local_tag, self.local_tsn, (0, 0)),
+            Phase::CookieEchoed { peer, .. } => (self.local_tag, self.local_tsn, (self.local_tag, peer.tag)),
+            // The peer may have restarted: it gets new tags, and the old ones prove later that it knew of this association.
+            Phase::Established { peer }
+            | Phase::ShutdownPending { peer }
+            | Phase::ShutdownSent { peer, .. }
+            | Phase::ShutdownReceived { peer } => {
+                let ties = (self.local_tag, peer.tag);
+                (self.random_tag(), Serial(self.rng.u32()), ties)
+            }
+        };
+        let cookie = self.cookie_key.seal(&Cookie {
+            created: now.saturating_duration_since(self.began),
+            local_tag,
+            peer_tag: tag,
+            local_tsn,
+            peer_tsn: init.initial_tsn,
+            peer_window: init.window,
+            outbound_streams: init.inbound_streams.min(self.config.max_outbound_streams.max(1)),
+            resets_streams: supports_reset(&init),
+            tie_tags,
+        });
+        // E14: what is reported never makes the answer longer than the question, except by what every answer has.
+        let room = packet_len.saturating_sub(Header::LEN + Init::HEADER_LEN);
+        let mut unrecognized = Vec::new();
+        let mut reported = 0;
+        for parameter in init.parameters.iter().map_while(Result::ok) {
+            if is_known(parameter.kind) {
+                continue;
+            }
+            let unknown = parameter.kind.when_unknown();
+            let fits = unrecognized.len() + parameter.whole.len() + 8 <= room.min(self.mtu / 2);
+            if unknown.report && fits && reported < MAX_REPORTED {
+                Parameter::write(&mut unrecognized, ParameterType::UNRECOGNIZED, parameter.whole);
+                reported += 1;
+            }
+            if !unknown.skip {
+                break;
+            }
+        }
+        let (cookie, unrecognized) = (Bytes::from(cookie), Bytes::from(unrecognized));
+        self.reply(Reply::InitAck { tag, local_tag, local_tsn, cookie, unrecognized });
+    }
+
+    /// INIT ACK (section 5.1.C).
+    pub(crate) fn handle_init_ack(&mut self, now: Instant, chunk: &Chunk<'_>) {
+        if !matches!(self.phase, Phase::CookieWait { .. }) {
+            return self.drop_chunk();
+        }
+        let Ok(init) = Init::parse(chunk) else { return self.drop_chunk() };
+        if init.outbound_streams == 0 || init.inbound_streams == 0 {
+            let cause = Some(Cause::INVALID_MANDATORY_PARAMETER);
+            self.reply(Reply::Abort { tag: init.initiate_tag, reflected: false, cause });
+            return self.close(CloseReason::Incompatible);
+        }
+        let Some(cookie) = init.parameters.find(ParameterType::STATE_COOKIE) else {
+            return self.drop_chunk();
+        };
+        let cookie = Bytes::copy_from_slice(cookie);
+        let peer = Peer { tag: init.initiate_tag, resets_streams: supports_reset(&init) };
+        let streams = init.inbound_streams.min(self.config.max_outbound_streams.max(1));
+        self.know_peer(init.initial_tsn, init.window, streams);
+        self.phase = Phase::CookieEchoed { peer, cookie, repeats: 0 };
+        self.due.init = false;
+        self.due.cookie_echo = true;
+        self.due.data_with_cookie = true;
+        self.arm_connect(now, 0);
+    }
+
+    /// COOKIE ECHO (sections 5.1.D and 5.2.4).
+    pub(crate) fn handle_cookie_echo(&mut self, now: Instant, bytes: &[u8], verification_tag: u32) {
+        let Some(cookie) = self.cookie_key.open(bytes) else { return self.drop_chunk() };
+        if cookie.local_tag != verification_tag {
+            return self.drop_chunk();
+        }
+        let peer = Peer { tag: cookie.peer_tag, resets_streams: cookie.resets_streams };
+        let known = self.phase.peer();
+        let same_local = cookie.local_tag == self.local_tag;
+        let same_peer = known.is_some_and(|known| known.tag == peer.tag);
+        let age = now.saturating_duration_since(self.began).saturating_sub(cookie.created);
+        if age > self.config.cookie_lifetime && !(same_local && same_peer) {
+            let by = age.saturating_sub(self.config.cookie_lifetime).as_micros();
+            let by = u32::try_from(by).unwrap_or(u32::MAX);
+            return self.reply(Reply::StaleCookie { tag: peer.tag, by });
+        }
+        match &self.phase {
+            Phase::Over => return self.drop_chunk(),
+            Phase::Idle | Phase::CookieWait { .. } if same_local => {
+                self.know_peer(cookie.peer_tsn, cookie.peer_window, cookie.outbound_streams);
+                self.establish(now, peer);
+            }
+            Phase::Idle | Phase::CookieWait { .. } => return self.drop_chunk(),
+            // Case D: both sides have begun at once, or our COOKIE ACK was lost.
+            Phase::CookieEchoed { .. } if same_local && same_peer => self.establish(now, peer),
+            _ if same_local && same_peer => (),
+            // Case B: the peer has sent its INIT after it had answered ours, with another tag.
+            Phase::CookieEchoed { .. } if same_local => {
+                self.know_peer(cookie.peer_tsn, cookie.peer_window, cookie.outbound_streams);
+                self.establish(now, peer);
+            }
+            _ if same_local => self.phase.set_peer(peer),
+            // Case A: the peer has lost everything. One that shuts down is not restarted (section 5.2.4).
+            Phase::ShutdownAckSent { .. } => {
+                self.due.shutdown_ack = true;
+                return;
+            }
+            _ if Some(cookie.tie_tags) == known.map(|known| (self.local_tag, known.tag)) => {
+                self.restart(now, &cookie, peer);
+            }
+            // Case C: a cookie that came too late.
+            _ => return self.drop_chunk(),
+        }
+        self.due.cookie_ack = true;
+    }
+
+    /// COOKIE ACK (section 5.1.E).
+    pub(crate) fn handle_cookie_ack(&mut self, now: Instant) {
+        if let Phase::CookieEchoed { peer, .. } = self.phase {
+            self.establish(now, peer);
+        }
+    }
+
+    /// The peer found our cookie too old (section 5.2.6): ask for another one.
+    pub(crate) fn handle_stale_cookie(&mut self, now: Instant) {
+        if let Phase::CookieEchoed { repeats, .. } = self.phase
+            && repeats < self.config.max_init_retransmits
+        {
+            // What went along with the cookie was not taken.
+            self.tx.lose_all();
+            self.due.cookie_echo = false;
+            self.send_init(now, repeats + 1);
+        }
+    }
+
+    /// The numbers of the peer are known.
+    fn know_peer(&mut self, tsn: Serial<u32>, window: u32, streams: u16) {
+        self.rx.begin(&self.config, tsn);
+        self.tx.begin(window, streams);
+        self.reset.begin(self.local_tsn, tsn);
+    }
+
+    fn establish(&mut self, now: Instant, peer: Peer) {
+        self.phase = Phase::Established { peer };
+        self.timers.disarm(Timer::Connect);
+        (self.due.init, self.due.cookie_echo) = (false, false);
+        self.errors = 0;
+        self.events.push_back(Event::Connected);
+        self.arm_heartbeat(now);
+        if !peer.resets_streams {
+            self.refuse_resets();
+        }
+        if self.shutdown_wanted {
+            self.phase = Phase::ShutdownPending { peer };
+        }
+        tracing::debug!(local_tag = self.local_tag, peer_tag = peer.tag, "association established");
+    }
+
+    /// The peer begins anew with what its cookie says (section 5.2.4.1, action A).
+    fn restart(&mut self, now: Instant, cookie: &Cookie, peer: Peer) {
+        (self.local_tag, self.local_tsn) = (cookie.local_tag, cookie.local_tsn);
+        self.tx.restart(cookie.local_tsn);
+        self.timers.clear();
+        self.know_peer(cookie.peer_tsn, cookie.peer_window, cookie.outbound_streams);
+        self.phase = Phase::Established { peer };
+        self.due = Default::default();
+        self.errors = 0;
+        if self.events.len() < crate::association::MAX_EVENTS {
+            self.events.push_back(Event::Restarted);
+        }
+        self.arm_heartbeat(now);
+    }
+
+    /// A random tag, never zero.
+    pub(crate) fn random_tag(&mut self) -> u32 {
+        self.rng.u32().max(1)
+    }
+}
+
+/// Whether the sender of `init` can reset streams (RFC 5061, section 4.2.7).
+fn supports_reset(init: &Init<'_>) -> bool {
+    init.parameters
+        .find(ParameterType::SUPPORTED_EXTENSIONS)
+        .is_some_and(|chunks| chunks.contains(&ChunkType::RE_CONFIG.0))
+}
+
+/// Whether a parameter of INIT is understood, or may be passed over: addresses of the peer (types 5, 6 and 11) and what
+/// concerns them (9 and 12) mean nothing over DTLS (RFC 8261, section 5).
+const fn is_known(kind: ParameterType) -> bool {
+    matches!(kind.0, 5 | 6 | 9 | 11 | 12 | 0x8008 | 0xc000)
+}

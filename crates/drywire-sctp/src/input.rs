@@ -1,0 +1,205 @@
+//! What arrives: which packets are believed (RFC 9260, section 8.5) and which chunk goes where.
+
+use bytes::Bytes;
+use drywire_core::Instant;
+
+use crate::packet::{Cause, Causes, Chunk, ChunkType, CookieEcho, Data, Header, Packet};
+use crate::rx::Received;
+use crate::state::Phase;
+use crate::transmit::Reply;
+use crate::{Association, CloseReason};
+
+/// What is learned of a packet on the way through its chunks.
+#[derive(Debug, Default)]
+struct Seen {
+    data: bool,
+    immediate: bool,
+    /// One report of an unknown chunk for each packet (attack E14).
+    reported: bool,
+}
+
+impl Association {
+    /// Works through one packet.
+    pub(crate) fn take_packet(&mut self, now: Instant, bytes: &Bytes) {
+        let packet = match Packet::parse(bytes) {
+            Ok(packet)
+                if packet.header.source_port == self.config.remote_port
+                    && packet.header.destination_port == self.config.local_port =>
+            {
+                packet
+            }
+            Ok(_) => {
+                self.stats.packets_dropped += 1;
+                return tracing::trace!("packet for other ports");
+            }
+            Err(error) => {
+                self.stats.packets_dropped += 1;
+                return tracing::trace!(%error, "packet dropped");
+            }
+        };
+        let Some(Ok(first)) = packet.chunks().next() else {
+            self.stats.packets_dropped += 1;
+            return;
+        };
+        let tag = packet.header.verification_tag;
+        match first.kind {
+            // Its packet carries nothing else and no tag (sections 3.1 and 8.5.1, A).
+            ChunkType::INIT if tag == 0 => {
+                self.stats.packets_received += 1;
+                return self.handle_init(now, &first, bytes.len());
+            }
+            ChunkType::COOKIE_ECHO => {
+                self.handle_cookie_echo(now, CookieEcho::parse(&first).cookie, tag);
+            }
+            ChunkType::ABORT | ChunkType::SHUTDOWN_COMPLETE if first.flags & 1 == 1 => {
+                // The T bit: the tag is the one that we send with (section 8.5.1, B and C).
+                if self.phase.peer().is_none_or(|peer| peer.tag != tag) {
+                    self.stats.packets_dropped += 1;
+                    return;
+                }
+                self.stats.packets_received += 1;
+                return match first.kind {
+                    ChunkType::ABORT => self.handle_abort(&first),
+                    _ => self.handle_shutdown_complete(),
+                };
+            }
+            _ => (),
+        }
+        if matches!(self.phase, Phase::Over | Phase::Idle) || tag == 0 || tag != self.local_tag {
+            self.stats.packets_dropped += 1;
+            return self.answer_stray(&first, &packet.header);
+        }
+        self.stats.packets_received += 1;
+        self.tx.heard();
+        let mut seen = Seen::default();
+        for chunk in packet.chunks() {
+            let Ok(chunk) = chunk else {
+                self.drop_chunk();
+                break;
+            };
+            if !self.take_chunk(now, &chunk, bytes, &mut seen) || matches!(self.phase, Phase::Over) {
+                break;
+            }
+        }
+        self.rx.end_of_packet(seen.data, seen.immediate);
+        if seen.data {
+            self.perform_deferred();
+            // Each packet with data is answered by SHUTDOWN too (section 9.2).
+            if matches!(self.phase, Phase::ShutdownSent { .. }) {
+                self.due.shutdown = true;
+                self.rx.hurry_sack();
+            }
+        }
+    }
+
+    /// Takes one chunk; whether to go on with the next one.
+    fn take_chunk(&mut self, now: Instant, chunk: &Chunk<'_>, packet: &Bytes, seen: &mut Seen) -> bool {
+        match chunk.kind {
+            ChunkType::DATA => return self.handle_data(chunk, packet, seen),
+            ChunkType::SACK => self.handle_sack(now, chunk),
+            ChunkType::HEARTBEAT => self.handle_heartbeat(chunk),
+            ChunkType::HEARTBEAT_ACK => self.handle_heartbeat_ack(now, chunk),
+            ChunkType::RE_CONFIG => self.handle_reconfig(now, chunk),
+            ChunkType::ERROR => self.handle_error(now, chunk),
+            ChunkType::ABORT => self.handle_abort(chunk),
+            ChunkType::SHUTDOWN => self.handle_shutdown(now, chunk),
+            ChunkType::SHUTDOWN_ACK => self.handle_shutdown_ack(),
+            ChunkType::SHUTDOWN_COMPLETE => self.handle_shutdown_complete(),
+            ChunkType::INIT_ACK => {
+                self.handle_init_ack(now, chunk);
+                return false;
+            }
+            ChunkType::COOKIE_ACK => self.handle_cookie_ack(now),
+            // COOKIE ECHO comes first and was taken; INIT is alone in its packet.
+            ChunkType::COOKIE_ECHO => (),
+            ChunkType::INIT => {
+                self.drop_chunk();
+                return false;
+            }
+            unknown => {
+                self.drop_chunk();
+                let what = unknown.when_unknown();
+                if what.report && !seen.reported && self.phase.is_open() {
+                    seen.reported = true;
+                    let most = packet.len().saturating_sub(Header::LEN + 12).min(self.mtu / 2);
+                    let chunk = chunk.whole.get(..most).unwrap_or(chunk.whole);
+                    self.reply(Reply::UnrecognizedChunk { chunk: Bytes::copy_from_slice(chunk) });
+                }
+                return what.skip;
+            }
+        }
+        true
+    }
+
+    fn handle_data(&mut self, chunk: &Chunk<'_>, packet: &Bytes, seen: &mut Seen) -> bool {
+        let Ok(data) = Data::parse(chunk) else {
+            self.drop_chunk();
+            return true;
+        };
+        if !self.phase.takes_data() {
+            self.drop_chunk();
+            return true;
+        }
+        if data.data.is_empty() {
+            // Section 6.2.
+            self.abort_with(Cause::NO_USER_DATA, CloseReason::ProtocolViolation);
+            return false;
+        }
+        seen.data = true;
+        seen.immediate |= data.flags.is_immediate();
+        if self.reset.holds_back(data.stream, data.tsn) {
+            self.drop_chunk();
+            return true;
+        }
+        match self.rx.receive(&data, packet, &mut self.events, &mut self.stats) {
+            Received::Acknowledged => (),
+            Received::Dropped => self.drop_chunk(),
+            Received::InvalidStream => {
+                self.drop_chunk();
+                if !seen.reported {
+                    seen.reported = true;
+                    self.reply(Reply::InvalidStream { stream: data.stream.0 });
+                }
+            }
+        }
+        true
+    }
+
+    fn handle_error(&mut self, now: Instant, chunk: &Chunk<'_>) {
+        if Causes::parse(chunk).iter().any(|(cause, _)| cause == Cause::STALE_COOKIE) {
+            self.handle_stale_cookie(now);
+        }
+        tracing::debug!(cause = ?Causes::parse(chunk).first(), "the peer reports an error");
+    }
+
+    /// A packet of an association that we do not have (section 8.4).
+    fn answer_stray(&mut self, first: &Chunk<'_>, header: &Header) {
+        let tag = header.verification_tag;
+        if tag == 0 || !self.replies.is_empty() {
+            return;
+        }
+        match first.kind {
+            // The peer has lost our SHUTDOWN COMPLETE.
+            ChunkType::SHUTDOWN_ACK if self.phase.peer().is_none() => {
+                self.reply(Reply::ShutdownComplete { tag, reflected: true });
+            }
+            // Nothing that could begin an endless exchange.
+            ChunkType::ABORT
+            | ChunkType::SHUTDOWN_COMPLETE
+            | ChunkType::COOKIE_ACK
+            | ChunkType::COOKIE_ECHO
+            | ChunkType::ERROR
+            | ChunkType::INIT
+            | ChunkType::INIT_ACK => (),
+            // The peer has lost our ABORT.
+            _ if matches!(self.phase, Phase::Over) => {
+                self.reply(Reply::Abort { tag, reflected: true, cause: None });
+            }
+            _ => (),
+        }
+    }
+
+    pub(crate) fn drop_chunk(&mut self) {
+        self.stats.chunks_dropped += 1;
+    }
+}

@@ -1,0 +1,319 @@
+use std::collections::VecDeque;
+
+use bytes::{Bytes, BytesMut};
+use drywire_core::Serial;
+
+use crate::packet::DataFlags;
+use crate::{Ppid, StreamId};
+
+/// How many TSNs the store may span.
+const MAX_SPAN: u32 = 65_536;
+/// From which span on it is worth looking for fragments that nothing will ever complete.
+const STALE_SPAN: usize = 4_096;
+
+/// One fragment of a message in several DATA chunks.
+#[derive(Debug)]
+pub(crate) struct Fragment {
+    pub(crate) flags: DataFlags,
+    pub(crate) stream: StreamId,
+    pub(crate) ssn: u16,
+    pub(crate) ppid: Ppid,
+    pub(crate) data: Bytes,
+}
+
+#[derive(Debug)]
+struct Stored {
+    fragment: Fragment,
+    /// In the first and last fragment of a run: how many fragments it has.
+    run: u32,
+    /// In the first and last fragment of a run: how many bytes it has.
+    bytes: usize,
+}
+
+/// What became of a fragment.
+#[derive(Debug)]
+pub(crate) enum Inserted {
+    /// It waits for others. So many bytes were dropped because their message is too long.
+    Waits { dropped: usize },
+    /// It completes a message.
+    Completes(Assembled),
+    /// There is no room for it.
+    Refused,
+}
+
+/// A message that was put together.
+#[derive(Debug)]
+pub(crate) struct Assembled {
+    pub(crate) stream: StreamId,
+    pub(crate) ssn: u16,
+    pub(crate) ppid: Ppid,
+    pub(crate) unordered: bool,
+    /// The message; `None` when it is longer than allowed.
+    pub(crate) data: Option<Bytes>,
+    /// How many fragments it had.
+    pub(crate) fragments: usize,
+    /// How many bytes the fragments held before this one came.
+    pub(crate) held: usize,
+}
+
+/// The fragments of incomplete messages, in order of their TSNs. The fragments of a message have consecutive TSNs
+/// (RFC 9260, section 6.9), so neighbours form runs; a run knows its length at both ends, and each arrival costs the same.
+#[derive(Debug)]
+pub(crate) struct Reassembly {
+    /// The TSN of the first slot.
+    base: Serial<u32>,
+    slots: VecDeque<Option<Stored>>,
+    max_message_size: usize,
+}
+
+impl Reassembly {
+    pub(crate) const fn new(max_message_size: usize) -> Self {
+        Self { base: Serial(0), slots: VecDeque::new(), max_message_size }
+    }
+
+    /// Takes the fragment with the TSN `tsn`, which has not arrived before.
+    pub(crate) fn insert(&mut self, tsn: Serial<u32>, fragment: Fragment) -> Inserted {
+        let Some(at) = self.make_slot(tsn) else { return Inserted::Refused };
+        let left = at
+            .checked_sub(1)
+            .and_then(|at| self.slot(at))
+            .filter(|left| continues(&left.fragment, &fragment));
+        let right = self.slot(at + 1).filter(|right| continues(&fragment, &right.fragment));
+        let length = |stored: Option<&Stored>| stored.map_or((0, 0), |stored| (stored.run, stored.bytes));
+        let ((left_run, left_bytes), (right_run, right_bytes)) = (length(left), length(right));
+        let run = left_run + 1 + right_run;
+        let size = fragment.data.len();
+        let mut bytes = left_bytes.saturating_add(size).saturating_add(right_bytes);
+
+        let first = at.saturating_sub(count(left_run));
+        let last = at + count(right_run);
+        if let Some(slot) = self.slots.get_mut(at) {
+            *slot = Some(Stored { fragment, run, bytes });
+        }
+        let mut dropped = 0;
+        if bytes > self.max_message_size {
+            // Too long (RFC 8841, section 6): what it holds is let go, and what belongs to it later.
+            for stored in self.slots.range_mut(first..=last).flatten() {
+                dropped += std::mem::take(&mut stored.fragment.data).len();
+            }
+            bytes = usize::MAX;
+        }
+        for end in [first, last] {
+            if let Some(Some(stored)) = self.slots.get_mut(end) {
+                (stored.run, stored.bytes) = (run, bytes);
+            }
+        }
+        let begins = self.slot(first).is_some_and(|stored| stored.fragment.flags.is_beginning());
+        let ends = self.slot(last).is_some_and(|stored| stored.fragment.flags.is_ending());
+        if begins && ends {
+            let held = if bytes == usize::MAX { dropped - size.min(dropped) } else { bytes - size };
+            if let Some(assembled) = self.assemble(first, last, bytes, held) {
+                return Inserted::Completes(assembled);
+            }
+        }
+        Inserted::Waits { dropped }
+    }
+
+    /// Lets go of what can never be completed, because all TSNs beside it have arrived and do not belong to it.
+    /// Returns how many fragments and bytes that were.
+    pub(crate) fn drop_stale(&mut self, cumulative: Serial<u32>) -> (usize, usize) {
+        let (mut fragments, mut bytes) = (0, 0);
+        while self.slots.len() > STALE_SPAN
+            && let Some(run) = self.slot(0).map(|stored| stored.run)
+            && self.base.add(run) <= cumulative
+        {
+            for stored in self.slots.drain(..count(run)).flatten() {
+                fragments += 1;
+                bytes += stored.fragment.data.len();
+            }
+            self.base = self.base.add(run);
+            self.trim();
+        }
+        (fragments, bytes)
+    }
+
+    /// Lets go of everything. Returns how many bytes and fragments that were.
+    pub(crate) fn clear(&mut self) -> (usize, usize) {
+        let (mut bytes, mut fragments) = (0, 0);
+        for stored in self.slots.drain(..).flatten() {
+            bytes += stored.fragment.data.len();
+            fragments += 1;
+        }
+        (bytes, fragments)
+    }
+
+    /// The index of the slot for `tsn`, made if there was none.
+    fn make_slot(&mut self, tsn: Serial<u32>) -> Option<usize> {
+        if self.slots.is_empty() {
+            self.base = tsn;
+        }
+        let behind = self.base.distance_from(tsn);
+        if behind != 0 && behind < 0x8000_0000 {
+            if behind + count_u32(self.slots.len()) > MAX_SPAN {
+                return None;
+            }
+            for _ in 0..behind {
+                self.slots.push_front(None);
+            }
+            self.base = tsn;
+        }
+        let ahead = tsn.distance_from(self.base);
+        if ahead >= MAX_SPAN {
+            return None;
+        }
+        let at = count(ahead);
+        if self.slots.len() <= at {
+            self.slots.resize_with(at + 1, || None);
+        }
+        Some(at)
+    }
+
+    fn slot(&self, at: usize) -> Option<&Stored> {
+        self.slots.get(at)?.as_ref()
+    }
+
+    /// Takes the run from `first` to `last` out and puts it together: the one copy of a fragmented message.
+    fn assemble(&mut self, first: usize, last: usize, bytes: usize, held: usize) -> Option<Assembled> {
+        let too_long = bytes == usize::MAX;
+        let mut data = BytesMut::with_capacity(if too_long { 0 } else { bytes });
+        let mut head = None;
+        for slot in self.slots.range_mut(first..=last) {
+            if let Some(stored) = slot.take() {
+                data.extend_from_slice(&stored.fragment.data);
+                let fragment = stored.fragment;
+                head = head.or(Some((fragment.stream, fragment.ssn, fragment.ppid, fragment.flags)));
+            }
+        }
+        self.trim();
+        // The payload protocol identifier of the first fragment counts.
+        let (stream, ssn, ppid, flags) = head?;
+        Some(Assembled {
+            stream,
+            ssn,
+            ppid,
+            unordered: flags.is_unordered(),
+            data: (!too_long).then(|| data.freeze()),
+            fragments: last - first + 1,
+            held,
+        })
+    }
+
+    /// Drops empty slots at both ends.
+    fn trim(&mut self) {
+        while let Some(None) = self.slots.front() {
+            self.slots.pop_front();
+            self.base = self.base.next();
+        }
+        while let Some(None) = self.slots.back() {
+            self.slots.pop_back();
+        }
+    }
+}
+
+/// Whether `second`, whose TSN is the next one, goes on with the message of `first`.
+fn continues(first: &Fragment, second: &Fragment) -> bool {
+    !first.flags.is_ending()
+        && !second.flags.is_beginning()
+        && first.stream == second.stream
+        && first.flags.is_unordered() == second.flags.is_unordered()
+        && (first.flags.is_unordered() || first.ssn == second.ssn)
+}
+
+fn count(n: u32) -> usize {
+    usize::try_from(n).unwrap_or(usize::MAX)
+}
+
+fn count_u32(n: usize) -> u32 {
+    u32::try_from(n).unwrap_or(u32::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn fragment(index: usize, of: usize, stream: u16) -> Fragment {
+        let begin = if index == 0 { DataFlags::BEGINNING } else { 0 };
+        let end = if index + 1 == of { DataFlags::ENDING } else { 0 };
+        Fragment {
+            flags: DataFlags(begin | end),
+            stream: StreamId(stream),
+            ssn: 9,
+            ppid: Ppid(53),
+            data: Bytes::from(vec![u8::try_from(index).unwrap(); index + 1]),
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn every_order_completes_every_message(
+            start: u32,
+            lengths in proptest::collection::vec(2_usize..8, 1..8),
+            shuffle: u64,
+        ) {
+            let mut all = Vec::new();
+            let mut tsn = Serial(start);
+            for (stream, length) in lengths.iter().enumerate() {
+                for index in 0..*length {
+                    all.push((tsn, index, *length, u16::try_from(stream).unwrap()));
+                    tsn = tsn.next();
+                }
+            }
+            all.sort_by_key(|(tsn, ..)| (u64::from(tsn.0) + 7).wrapping_mul(shuffle | 1).rotate_left(17));
+            let mut reassembly = Reassembly::new(1000);
+            let mut complete = Vec::new();
+            let mut held = vec![0; lengths.len()];
+            for (tsn, index, of, stream) in all {
+                match reassembly.insert(tsn, fragment(index, of, stream)) {
+                    Inserted::Completes(message) => {
+                        let expected: Vec<u8> =
+                            (0..of).flat_map(|n| vec![u8::try_from(n).unwrap(); n + 1]).collect();
+                        prop_assert_eq!(message.data.unwrap(), expected);
+                        prop_assert_eq!(message.fragments, of);
+                        prop_assert_eq!(message.held, held[usize::from(stream)]);
+                        complete.push(message.stream.0);
+                    }
+                    Inserted::Waits { dropped } => {
+                        prop_assert_eq!(dropped, 0);
+                        held[usize::from(stream)] += index + 1;
+                    }
+                    Inserted::Refused => prop_assert!(false),
+                }
+            }
+            complete.sort_unstable();
+            prop_assert_eq!(complete.len(), lengths.len());
+            complete.dedup();
+            prop_assert_eq!(complete.len(), lengths.len());
+            prop_assert!(reassembly.slots.is_empty());
+        }
+    }
+
+    #[test]
+    fn e11_a_message_that_is_too_long_is_dropped_and_later_ones_are_not() {
+        let mut reassembly = Reassembly::new(8);
+        let mut dropped = 0;
+        for index in 0..6 {
+            match reassembly.insert(Serial(5 + u32::try_from(index).unwrap()), fragment(index, 6, 1)) {
+                Inserted::Waits { dropped: now } => dropped += now,
+                Inserted::Completes(message) => {
+                    assert_eq!((index, message.data, message.fragments), (5, None, 6));
+                    assert_eq!(dropped + message.held, 1 + 2 + 3 + 4 + 5);
+                }
+                Inserted::Refused => panic!(),
+            }
+        }
+        assert!(matches!(reassembly.insert(Serial(11), fragment(0, 2, 1)), Inserted::Waits { dropped: 0 }));
+        assert!(matches!(reassembly.insert(Serial(12), fragment(1, 2, 1)), Inserted::Completes(_)));
+    }
+
+    #[test]
+    fn what_can_never_be_complete_goes() {
+        let mut reassembly = Reassembly::new(1000);
+        let _ = reassembly.insert(Serial(0), fragment(0, 2, 1));
+        let far = Serial(u32::try_from(STALE_SPAN).unwrap() + 5);
+        let _ = reassembly.insert(far, fragment(0, 2, 1));
+        assert_eq!(reassembly.drop_stale(Serial(0)), (0, 0), "the second half may come");
+        assert_eq!(reassembly.drop_stale(Serial(1)), (1, 1), "something else came in its place");
+        assert_eq!(reassembly.base, far);
+    }
+}

@@ -1,0 +1,8 @@
+//! Two associations over a virtual link.
+
+mod attacks;
+mod delivery;
+mod lifecycle;
+mod link;
+mod misuse;
+mod resets;

@@ -1,0 +1,34 @@
+use drywire_core::TimerIndex;
+
+/// The timers of an association (RFC 9260, section 16).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Timer {
+    /// T1-init and T1-cookie: INIT or COOKIE ECHO is not answered.
+    Connect,
+    /// T2-shutdown: SHUTDOWN or SHUTDOWN ACK is not answered.
+    Shutdown,
+    /// T3-rtx: data is not acknowledged, or the peer's window is closed.
+    Retransmit,
+    /// A delayed acknowledgement.
+    Acknowledge,
+    /// The time for a sign of life.
+    Heartbeat,
+    /// A request to reset streams is not answered (RFC 6525, section 5.1.1).
+    Reset,
+}
+
+impl TimerIndex for Timer {
+    const ALL: &'static [Self] =
+        &[Self::Connect, Self::Shutdown, Self::Retransmit, Self::Acknowledge, Self::Heartbeat, Self::Reset];
+
+    fn index(self) -> usize {
+        match self {
+            Self::Connect => 0,
+            Self::Shutdown => 1,
+            Self::Retransmit => 2,
+            Self::Acknowledge => 3,
+            Self::Heartbeat => 4,
+            Self::Reset => 5,
+        }
+    }
+}

@@ -1,0 +1,225 @@
+//! What leaves: one packet at a time, written straight into the caller's buffer.
+
+use bytes::Bytes;
+use drywire_core::{Instant, Serial};
+
+use crate::Association;
+use crate::association::MAX_REPLIES;
+use crate::packet::{
+    Cause, Chunk, ChunkType, CookieEcho, Header, Heartbeat, Init, Parameter, ParameterType, Parameters,
+    Shutdown,
+};
+use crate::state::Phase;
+
+/// Chunks that must be sent, each at most once.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Due {
+    pub(crate) init: bool,
+    pub(crate) cookie_echo: bool,
+    /// Data may go along with the COOKIE ECHO: the first time only.
+    pub(crate) data_with_cookie: bool,
+    pub(crate) cookie_ack: bool,
+    pub(crate) shutdown: bool,
+    pub(crate) shutdown_ack: bool,
+    pub(crate) heartbeat: bool,
+}
+
+/// An answer that is a packet of its own.
+#[derive(Clone, Debug)]
+pub(crate) enum Reply {
+    InitAck { tag: u32, local_tag: u32, local_tsn: Serial<u32>, cookie: Bytes, unrecognized: Bytes },
+    Abort { tag: u32, reflected: bool, cause: Option<Cause> },
+    ShutdownComplete { tag: u32, reflected: bool },
+    StaleCookie { tag: u32, by: u32 },
+    HeartbeatAck { info: Bytes },
+    UnrecognizedChunk { chunk: Bytes },
+    InvalidStream { stream: u16 },
+}
+
+/// The T bit of ABORT and SHUTDOWN COMPLETE: the tag is the receiver's own (RFC 9260, section 8.5.1).
+const fn t_bit(reflected: bool) -> u8 {
+    if reflected { 1 } else { 0 }
+}
+
+impl Association {
+    /// Keeps an answer to be sent. There are few at a time, or the peer floods us: it repeats what is left out.
+    pub(crate) fn reply(&mut self, reply: Reply) {
+        if self.replies.len() < MAX_REPLIES {
+            self.replies.push_back(reply);
+        }
+    }
+
+    /// Appends the chunks of the next packet, if there is one.
+    pub(crate) fn write_packet(&mut self, now: Instant, out: &mut Vec<u8>) -> Option<()> {
+        while let Some(reply) = self.replies.pop_front() {
+            if self.write_reply(out, &reply).is_some() {
+                return Some(());
+            }
+        }
+        if self.due.init {
+            self.write_init(out);
+            self.due.init = false;
+            return Some(());
+        }
+        let peer = self.phase.peer()?;
+        if let Phase::CookieEchoed { cookie, .. } = &self.phase {
+            // Until COOKIE ACK comes nothing else is sent (section 5.1.C).
+            if !std::mem::take(&mut self.due.cookie_echo) {
+                return None;
+            }
+            let cookie = cookie.clone();
+            let start = self.write_header(out, peer.tag);
+            CookieEcho { cookie: &cookie }.write(out);
+            if std::mem::take(&mut self.due.data_with_cookie) {
+                let (used, most) = (out.len() - start, self.mtu.saturating_sub(Header::LEN));
+                let space = self.mtu.saturating_sub(used);
+                self.tx.write_data(now, out, space, most, &mut self.events, &mut self.stats);
+            }
+            return Some(());
+        }
+        if !self.has_chunks() {
+            return None;
+        }
+        let start = self.write_header(out, peer.tag);
+        self.write_control(now, out, start);
+        if self.phase.sends_data() {
+            let space = self.mtu.saturating_sub(out.len() - start);
+            let most = self.mtu.saturating_sub(Header::LEN);
+            if self.tx.can_send() {
+                self.tx.write_data(now, out, space, most, &mut self.events, &mut self.stats);
+                self.keep_retransmit(now);
+            }
+        }
+        if out.len() == start + Header::LEN {
+            out.truncate(start);
+            return None;
+        }
+        Some(())
+    }
+
+    /// Whether there is anything for a packet of an association that is established. Constant time: this is what an
+    /// idle poll costs.
+    fn has_chunks(&self) -> bool {
+        let due = &self.due;
+        due.cookie_ack
+            || due.shutdown
+            || due.shutdown_ack
+            || due.heartbeat
+            || self.rx.is_sack_due()
+            || self.reset.is_due()
+            || self.phase.sends_data() && self.tx.can_send()
+    }
+
+    fn write_header(&self, out: &mut Vec<u8>, verification_tag: u32) -> usize {
+        let start = out.len();
+        Header {
+            source_port: self.config.local_port,
+            destination_port: self.config.remote_port,
+            verification_tag,
+        }
+        .write(out);
+        start
+    }
+
+    /// The chunks that stand before data.
+    fn write_control(&mut self, now: Instant, out: &mut Vec<u8>, start: usize) {
+        let due = std::mem::take(&mut self.due);
+        if due.cookie_ack {
+            Chunk::write_empty(out, ChunkType::COOKIE_ACK, 0);
+        }
+        // A packet that leaves anyway takes the acknowledgement along (section 6.2).
+        if self.rx.is_sack_pending() {
+            let space = self.mtu.saturating_sub(out.len() - start);
+            self.rx.write_sack(out, space);
+            self.keep_acknowledge(now);
+        }
+        if due.shutdown {
+            Shutdown { cumulative: self.rx.cumulative() }.write(out);
+        }
+        if due.shutdown_ack {
+            Chunk::write_empty(out, ChunkType::SHUTDOWN_ACK, 0);
+        }
+        let space = self.mtu.saturating_sub(out.len() - start);
+        if self.reset.is_due() {
+            self.reset.write(out, space);
+        }
+        let space = self.mtu.saturating_sub(out.len() - start);
+        if due.heartbeat
+            && let Some(beat) = &self.beat
+        {
+            if space >= 16 {
+                Heartbeat { info: &beat.nonce }.write(out, ChunkType::HEARTBEAT);
+            } else {
+                self.due.heartbeat = true;
+            }
+        }
+    }
+
+    fn write_init(&mut self, out: &mut Vec<u8>) {
+        self.write_header(out, 0);
+        self.own_init(self.local_tag, self.local_tsn).write(out, ChunkType::INIT, write_extensions);
+    }
+
+    fn own_init(&self, local_tag: u32, local_tsn: Serial<u32>) -> Init<'static> {
+        Init {
+            initiate_tag: local_tag,
+            window: self.rx.full_window(),
+            outbound_streams: self.config.max_outbound_streams.max(1),
+            inbound_streams: self.config.max_inbound_streams.max(1),
+            initial_tsn: local_tsn,
+            parameters: Parameters::new(&[]),
+        }
+    }
+
+    fn write_reply(&self, out: &mut Vec<u8>, reply: &Reply) -> Option<()> {
+        match reply {
+            Reply::InitAck { tag, local_tag, local_tsn, cookie, unrecognized } => {
+                self.write_header(out, *tag);
+                self.own_init(*local_tag, *local_tsn).write(out, ChunkType::INIT_ACK, |out| {
+                    Parameter::write(out, ParameterType::STATE_COOKIE, cookie);
+                    write_extensions(out);
+                    out.extend_from_slice(unrecognized);
+                });
+            }
+            Reply::Abort { tag, reflected, cause } => {
+                self.write_header(out, *tag);
+                Chunk::write(out, ChunkType::ABORT, t_bit(*reflected), |out| {
+                    if let Some(cause) = cause {
+                        cause.write(out, &[]);
+                    }
+                });
+            }
+            Reply::ShutdownComplete { tag, reflected } => {
+                self.write_header(out, *tag);
+                Chunk::write_empty(out, ChunkType::SHUTDOWN_COMPLETE, t_bit(*reflected));
+            }
+            Reply::StaleCookie { tag, by } => {
+                self.write_header(out, *tag);
+                Chunk::write(out, ChunkType::ERROR, 0, |out| {
+                    Cause::STALE_COOKIE.write(out, &by.to_be_bytes());
+                });
+            }
+            Reply::HeartbeatAck { info } => {
+                self.write_header(out, self.phase.peer()?.tag);
+                Heartbeat { info }.write(out, ChunkType::HEARTBEAT_ACK);
+            }
+            Reply::UnrecognizedChunk { chunk } => {
+                self.write_header(out, self.phase.peer()?.tag);
+                Chunk::write(out, ChunkType::ERROR, 0, |out| Cause::UNRECOGNIZED_CHUNK.write(out, chunk));
+            }
+            Reply::InvalidStream { stream } => {
+                self.write_header(out, self.phase.peer()?.tag);
+                Chunk::write(out, ChunkType::ERROR, 0, |out| {
+                    let [high, low] = stream.to_be_bytes();
+                    Cause::INVALID_STREAM.write(out, &[high, low, 0, 0]);
+                });
+            }
+        }
+        Some(())
+    }
+}
+
+/// The extensions that are implemented: RE-CONFIG (RFC 5061, section 4.2.7; RFC 6525, section 3.1).
+fn write_extensions(out: &mut Vec<u8>) {
+    Parameter::write(out, ParameterType::SUPPORTED_EXTENSIONS, &[ChunkType::RE_CONFIG.0]);
+}

@@ -1,0 +1,80 @@
+use drywire_core::Duration;
+
+use crate::Config;
+
+/// The retransmission timeout (RFC 9260, section 6.3.1).
+#[derive(Debug)]
+pub(crate) struct Rto {
+    min: Duration,
+    max: Duration,
+    current: Duration,
+    smoothed: Option<Duration>,
+    variation: Duration,
+}
+
+impl Rto {
+    pub(crate) fn new(config: &Config) -> Self {
+        let least = Duration::from_millis(1);
+        let max = config.rto_max.max(least);
+        let min = config.rto_min.clamp(least, max);
+        Self {
+            min,
+            max,
+            current: config.rto_initial.clamp(min, max),
+            smoothed: None,
+            variation: Duration::ZERO,
+        }
+    }
+
+    pub(crate) const fn current(&self) -> Duration {
+        self.current
+    }
+
+    pub(crate) const fn smoothed(&self) -> Option<Duration> {
+        self.smoothed
+    }
+
+    /// Takes a round trip that was measured on a chunk sent once (rule C5).
+    pub(crate) fn measured(&mut self, rtt: Duration) {
+        let smoothed = match self.smoothed {
+            // Rule C2.
+            None => {
+                self.variation = rtt / 2;
+                rtt
+            }
+            // Rule C3, with RTO.Beta of 1/4 and RTO.Alpha of 1/8.
+            Some(smoothed) => {
+                self.variation = self.variation * 3 / 4 + smoothed.abs_diff(rtt) / 4;
+                smoothed * 7 / 8 + rtt / 8
+            }
+        };
+        self.smoothed = Some(smoothed);
+        self.current = (smoothed + self.variation * 4).clamp(self.min, self.max);
+    }
+
+    /// The timer has expired (rule E2).
+    pub(crate) fn back_off(&mut self) {
+        self.current = (self.current * 2).min(self.max);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn follows_the_rules() {
+        let mut rto = Rto::new(&Config::default());
+        assert_eq!(rto.current(), Duration::from_secs(1));
+        rto.measured(Duration::from_millis(200));
+        assert_eq!(rto.current(), Duration::from_millis(600));
+        for _ in 0..100 {
+            rto.measured(Duration::from_millis(20));
+        }
+        assert_eq!(rto.current(), Duration::from_millis(300), "the minimum");
+        for _ in 0..20 {
+            rto.back_off();
+        }
+        assert_eq!(rto.current(), Duration::from_secs(10), "the maximum");
+    }
+}
