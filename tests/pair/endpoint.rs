@@ -199,7 +199,7 @@ fn a20_datagrams_of_strangers_and_of_other_sessions_change_nothing() {
     let mut echoes = Vec::new();
     for _ in 0..20 {
         pass(&mut network, Duration::from_millis(50));
-        for host in 2..6 {
+        for host in 2..6_u8 {
             for stranger in 2..10 {
                 let path = Path::udp(address(stranger), address(1));
                 for first in [0x00, 0x16, 0x2e, 0x80, 0xff] {
