@@ -212,6 +212,10 @@ impl Transport {
                 None => return Received::Invalid,
             }
         };
+        // The association drops what is put together of several chunks and too large.
+        if data.len() > self.config.sctp.max_message_size {
+            return Received::Invalid;
+        }
         match kind {
             MessageKind::Binary => Received::Message(Message::binary(data)),
             MessageKind::Text => Message::from_utf8(data).map_or(Received::Invalid, Received::Message),

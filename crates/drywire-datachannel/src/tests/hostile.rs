@@ -118,20 +118,25 @@ fn e09_messages_of_the_protocol_behind_user_data_are_found() {
     assert_eq!(link.a.channel(honest).map(crate::Channel::state), Some(ChannelState::Closing));
 }
 
+/// One that comes in several chunks is found by the association, one in a single chunk when it is read.
 #[test]
 fn e11_too_large_messages_close_that_channel_only() {
-    let mut config = Config::default();
-    config.sctp.max_message_size = 1000;
-    let (mut link, honest) = with_channel(config);
-    link.inject(2, 50, open_message("", ""));
-    let id = announced(&mut link);
-    link.inject(2, 53, vec![0; 1000]);
-    assert_eq!(read_all(&mut link.a, id).len(), 1);
-    link.inject(2, 53, vec![0; 1001]);
-    assert_reset(&mut link, 2);
-    assert!(read_all(&mut link.a, id).is_empty());
-    assert!(events(&mut link.a).contains(&Event::Closed(id)));
-    assert_alive(&mut link, honest);
+    for limit in [1000, 3000] {
+        let mut config = Config::default();
+        config.sctp.max_message_size = limit;
+        let (mut link, honest) = with_channel(config);
+        link.inject(2, 50, open_message("", ""));
+        let id = announced(&mut link);
+        link.inject(2, 53, vec![0; limit]);
+        assert_eq!(read_all(&mut link.a, id).len(), 1);
+        link.inject(2, 53, vec![0; limit + 1]);
+        assert!(read_all(&mut link.a, id).is_empty());
+        link.settle();
+        assert_reset(&mut link, 2);
+        assert!(events(&mut link.a).contains(&Event::Closed(id)));
+        assert_eq!(link.a.stats().channels_failed, 1);
+        assert_alive(&mut link, honest);
+    }
 }
 
 #[test]

@@ -33,7 +33,8 @@ fn every_kind_arrives(weather: Weather, ordered: bool, seed: u8) {
     let mut link = Link::connecting(weather, seed);
     let options = ChannelOptions { ordered, ..ChannelOptions::new("all") };
     let here = link.a.open(link.now, options).unwrap();
-    let mut rest: VecDeque<_> = all_kinds().into();
+    let mut expected = all_kinds();
+    let mut rest: VecDeque<_> = expected.clone().into();
     let (mut there, mut got) = (None, Vec::new());
     link.run_until(|link| {
         write_some(&mut link.a, link.now, here, &mut rest);
@@ -45,9 +46,8 @@ fn every_kind_arrives(weather: Weather, ordered: bool, seed: u8) {
         if let Some(id) = there {
             got.extend(read_all(&mut link.b, id));
         }
-        got.len() >= all_kinds().len()
+        got.len() >= expected.len()
     });
-    let mut expected = all_kinds();
     if !ordered {
         let key = |message: &Message| (message.kind(), message.data().clone());
         got.sort_by_key(key);
