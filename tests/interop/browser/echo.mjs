@@ -175,11 +175,11 @@ async function thePage(page) {
     expect(shown[0].includes("equal"), shown[0]);
     return { file: shown[0] };
   });
+  if (screenshot) await check("a screenshot", () => page.screenshot({ path: screenshot, fullPage: true }).then(() => ({})));
   await check("an empty file comes back", async () => {
     await page.setInputFiles("#file", { name: "empty", mimeType: "text/plain", buffer: Buffer.alloc(0) });
     await page.waitForFunction(() => document.getElementById("file-result").textContent.includes("equal. 0 B"));
   });
-  if (screenshot) await check("a screenshot", () => page.screenshot({ path: screenshot, fullPage: true }).then(() => ({})));
   await check("reconnect and hang up", async () => {
     await page.click("#connect");
     await until("a second connection", () => page.evaluate(() => globalThis.connections.length), (count) => count === 2);

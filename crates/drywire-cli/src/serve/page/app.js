@@ -520,7 +520,8 @@ function rates(mine, all, transport) {
 }
 
 const version = (hex) => ({ FEFC: "DTLS 1.3", FEFD: "DTLS 1.2", FEFF: "DTLS 1.0" })[hex?.toUpperCase()] ?? hex;
-const milliseconds = (seconds) => seconds !== undefined && `${(seconds * 1000).toFixed(seconds < 0.01 ? 1 : 0)} ms`;
+const milliseconds = (seconds) =>
+  seconds !== undefined && (seconds < 0.001 ? "under 1 ms" : `${(seconds * 1000).toFixed(0)} ms`);
 const codec = (report, stream) => report.get(stream.codecId)?.mimeType.split("/")[1];
 const end = (candidate) => {
   const address = candidate?.address || "hidden";
