@@ -45,8 +45,9 @@ pub(crate) struct Reset {
     expected: Serial<u32>,
     last_result: Option<ResetResult>,
     deferred: Option<Deferred>,
-    /// What was reset while the peer was told to wait: it asks again, and must not be served twice.
-    performed_unheard: Option<Deferred>,
+    /// What was reset after the peer was told to wait: it asks again, perhaps with a number of its own, and must not be
+    /// served twice.
+    performed: Option<Deferred>,
     responses: Vec<ResetResponse>,
     /// The request must be sent.
     due: bool,
@@ -61,7 +62,7 @@ impl Reset {
             expected: Serial(0),
             last_result: None,
             deferred: None,
-            performed_unheard: None,
+            performed: None,
             responses: Vec::new(),
             due: false,
         }
@@ -91,10 +92,6 @@ impl Reset {
         if !self.responses.is_empty() && space >= 4 + 12 * self.responses.len() {
             ResetResponse::write(out, &self.responses);
             self.responses.clear();
-            // What the peer was told is done; it will not ask for it again.
-            if self.last_result == Some(ResetResult::PERFORMED) {
-                self.performed_unheard = None;
-            }
         }
         let left = space.saturating_sub(out.len() - start);
         if self.due
@@ -190,7 +187,6 @@ impl Association {
             // A number of its own: some peers answer a known number from memory.
             request.again = false;
             request.number = self.reset.next_number;
-            request.last_tsn = self.tx.last_tsn();
             self.reset.next_number = request.number.next();
         } else {
             self.tx.back_off();
@@ -266,12 +262,13 @@ impl Association {
         let streams: Vec<_> = request.streams().collect();
         let served = self
             .reset
-            .performed_unheard
+            .performed
             .as_ref()
             .is_some_and(|done| done.streams == streams && done.last_tsn == request.last_tsn);
         if served {
             return self.answer(request.request, ResetResult::PERFORMED);
         }
+        self.reset.performed = None;
         let waiting = Deferred { streams, last_tsn: request.last_tsn };
         if !self.rx.covers(request.last_tsn) || self.events.len() >= MAX_EVENTS {
             // The data before the reset is still on its way, or nobody looks at our events.
@@ -291,7 +288,7 @@ impl Association {
         {
             self.perform(waiting.streams.clone());
             self.reset.last_result = Some(ResetResult::PERFORMED);
-            self.reset.performed_unheard = Some(waiting);
+            self.reset.performed = Some(waiting);
         }
     }
 

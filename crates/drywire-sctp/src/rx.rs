@@ -236,6 +236,12 @@ impl Inbound {
         self.used = self.used.saturating_sub(bytes + messages * OVERHEAD);
     }
 
+    /// What is kept, in bytes with overhead.
+    #[cfg(test)]
+    pub(crate) const fn used(&self) -> usize {
+        self.used
+    }
+
     fn window(&self) -> usize {
         self.capacity.saturating_sub(self.used)
     }

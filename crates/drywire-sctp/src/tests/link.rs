@@ -24,6 +24,8 @@ pub(super) struct Pair {
     pub(super) now: Instant,
     pub(super) sides: [Association; 2],
     pub(super) events: [Vec<Event>; 2],
+    /// The streams of the events `BufferedAmountLow`, which are not among `events`.
+    pub(super) low: [Vec<StreamId>; 2],
     pub(super) weather: Weather,
     pub(super) delay: Duration,
     flying: BTreeMap<(Instant, u64), (usize, Bytes)>,
@@ -39,6 +41,7 @@ impl Pair {
             now,
             sides: [Association::new(a, now, [seed; 32]), Association::new(b, now, [seed ^ 0xff; 32])],
             events: [Vec::new(), Vec::new()],
+            low: [Vec::new(), Vec::new()],
             weather: Weather::default(),
             delay: Duration::from_millis(10),
             flying: BTreeMap::new(),
@@ -87,7 +90,10 @@ impl Pair {
                 self.fly(1 - side, packet);
             }
             while let Some(event) = self.sides[side].poll_event() {
-                self.events[side].push(event);
+                match event {
+                    Event::BufferedAmountLow(stream) => self.low[side].push(stream),
+                    event => self.events[side].push(event),
+                }
             }
         }
     }

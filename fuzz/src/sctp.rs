@@ -1,0 +1,142 @@
+//! SCTP: packets that are read hold together, and no packet harms an association.
+
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use drywire_sctp::packet::{
+    Causes, Chunk, ChunkType, CookieEcho, Data, GapBlock, Header, Heartbeat, Init, OutgoingReset, Packet,
+    Parameters, ResetResponse, Sack, Shutdown,
+};
+use drywire_sctp::{Association, Config, Ppid, SendOptions, StreamId};
+
+/// The chunks of a packet, without the common header.
+pub fn sctp_packet(data: &[u8]) {
+    let mut packet = Vec::new();
+    Header { source_port: 5000, destination_port: 5000, verification_tag: 7 }.write(&mut packet);
+    packet.extend_from_slice(data);
+    Header::seal(&mut packet, 0);
+    let parsed = Packet::parse(&packet).expect("header and checksum are right");
+    let mut read = 0;
+    for chunk in parsed.chunks().flatten() {
+        read += chunk.whole.len();
+        read_chunk(&chunk);
+    }
+    assert!(read <= data.len(), "chunks overlap");
+}
+
+fn read_chunk(chunk: &Chunk<'_>) {
+    let mut out = Vec::new();
+    match chunk.kind {
+        ChunkType::DATA => {
+            let Ok(data) = Data::parse(chunk) else { return };
+            data.write(&mut out);
+            assert_eq!(out.get(..chunk.whole.len()), Some(chunk.whole));
+        }
+        ChunkType::INIT | ChunkType::INIT_ACK => {
+            let Ok(init) = Init::parse(chunk) else { return };
+            assert!(init.parameters.iter().count() <= chunk.value.len() / 4 + 1);
+            init.write(&mut out, chunk.kind, |_| ());
+            assert_eq!(out.get(4..chunk.whole.len()), chunk.whole.get(4..));
+        }
+        ChunkType::SACK => {
+            let Ok(sack) = Sack::parse(chunk) else { return };
+            let gaps: Vec<GapBlock> = sack.gaps().collect();
+            let duplicates: Vec<_> = sack.duplicates().collect();
+            assert!(4 * (gaps.len() + duplicates.len()) <= chunk.value.len());
+            Sack::write(&mut out, sack.cumulative, sack.window, gaps.into_iter(), &duplicates);
+            assert_eq!(out.get(4..), chunk.whole.get(4..out.len()));
+        }
+        ChunkType::HEARTBEAT | ChunkType::HEARTBEAT_ACK => {
+            if let Ok(heartbeat) = Heartbeat::parse(chunk) {
+                assert!(heartbeat.info.len() < chunk.value.len());
+            }
+        }
+        ChunkType::SHUTDOWN => {
+            let _ = Shutdown::parse(chunk);
+        }
+        ChunkType::COOKIE_ECHO => assert_eq!(CookieEcho::parse(chunk).cookie, chunk.value),
+        ChunkType::ABORT | ChunkType::ERROR => {
+            assert!(Causes::parse(chunk).iter().count() <= chunk.value.len() / 4);
+        }
+        _ => {
+            for parameter in Parameters::new(chunk.value).iter().flatten() {
+                if let Ok(reset) = OutgoingReset::parse(parameter.value) {
+                    assert_eq!(2 * reset.streams().count() + 12, parameter.value.len());
+                }
+                let _ = ResetResponse::parse(parameter.value);
+            }
+        }
+    }
+}
+
+/// A script: each step is a byte that says what happens, a length, and the chunks of a packet for one of two
+/// associations that are connected to each other.
+pub fn sctp_association(data: &[u8]) {
+    #[allow(clippy::disallowed_methods, reason = "a start for the virtual clock")]
+    let mut now = Instant::now();
+    let config = Config::default();
+    let mut sides = [Association::new(config.clone(), now, [1; 32]), Association::new(config, now, [2; 32])];
+    let mut tags = [0_u32; 2];
+    for side in &mut sides {
+        side.connect(now);
+        let _ = side.write(now, StreamId(1), Ppid(51), Bytes::from_static(b"early"), SendOptions::ordered());
+    }
+    for _ in 0..4 {
+        exchange(&mut sides, now, &mut tags);
+    }
+    let mut rest = data;
+    while let Some(([step, len], after)) = rest.split_first_chunk() {
+        let (chunks, after) = after.split_at(usize::from(*len).min(after.len()));
+        rest = after;
+        let at = usize::from(step & 1);
+        let Some(side) = sides.get_mut(at) else { return };
+        let stream = StreamId(u16::from(step >> 5));
+        match (step >> 1) & 7 {
+            0..=2 => {
+                let tag = tags.get(1 - at).copied().unwrap_or(0);
+                let mut packet = Vec::new();
+                let verification_tag = if step & 0x10 == 0 { tag } else { 0 };
+                Header { source_port: 5000, destination_port: 5000, verification_tag }.write(&mut packet);
+                packet.extend_from_slice(chunks);
+                Header::seal(&mut packet, 0);
+                side.handle_input(now, Bytes::from(packet));
+            }
+            3 => {
+                let data = Bytes::from(vec![*step; 1 + 20 * chunks.len()]);
+                let _ = side.write(now, stream, Ppid(53), data, SendOptions::unordered());
+            }
+            4 => {
+                now += Duration::from_millis(10 * u64::from(*len));
+                side.handle_timeout(now);
+                assert!(side.poll_timeout().is_none_or(|next| next > now), "the next timeout is in the past");
+            }
+            5 => side.reset_streams(now, &[stream]),
+            6 => while side.read(stream).is_some() {},
+            _ => exchange(&mut sides, now, &mut tags),
+        }
+    }
+    for _ in 0..4 {
+        exchange(&mut sides, now, &mut tags);
+    }
+}
+
+/// Hands over what both sides have to send; `tags` are the verification tags that they send with.
+fn exchange(sides: &mut [Association; 2], now: Instant, tags: &mut [u32; 2]) {
+    let [a, b] = sides;
+    let [tag_a, tag_b] = tags;
+    for (from, to, tag) in [(&mut *a, &mut *b, tag_a), (b, a, tag_b)] {
+        let mut out = Vec::new();
+        for _ in 0..10_000 {
+            out.clear();
+            let Some(len) = from.poll_transmit(now, &mut out) else { break };
+            assert_eq!(len, out.len());
+            if let Ok(packet) = Packet::parse(&out)
+                && packet.header.verification_tag != 0
+            {
+                *tag = packet.header.verification_tag;
+            }
+            to.handle_input(now, Bytes::copy_from_slice(&out));
+        }
+        while from.poll_event().is_some() {}
+    }
+}
