@@ -85,6 +85,8 @@ impl Transport {
             && !(closing.readable && self.association.peek(stream.into()).is_some())
         {
             closing.outgoing = Outward::Resetting;
+            // What comes from now on is not of this channel any more.
+            closing.readable = false;
             self.resets.push(stream);
         }
         if closing.outgoing == Outward::Reset && closing.incoming_reset {

@@ -220,6 +220,12 @@ impl<A: End, B: End> Link<A, B> {
         true
     }
 
+    /// Loses all packets that are on their way.
+    pub(super) fn lose_all(&mut self) {
+        self.transmit();
+        self.on_the_way.clear();
+    }
+
     pub(super) fn run_for(&mut self, duration: Duration) {
         let end = self.now + duration;
         while self.step(end) {}
