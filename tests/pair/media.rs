@@ -25,7 +25,7 @@ fn payload_type(network: &Network<Peer>, peer: NodeId, id: TransceiverId) -> Pay
 fn packet(payload_type: PayloadType, n: u16, extensions: Extensions) -> RtpPacket {
     RtpPacket {
         payload_type,
-        marker: n % 3 == 0,
+        marker: n.is_multiple_of(3),
         sequence_number: SequenceNumber(n),
         timestamp: u32::from(n) * 960,
         extensions,
