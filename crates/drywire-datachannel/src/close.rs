@@ -3,7 +3,7 @@
 use drywire_core::Instant;
 
 use crate::channel::{Closing, Outward, State};
-use crate::transport::{Phase, StreamUse, Transport};
+use crate::transport::{Phase, Refused, StreamUse, Transport};
 use crate::{Channel, ChannelId, ChannelState, Event, ppid};
 
 /// How many closed channels are remembered after their event was polled.
@@ -55,6 +55,7 @@ impl Transport {
                 channel.state = State::Closing(Closing {
                     outgoing: Outward::Draining,
                     incoming_reset: false,
+                    reset_again: false,
                     readable: false,
                 });
             }
@@ -90,9 +91,9 @@ impl Transport {
             self.resets.push(stream);
         }
         if closing.outgoing == Outward::Reset && closing.incoming_reset {
+            let reset_again = closing.reset_again;
             self.finish(id);
-            // The peer may have opened another channel on the stream before we knew that it is free.
-            self.take_in(now, stream);
+            self.hand_over(now, stream, reset_again);
         }
     }
 
@@ -106,8 +107,8 @@ impl Transport {
                 }
                 self.advance(now, id);
             }
-            Some(StreamUse::Refused { outgoing_reset, .. }) => {
-                *outgoing_reset = true;
+            Some(StreamUse::Refused(refused)) => {
+                refused.outgoing_reset = true;
                 self.release(now, stream);
             }
             None => {}
@@ -119,7 +120,7 @@ impl Transport {
     pub(crate) fn reset_failed(&mut self, stream: u16) {
         if let Some(StreamUse::Channel(id)) = self.streams.get(stream) {
             self.finish(*id);
-            self.streams.insert(stream, StreamUse::Refused { outgoing_reset: false, incoming_reset: false });
+            self.streams.insert(stream, StreamUse::Refused(Refused::default()));
         }
     }
 
@@ -136,26 +137,33 @@ impl Transport {
                         channel.state = State::Closing(Closing {
                             outgoing: Outward::Draining,
                             incoming_reset: true,
+                            reset_again: false,
                             readable: true,
                         });
                     }
-                    State::Closing(closing) => closing.incoming_reset = true,
+                    State::Closing(closing) => {
+                        closing.reset_again |= closing.incoming_reset;
+                        closing.incoming_reset = true;
+                    }
                     State::Closed => {}
                 }
                 self.drop_partial(id);
                 self.wake(id);
                 self.advance(now, id);
             }
-            Some(StreamUse::Refused { incoming_reset, .. }) => {
-                *incoming_reset = true;
+            Some(StreamUse::Refused(refused)) => {
+                refused.reset_again |= refused.incoming_reset;
+                refused.incoming_reset = true;
                 self.release(now, stream);
             }
             None => {
                 // A channel that only the peer knew, such as one that was negotiated and not opened here: it waits
                 // for our reset.
                 self.strays.take(stream);
-                self.streams
-                    .insert(stream, StreamUse::Refused { outgoing_reset: false, incoming_reset: true });
+                self.streams.insert(
+                    stream,
+                    StreamUse::Refused(Refused { incoming_reset: true, ..Refused::default() }),
+                );
                 self.resets.push(stream);
             }
         }
@@ -165,18 +173,28 @@ impl Transport {
     pub(crate) fn refuse(&mut self, now: Instant, stream: u16) {
         self.stats.announcements_refused += 1;
         self.strays.take(stream);
-        self.streams.insert(stream, StreamUse::Refused { outgoing_reset: false, incoming_reset: false });
+        self.streams.insert(stream, StreamUse::Refused(Refused::default()));
         self.resets.push(stream);
         self.take_in(now, stream);
     }
 
     /// Frees a refused stream when both directions are reset.
     fn release(&mut self, now: Instant, stream: u16) {
-        if let Some(StreamUse::Refused { outgoing_reset: true, incoming_reset: true }) =
-            self.streams.get(stream)
+        if let Some(StreamUse::Refused(refused)) = self.streams.get(stream)
+            && refused.outgoing_reset
+            && refused.incoming_reset
         {
+            let reset_again = refused.reset_again;
             self.streams.remove(stream);
-            self.take_in(now, stream);
+            self.hand_over(now, stream, reset_again);
+        }
+    }
+
+    /// A stream is free, and the peer may have opened another channel on it before we knew.
+    fn hand_over(&mut self, now: Instant, stream: u16, reset_again: bool) {
+        self.take_in(now, stream);
+        if reset_again {
+            self.incoming_reset(now, stream);
         }
     }
 

@@ -82,9 +82,11 @@ impl Transport {
                     let id = *id;
                     return self.take_in_of_channel(now, stream, id, true);
                 }
-                Some(StreamUse::Refused { incoming_reset: false, .. }) => return self.discard_unread(stream),
+                Some(StreamUse::Refused(refused)) if !refused.incoming_reset => {
+                    return self.discard_unread(stream);
+                }
                 // It is for the channel that comes when the stream is free.
-                Some(StreamUse::Refused { incoming_reset: true, .. }) => return,
+                Some(StreamUse::Refused(_)) => return,
                 None => {
                     let Some(message) = self.association.read(stream.into()) else { return };
                     self.take_stray(now, stream, message.ppid.0, message.data);
@@ -131,7 +133,7 @@ impl Transport {
     pub(crate) fn message_too_large(&mut self, now: Instant, stream: u16) {
         match self.streams.get(stream) {
             Some(StreamUse::Channel(id)) => self.fail(now, *id),
-            Some(StreamUse::Refused { .. }) | None => self.stats.messages_dropped += 1,
+            Some(StreamUse::Refused(_)) | None => self.stats.messages_dropped += 1,
         }
     }
 

@@ -57,10 +57,16 @@ pub(crate) enum Phase {
 pub(crate) enum StreamUse {
     Channel(ChannelId),
     /// For nothing, and being reset: the peer opened what could not be taken, or reset what nobody used.
-    Refused {
-        outgoing_reset: bool,
-        incoming_reset: bool,
-    },
+    Refused(Refused),
+}
+
+/// How far a stream has come that is being reset for nobody.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Refused {
+    pub(crate) outgoing_reset: bool,
+    pub(crate) incoming_reset: bool,
+    /// As for a channel that is [closing](crate::channel::Closing).
+    pub(crate) reset_again: bool,
 }
 
 /// The largest message that a peer takes that did not say it (RFC 8841, section 6.1).
