@@ -74,7 +74,9 @@ fn read_chunk(chunk: &Chunk<'_>) {
 pub fn sctp_association(data: &[u8]) {
     #[allow(clippy::disallowed_methods, reason = "a start for the virtual clock")]
     let mut now = Instant::now();
-    let config = Config::default();
+    let mut config = Config::default();
+    // Small numbers are near what is expected.
+    config.initial_tsn = Some(1);
     let mut sides = [Association::new(config.clone(), now, [1; 32]), Association::new(config, now, [2; 32])];
     let mut tags = [0_u32; 2];
     for side in &mut sides {
@@ -122,21 +124,23 @@ pub fn sctp_association(data: &[u8]) {
 
 /// Hands over what both sides have to send; `tags` are the verification tags that they send with.
 fn exchange(sides: &mut [Association; 2], now: Instant, tags: &mut [u32; 2]) {
-    let [a, b] = sides;
-    let [tag_a, tag_b] = tags;
-    for (from, to, tag) in [(&mut *a, &mut *b, tag_a), (b, a, tag_b)] {
-        let mut out = Vec::new();
-        for _ in 0..10_000 {
-            out.clear();
-            let Some(len) = from.poll_transmit(now, &mut out) else { break };
-            assert_eq!(len, out.len());
-            if let Ok(packet) = Packet::parse(&out)
-                && packet.header.verification_tag != 0
-            {
-                *tag = packet.header.verification_tag;
-            }
-            to.handle_input(now, Bytes::copy_from_slice(&out));
+    let ([a, b], [tag_a, tag_b]) = (sides, tags);
+    hand_over(a, b, now, tag_a);
+    hand_over(b, a, now, tag_b);
+}
+
+fn hand_over(from: &mut Association, to: &mut Association, now: Instant, tag: &mut u32) {
+    let mut out = Vec::new();
+    for _ in 0..10_000 {
+        out.clear();
+        let Some(len) = from.poll_transmit(now, &mut out) else { break };
+        assert_eq!(len, out.len());
+        if let Ok(packet) = Packet::parse(&out)
+            && packet.header.verification_tag != 0
+        {
+            *tag = packet.header.verification_tag;
         }
-        while from.poll_event().is_some() {}
+        to.handle_input(now, Bytes::copy_from_slice(&out));
     }
+    while from.poll_event().is_some() {}
 }
