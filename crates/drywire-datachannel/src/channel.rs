@@ -187,6 +187,15 @@ impl Channel {
         self.options.ordered || !self.confirmed
     }
 
+    /// Whether what is unread on the stream is of this channel, and for the application.
+    pub(crate) const fn is_readable(&self) -> bool {
+        match self.state {
+            State::Connecting | State::Open => true,
+            State::Closing(closing) => closing.readable,
+            State::Closed => false,
+        }
+    }
+
     pub(crate) const fn is_closed(&self) -> bool {
         matches!(self.state, State::Closed)
     }

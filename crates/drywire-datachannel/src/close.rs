@@ -59,7 +59,9 @@ impl Transport {
                     readable: false,
                 });
             }
-            State::Closing(closing) => closing.readable = false,
+            State::Closing(closing) if closing.readable => closing.readable = false,
+            // What is unread on the stream may be of the next channel.
+            State::Closing(_) => return self.advance(now, id),
             State::Closed => return,
         }
         self.drop_partial(id);
@@ -75,7 +77,7 @@ impl Transport {
         let State::Closing(closing) = &mut channel.state else { return };
         // Nobody but us knows of the channel: it is gone at once, unless a message waits for the peer.
         if self.phase == Phase::New
-            && channel.options.negotiated.is_none()
+            && !channel.confirmed
             && channel.outbox.iter().all(|outgoing| outgoing.ppid == ppid::DCEP)
         {
             return self.finish(id);

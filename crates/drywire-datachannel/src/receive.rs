@@ -63,12 +63,8 @@ impl Transport {
     /// Takes the next message of a readable channel from the association.
     fn next(&mut self, id: ChannelId) -> Option<(u16, (u32, Bytes))> {
         let channel = self.channels.get(id)?;
-        let readable = match channel.state {
-            State::Connecting | State::Open => true,
-            State::Closing(closing) => closing.readable,
-            // The stream may belong to another channel by now; not after the end, though.
-            State::Closed => self.phase == Phase::Ended,
-        };
+        // The stream of a closed channel may belong to another one by now; not after the end, though.
+        let readable = channel.is_readable() || channel.is_closed() && self.phase == Phase::Ended;
         let stream = channel.stream.filter(|_| readable)?;
         let message = self.association.read(stream.into())?;
         Some((stream, (message.ppid.0, message.data)))
@@ -132,8 +128,10 @@ impl Transport {
     /// The association has dropped a message that was longer than what was announced (attack E11).
     pub(crate) fn message_too_large(&mut self, now: Instant, stream: u16) {
         match self.streams.get(stream) {
-            Some(StreamUse::Channel(id)) => self.fail(now, *id),
-            Some(StreamUse::Refused(_)) | None => self.stats.messages_dropped += 1,
+            Some(StreamUse::Channel(id)) if self.channels.get(*id).is_some_and(Channel::is_readable) => {
+                self.fail(now, *id);
+            }
+            _ => self.stats.messages_dropped += 1,
         }
     }
 

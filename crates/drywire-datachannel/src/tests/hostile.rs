@@ -322,6 +322,8 @@ fn a_channel_on_a_stream_that_is_not_known_to_be_free_waits() {
     let options = drywire_sctp::SendOptions::ordered();
     link.b.write(link.now, StreamId(2), 50.into(), open_message("second", "").into(), options).unwrap();
     link.b.write(link.now, StreamId(2), 51.into(), "hello".into(), options).unwrap();
+    link.run_for(std::time::Duration::from_millis(10));
+    link.a.close(link.now, first);
     link.settle();
     let second = match events(&mut link.a)[..] {
         [Event::Closed(closed), Event::Announced(second), Event::Readable(_)] if closed == first => second,
