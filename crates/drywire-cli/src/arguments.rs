@@ -40,7 +40,7 @@ pub(crate) struct ServeOptions {
     /// The address of the page; port 0 lets the system choose
     #[arg(long, value_name = "ADDR:PORT", default_value = "127.0.0.1:8080")]
     pub(crate) listen: SocketAddr,
-    /// The address for media and data, may be repeated; [default: a free port on every interface, IPv4 and IPv6]
+    /// The address for media and data, may be repeated [default: a free port on every interface, IPv4 and IPv6]
     #[arg(long, value_name = "ADDR:PORT")]
     pub(crate) udp: Vec<SocketAddr>,
 }
@@ -53,7 +53,7 @@ pub(crate) struct DialOptions {
     /// The time for everything together, in seconds
     #[arg(long, value_name = "SECONDS", default_value = "30", value_parser = seconds)]
     pub(crate) timeout: Duration,
-    /// The address to send from, may be repeated; [default: a free port on every interface, IPv4 and IPv6]
+    /// The address to send from, may be repeated [default: a free port on every interface, IPv4 and IPv6]
     #[arg(long, value_name = "ADDR:PORT")]
     pub(crate) udp: Vec<SocketAddr>,
     /// Leave out audio, and test data channels only

@@ -211,6 +211,15 @@ fn dial_explains_a_server_that_is_not_there() {
     assert!(crate::report(&output)["error"].as_str().unwrap().contains("404"));
 }
 
+#[test]
+fn dial_does_not_wait_for_ever() {
+    // Connections are taken by the system, and nobody answers.
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}/offer", silent.local_addr().unwrap());
+    let output = Command::new(PROGRAM).args(["dial", &url, "--timeout", "0.5"]).output().unwrap();
+    assert_eq!(report(&output)["result"], "failed");
+}
+
 #[cfg(unix)]
 #[test]
 fn an_interrupt_ends_it_and_closes_its_sessions() {

@@ -319,3 +319,16 @@ fn an_offer_that_cannot_be_answered_leaves_nothing_behind() {
     assert!(world.sessions().is_empty());
     assert_eq!(world.with_echo(|_, endpoint, _| endpoint.len()), 0);
 }
+
+#[test]
+fn a_peer_that_never_connects_is_freed() {
+    let mut world = World::new();
+    let now = world.network.now();
+    let mut client = Client::new(now, 2);
+    client.open(now, ChannelOptions::new("never"));
+    let offer = client.peer.create_offer(now).unwrap();
+    world.with_echo(|now, endpoint, echo| echo.answer(now, endpoint, &offer)).unwrap();
+    assert_eq!(world.sessions().len(), 1);
+    world.until(|world| world.sessions().is_empty());
+    assert_eq!(world.with_echo(|_, endpoint, _| endpoint.len()), 0);
+}
