@@ -6,26 +6,26 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 /// A file of the repository.
-pub fn repository(path: &str) -> PathBuf {
+pub(crate) fn repository(path: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
 }
 
 /// Where screenshots and reports go.
-pub fn artifacts() -> PathBuf {
+pub(crate) fn artifacts() -> PathBuf {
     let folder = repository("target/interop");
     std::fs::create_dir_all(&folder).expect("target/interop can be made");
     folder
 }
 
 /// Says why a test is skipped, or fails when skipping is not allowed.
-pub fn absent(reason: &str) {
+pub(crate) fn absent(reason: &str) {
     let required = std::env::var("DRYWIRE_REQUIRE_PEERS").is_ok_and(|value| value == "1");
     assert!(!required, "required by DRYWIRE_REQUIRE_PEERS=1, but {reason}");
     println!("skipped: {reason}");
 }
 
 /// Whether `program --version` runs.
-pub fn runs(program: impl AsRef<Path>) -> bool {
+pub(crate) fn runs(program: impl AsRef<Path>) -> bool {
     Command::new(program.as_ref())
         .arg("--version")
         .stdout(Stdio::null())
@@ -35,14 +35,14 @@ pub fn runs(program: impl AsRef<Path>) -> bool {
 }
 
 /// What a program left behind.
-pub struct Finished {
-    pub status: ExitStatus,
-    pub stdout: String,
-    pub stderr: String,
+pub(crate) struct Finished {
+    pub(crate) status: ExitStatus,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
 }
 
 /// Runs `command` to its end, or kills it after `limit` and panics.
-pub fn run(command: &mut Command, limit: Duration) -> Finished {
+pub(crate) fn run(command: &mut Command, limit: Duration) -> Finished {
     let mut child = command
         .stdin(Stdio::null())
         .stdout(Stdio::piped())

@@ -8,7 +8,7 @@ use std::sync::OnceLock;
 use crate::peer::repository;
 
 /// The `drywire` program of this source tree, as new as the tests.
-pub fn program() -> PathBuf {
+pub(crate) fn program() -> PathBuf {
     static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
     PROGRAM.get_or_init(build).clone()
 }
@@ -34,14 +34,14 @@ fn build() -> PathBuf {
 }
 
 /// A running server; it ends with this value.
-pub struct Server {
+pub(crate) struct Server {
     child: Child,
     /// Like `http://127.0.0.1:40123`.
-    pub url: String,
+    pub(crate) url: String,
 }
 
 impl Server {
-    pub fn start() -> Self {
+    pub(crate) fn start() -> Self {
         let mut child = Command::new(program())
             .args(["serve", "--listen", "127.0.0.1:0"])
             .stdin(Stdio::null())
