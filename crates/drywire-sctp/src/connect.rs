@@ -169,7 +169,9 @@ impl Association {
                 self.due.shutdown_ack = true;
                 return;
             }
-            _ if Some(cookie.tie_tags) == known.map(|known| (self.local_tag, known.tag)) => {
+            _ if self.phase.is_open()
+                && Some(cookie.tie_tags) == known.map(|known| (self.local_tag, known.tag)) =>
+            {
                 self.restart(now, &cookie, peer);
             }
             // Case C: a cookie that came too late.
@@ -222,11 +224,16 @@ impl Association {
 
     /// The peer begins anew with what its cookie says (section 5.2.4.1, action A).
     fn restart(&mut self, now: Instant, cookie: &Cookie, peer: Peer) {
+        let closing = matches!(self.phase, Phase::ShutdownPending { .. } | Phase::ShutdownSent { .. });
+        self.shutdown_wanted |= closing;
         (self.local_tag, self.local_tsn) = (cookie.local_tag, cookie.local_tsn);
         self.tx.restart(cookie.local_tsn);
         self.timers.clear();
         self.know_peer(cookie.peer_tsn, cookie.peer_window, cookie.outbound_streams);
-        self.phase = Phase::Established { peer };
+        self.phase = match self.shutdown_wanted {
+            true => Phase::ShutdownPending { peer },
+            false => Phase::Established { peer },
+        };
         self.due = Default::default();
         self.errors = 0;
         if self.events.len() < crate::association::MAX_EVENTS {

@@ -1,4 +1,46 @@
-//! SCTP association (RFC 9260) without I/O, over DTLS (RFC 8261).
+//! SCTP association (RFC 9260) without I/O, over DTLS (RFC 8261): the carrier of WebRTC data channels.
+//!
+//! [`Association`] is the machine. Packets of the peer and the time go in; packets to send, the next timeout and events
+//! come out. Messages are [written](Association::write) with a budget for each stream and [read](Association::read) when
+//! the user wants them; what is not read closes the window and so slows the peer.
+//!
+//! What there is: associations begun by either side or both at once, restart, authenticated cookies, fragmentation and
+//! bundling, ordered and unordered delivery, selective acknowledgements, loss recovery, congestion control (NewReno),
+//! flow control with probes, heartbeats, shutdown, abort, and the reset of streams (RFC 6525). Partial reliability
+//! (RFC 3758) and message interleaving (RFC 8260) are not negotiated.
+//!
+//! ```
+//! # #![allow(clippy::disallowed_methods, reason = "the example reads a clock, as an application does")]
+//! use bytes::Bytes;
+//! use drywire_sctp::{Association, Config, Event, Ppid, SendOptions, StreamId};
+//! use std::time::Instant;
+//!
+//! let now = Instant::now();
+//! // The seeds come from the operating system.
+//! let mut alice = Association::new(Config::default(), now, [1; 32]);
+//! let mut bob = Association::new(Config::default(), now, [2; 32]);
+//!
+//! // Both sides begin when DTLS is connected; what is written before that waits.
+//! alice.connect(now);
+//! bob.connect(now);
+//! let hello = Bytes::from_static(b"hello");
+//! alice.write(now, StreamId(1), Ppid(51), hello.clone(), SendOptions::ordered())?;
+//!
+//! // Each side's packets go to the other one, here without DTLS and UDP between them.
+//! for _ in 0..4 {
+//!     let mut out = Vec::new();
+//!     while alice.poll_transmit(now, &mut out).is_some() {
+//!         bob.handle_input(now, Bytes::from(std::mem::take(&mut out)));
+//!     }
+//!     while bob.poll_transmit(now, &mut out).is_some() {
+//!         alice.handle_input(now, Bytes::from(std::mem::take(&mut out)));
+//!     }
+//! }
+//! assert_eq!(bob.poll_event(), Some(Event::Connected));
+//! assert_eq!(bob.poll_event(), Some(Event::Readable(StreamId(1))));
+//! assert_eq!(bob.read(StreamId(1)).unwrap().data, hello);
+//! # Ok::<(), drywire_sctp::SendError>(())
+//! ```
 
 mod association;
 mod config;

@@ -6,3 +6,4 @@ mod lifecycle;
 mod link;
 mod misuse;
 mod resets;
+mod table;
