@@ -222,7 +222,9 @@ impl Outbound {
         if self.recovery.is_some_and(|end| cumulative.next() >= end) {
             self.recovery = None;
         }
-        self.congestion.acknowledged(progress.bytes, limited, self.recovery.is_some());
+        // The window grows only when the cumulative TSN does (sections 7.2.1 and 7.2.2).
+        let advanced = self.flight.base() != base;
+        self.congestion.acknowledged(progress.bytes, limited && advanced, self.recovery.is_some());
         let lost = progress.packet.is_some_and(|packet| self.flight.detect_losses(packet));
         let recovery_began = lost && self.recovery.is_none();
         if recovery_began {
@@ -236,11 +238,7 @@ impl Outbound {
         }
         let window = usize::try_from(sack.window).unwrap_or(usize::MAX);
         self.peer_window = window.saturating_sub(self.flight.bytes());
-        Acknowledged::Taken {
-            advanced: self.flight.base() != base,
-            progress: progress.bytes > 0,
-            recovery_began,
-        }
+        Acknowledged::Taken { advanced, progress: progress.bytes > 0, recovery_began }
     }
 
     /// The cumulative TSN of a SHUTDOWN, which acknowledges like a SACK (section 9.2) but says nothing of the window.
