@@ -6,4 +6,5 @@ mod lifecycle;
 mod link;
 mod misuse;
 mod resets;
+mod steady;
 mod table;
