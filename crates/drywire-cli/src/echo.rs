@@ -1,16 +1,20 @@
 //! The echo: whatever a peer connection receives goes back where it came from.
 
+mod splice;
+
 use std::collections::HashMap;
 use std::sync::Arc;
 
 use drywire::datachannel::{ChannelId, Message, SendError};
-use drywire::jsep::{DescriptionType, Direction, Transceiver, TransceiverError};
+use drywire::jsep::{DescriptionType, Direction, Transceiver, TransceiverError, TransceiverId};
 use drywire::sdp::SessionDescription;
 use drywire::{
     Config, ConnectionState, Endpoint, Event, Instant, NegotiationError, PeerConnection, PeerId, TooManyPeers,
 };
 use drywire_tokio::Application;
 use thiserror::Error;
+
+use self::splice::Splice;
 
 /// Below this many bytes buffered for sending, a channel that was full is read on.
 const LOW_THRESHOLD: usize = 256 * 1024;
@@ -44,6 +48,8 @@ pub(crate) struct Session {
     /// The open channels, each with at most one message that was read and does not fit into its send buffer: while
     /// it waits, nothing more is read, so that SCTP's window closes and the peer has to wait, too.
     channels: HashMap<ChannelId, Option<Message>>,
+    /// The streams that go back.
+    splices: HashMap<TransceiverId, Splice>,
     pub(crate) messages_echoed: u64,
     pub(crate) bytes_echoed: u64,
     pub(crate) packets_echoed: u64,
@@ -146,6 +152,7 @@ impl Session {
             started,
             connected: None,
             channels: HashMap::new(),
+            splices: HashMap::new(),
             messages_echoed: 0,
             bytes_echoed: 0,
             packets_echoed: 0,
@@ -163,7 +170,9 @@ impl Session {
             Event::ConnectionStateChanged(ConnectionState::Connected) => {
                 self.connected.get_or_insert(now);
             }
-            Event::RtpReceived { transceiver, packet, .. } => {
+            Event::RtpReceived { transceiver, ssrc, mut packet } => {
+                let splice = self.splices.entry(transceiver).or_insert_with(|| Splice::new(ssrc, &packet));
+                splice.apply(ssrc, &mut packet);
                 // Packets that do not fit are lost, as on any network.
                 match peer.write_rtp(now, transceiver, packet) {
                     Ok(()) => self.packets_echoed += 1,

@@ -193,19 +193,18 @@ impl ReceiveBuffers {
         state.recv(io.into(), &mut slices, &mut self.metas)
     }
 
-    /// Hands on the datagrams of the first `filled` buffers. One allocation holds a whole train.
+    /// Hands on the datagrams of the first `filled` buffers, each in memory of its own: a slice that a machine holds on
+    /// to (an SCTP chunk that waits for an earlier one) keeps one datagram alive, not the whole train.
     fn split(&self, filled: usize, bound: SocketAddr, receive: &mut impl FnMut(Path, BytesMut)) -> usize {
         let mut count = 0;
         for (meta, buffer) in self.metas.iter().zip(self.bytes.chunks_exact(LARGEST_TRAIN)).take(filled) {
-            let Some(mut train) = buffer.get(..meta.len).map(BytesMut::from) else { continue };
             let local = match meta.dst_ip {
                 Some(ip) if bound.ip().is_unspecified() => SocketAddr::new(ip, bound.port()),
                 _ => bound,
             };
             let path = Path::udp(local, meta.addr);
-            while !train.is_empty() {
-                let datagram = train.split_to(meta.stride.clamp(1, train.len()));
-                receive(path, datagram);
+            for datagram in buffer.get(..meta.len).unwrap_or_default().chunks(meta.stride.max(1)) {
+                receive(path, BytesMut::from(datagram));
                 count += 1;
             }
         }
