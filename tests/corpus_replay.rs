@@ -3,7 +3,13 @@
 #![allow(clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "a test may fail")]
 
 #[path = "../fuzz/src/lib.rs"]
-#[allow(dead_code, missing_docs, unreachable_pub, reason = "it is a library of its own, too")]
+#[allow(
+    clippy::disallowed_methods,
+    dead_code,
+    missing_docs,
+    unreachable_pub,
+    reason = "it is a library of its own, too"
+)]
 mod bodies;
 
 use std::fs;
