@@ -66,6 +66,28 @@ fn a_channel_that_is_closed_closes_at_both_ends_after_its_data_is_delivered() {
 }
 
 #[test]
+fn a_channel_that_the_peer_closed_tells_so_when_its_last_message_is_read() {
+    let (mut network, offerer, answerer, channel) = call(24, |peer, now| open(peer, now, "first", true));
+    connected(&mut network, answerer);
+    pass(&mut network, Duration::from_secs(1));
+    // The peer that keeps messages stops reading them; the echo sends one and closes.
+    network[offerer].set_reading(false);
+    let now = network.now();
+    let id = network[answerer].connection.channels().map(|(id, _)| id).next().expect("the echo's end");
+    let mut end = network[answerer].connection.channel(id).expect("the echo's end");
+    end.write(now, text("goodbye")).expect("room");
+    end.close(now);
+    pass(&mut network, Duration::from_secs(2));
+    let closed = Event::DataChannelClosed(channel);
+    assert!(!network[offerer].events.contains(&closed));
+    let connection = &mut network[offerer].connection;
+    assert_eq!(connection.channel(channel).and_then(|mut end| end.read()), Some(text("goodbye")));
+    assert_eq!(connection.channel(channel).and_then(|mut end| end.read()), None);
+    pass(&mut network, Duration::ZERO);
+    assert!(network[offerer].events.contains(&closed), "{:?}", network[offerer].events);
+}
+
+#[test]
 fn the_data_section_can_come_with_a_later_offer() {
     let (mut network, offerer, answerer, _) = call(23, |peer, _| {
         peer.connection.add_transceiver(

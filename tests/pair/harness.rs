@@ -39,6 +39,7 @@ pub enum Manner {
 pub struct Peer {
     pub connection: PeerConnection,
     manner: Manner,
+    reading: bool,
     pub events: Vec<Event>,
     pub messages: BTreeMap<ChannelId, Vec<Message>>,
     pub packets: Vec<(jsep::TransceiverId, RtpPacket)>,
@@ -55,6 +56,7 @@ impl Peer {
         Self {
             connection,
             manner,
+            reading: true,
             events: Vec::new(),
             messages: BTreeMap::new(),
             packets: Vec::new(),
@@ -88,9 +90,14 @@ impl Peer {
         }
     }
 
+    /// Whether messages are read as they come.
+    pub fn set_reading(&mut self, reading: bool) {
+        self.reading = reading;
+    }
+
     fn read(&mut self, now: Instant, id: ChannelId) {
         // An echo that cannot send does not read: so the sender is slowed, and nothing piles up.
-        while self.unsent.get(&id).is_none_or(Vec::is_empty) {
+        while self.reading && self.unsent.get(&id).is_none_or(Vec::is_empty) {
             let Some(message) = self.connection.channel(id).and_then(|mut channel| channel.read()) else {
                 return;
             };

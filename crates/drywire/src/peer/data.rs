@@ -76,13 +76,17 @@ impl DataChannel<'_> {
 
     /// The next message; `None` when there is none yet. What is not read holds the peer back, on all channels.
     pub fn read(&mut self) -> Option<Message> {
-        self.connection.data.read(self.id)
+        let message = self.connection.data.read(self.id);
+        self.settle();
+        message
     }
 
     /// Queues a message. [`SendError::Full`] says to wait for [`Event::DataChannelBufferedAmountLow`].
     pub fn write(&mut self, now: Instant, message: Message) -> Result<(), SendError> {
         let now = self.connection.clock.observe(now);
-        self.connection.data.write(now, self.id, message)
+        let written = self.connection.data.write(now, self.id, message);
+        self.settle();
+        written
     }
 
     /// How many bytes of messages wait to be sent or to be acknowledged.
@@ -95,12 +99,18 @@ impl DataChannel<'_> {
     /// Default: 0.
     pub fn set_buffered_amount_low_threshold(&mut self, threshold: usize) {
         self.connection.data.set_buffered_amount_low_threshold(self.id, threshold);
+        self.settle();
     }
 
     /// Closes the channel after what is buffered was delivered.
     pub fn close(&mut self, now: Instant) {
         let now = self.connection.clock.observe(now);
         self.connection.data.close(now, self.id);
-        self.connection.settle_data(now);
+        self.settle();
+    }
+
+    /// Makes events of what a command made happen: the last message that was read closes a channel, for one.
+    fn settle(&mut self) {
+        self.connection.settle_data(self.connection.clock.latest());
     }
 }

@@ -134,7 +134,10 @@ impl PeerConnection {
     /// RTP, data channels.
     pub fn poll_transmit(&mut self, now: Instant, out: &mut Vec<u8>) -> Option<Transmit> {
         let now = self.clock.observe(now);
-        let transmit = self.poll_children(now, out)?;
+        let transmit = self.poll_children(now, out);
+        // What is sent makes room in the channels, and may be the last thing before the end.
+        self.settle(now);
+        let transmit = transmit?;
         let datagrams = transmit.segment_size.map_or(1, |size| transmit.len.div_ceil(size.max(1)));
         self.transport.stats.datagrams_sent += u64::try_from(datagrams).unwrap_or(u64::MAX);
         self.transport.stats.bytes_sent += u64::try_from(transmit.len).unwrap_or(u64::MAX);
