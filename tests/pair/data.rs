@@ -27,6 +27,7 @@ fn messages_of_every_kind_and_size_come_back() {
     );
     assert_eq!(reached, Outcome::Reached);
     assert_eq!(network[offerer].messages(ordered), messages);
+    assert!(network[offerer].longest_train > 4, "{} datagrams at once", network[offerer].longest_train);
     let mut arrived = network[offerer].messages(unordered).to_vec();
     arrived.sort_by_key(|message| (message.kind(), message.data().len()));
     messages.sort_by_key(|message| (message.kind(), message.data().len()));

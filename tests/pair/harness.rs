@@ -43,6 +43,8 @@ pub struct Peer {
     pub events: Vec<Event>,
     pub messages: BTreeMap<ChannelId, Vec<Message>>,
     pub packets: Vec<(jsep::TransceiverId, RtpPacket)>,
+    /// The most datagrams that were sent at once.
+    pub longest_train: usize,
     /// Messages that wait for room in their channel.
     unsent: BTreeMap<ChannelId, Vec<Message>>,
 }
@@ -60,6 +62,7 @@ impl Peer {
             events: Vec::new(),
             messages: BTreeMap::new(),
             packets: Vec::new(),
+            longest_train: 1,
             unsent: BTreeMap::new(),
         }
     }
@@ -142,7 +145,10 @@ impl Node for Peer {
     }
 
     fn poll_transmit(&mut self, now: Instant, out: &mut Vec<u8>) -> Option<Transmit> {
-        self.connection.poll_transmit(now, out)
+        let transmit = self.connection.poll_transmit(now, out)?;
+        let train = transmit.segment_size.map_or(1, |size| transmit.len.div_ceil(size));
+        self.longest_train = self.longest_train.max(train);
+        Some(transmit)
     }
 
     fn poll_timeout(&self) -> Option<Instant> {
