@@ -24,7 +24,7 @@ impl Arguments {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Serve a page whose camera, microphone, text and files come back over WebRTC [default]
+    /// Serve a page whose camera, microphone, text and files come back over WebRTC (default)
     ///
     /// The first line on standard output is the address to open in a browser. Other programs connect by
     /// `POST /offer` with the JSON {"type":"offer","sdp":"…"}; `GET /stats` lists the sessions.

@@ -8,36 +8,32 @@
 //! # The loop
 //!
 //! ```no_run
-//! use std::net::UdpSocket;
-//! use std::time::{Duration, Instant};
+//! use drywire::{ConnectionState, Duration, Event, Instant, Path, PeerConnection};
 //!
-//! use drywire::{Event, Path, PeerConnection};
-//!
-//! /// Carries datagrams and time until the connection ends.
-//! fn drive(peer: &mut PeerConnection, socket: &UdpSocket) -> std::io::Result<()> {
-//!     let local = socket.local_addr()?;
-//!     let (mut out, mut input) = (Vec::new(), vec![0; 2048]);
-//!     loop {
-//!         while let Some(transmit) = peer.poll_transmit(Instant::now(), &mut out) {
-//!             for datagram in out.chunks(transmit.segment_size.unwrap_or(transmit.len)) {
-//!                 socket.send_to(datagram, transmit.path.remote)?;
-//!             }
-//!             out.clear();
-//!         }
-//!         while let Some(event) = peer.poll_event() {
-//!             match event {
-//!                 Event::DataChannelReadable(id) => { /* peer.channel(id), read, write */ }
-//!                 Event::Closed { .. } => return Ok(()),
-//!                 _ => {}
-//!             }
-//!         }
+//! fn drive(
+//!     peer: &mut PeerConnection,
+//!     socket: &std::net::UdpSocket,
+//!     mut react: impl FnMut(&mut PeerConnection, Event),
+//! ) -> std::io::Result<()> {
+//!     let (local, mut out, mut input) = (socket.local_addr()?, Vec::new(), [0; 2048]);
+//!     while peer.connection_state() != ConnectionState::Closed {
 //!         let wait = peer.poll_timeout().map(|at| at.saturating_duration_since(Instant::now()));
 //!         socket.set_read_timeout(wait.map(|wait| wait.max(Duration::from_millis(1))))?;
 //!         if let Ok((len, remote)) = socket.recv_from(&mut input) {
 //!             peer.handle_input(Instant::now(), Path::udp(local, remote), input[..len].into());
 //!         }
 //!         peer.handle_timeout(Instant::now());
+//!         while let Some(event) = peer.poll_event() {
+//!             react(peer, event);
+//!         }
+//!         while let Some(transmit) = peer.poll_transmit(Instant::now(), &mut out) {
+//!             for datagram in out.chunks(transmit.segment_size.unwrap_or(transmit.len)) {
+//!                 socket.send_to(datagram, transmit.path.remote)?;
+//!             }
+//!             out.clear();
+//!         }
 //!     }
+//!     Ok(())
 //! }
 //! ```
 //!
