@@ -8,7 +8,7 @@ use drywire::ice::Candidate;
 use drywire::jsep::DescriptionType;
 use drywire::{Config, Duration, Event, Instant, Path, PeerConnection, WallClock};
 
-use crate::MESSAGE;
+use crate::{MESSAGE, POOL};
 
 /// Two drywire peers in memory, with one data channel.
 pub(crate) struct DrywirePair {
@@ -120,7 +120,9 @@ impl DrywirePair {
             let Some(transmit) = self.sides[side].peer.poll_transmit(self.now, &mut self.out) else { break };
             for segment in self.out.chunks(transmit.segment_size.unwrap_or(transmit.len)) {
                 self.datagrams += 1;
-                self.pool.reserve(segment.len().max(1 << 11));
+                if self.pool.capacity() < segment.len() {
+                    self.pool.reserve(POOL);
+                }
                 self.pool.extend_from_slice(segment);
                 self.queue.push_back((1 - side, transmit.path.reversed(), self.pool.split()));
             }

@@ -4,7 +4,7 @@ use bytes::{Bytes, BytesMut};
 use drywire_core::{Duration, Instant};
 use drywire_sctp::{Association, Config, Event, Ppid, SendError, SendOptions, StreamId};
 
-use crate::MESSAGE;
+use crate::{MESSAGE, POOL};
 
 /// Two associations in memory, without anything around them.
 pub(crate) struct SctpPair {
@@ -17,6 +17,9 @@ pub(crate) struct SctpPair {
     received: usize,
     connected: [bool; 2],
     pub(crate) datagrams: u32,
+    /// Count what sending allocates. What the application and the receiver allocate is not in it.
+    pub(crate) counts_sending: bool,
+    pub(crate) sending_allocations: u64,
 }
 
 impl SctpPair {
@@ -39,6 +42,8 @@ impl SctpPair {
             received: 0,
             connected: [false; 2],
             datagrams: 0,
+            counts_sending: false,
+            sending_allocations: 0,
         };
         pair.drain(0);
         pair.drain(1);
@@ -85,12 +90,25 @@ impl SctpPair {
         }
     }
 
+    fn transmit(&mut self, side: usize) -> Option<usize> {
+        if !self.counts_sending {
+            return self.sides[side].poll_transmit(self.now, &mut self.out);
+        }
+        let mut len = None;
+        let info =
+            allocation_counter::measure(|| len = self.sides[side].poll_transmit(self.now, &mut self.out));
+        self.sending_allocations += info.count_total;
+        len
+    }
+
     fn drain(&mut self, side: usize) {
         loop {
             self.out.clear();
-            let Some(len) = self.sides[side].poll_transmit(self.now, &mut self.out) else { break };
+            let Some(len) = self.transmit(side) else { break };
             self.datagrams += 1;
-            self.pool.reserve(len.max(1 << 11));
+            if self.pool.capacity() < len {
+                self.pool.reserve(POOL);
+            }
             self.pool.extend_from_slice(&self.out);
             self.queue.push_back((1 - side, self.pool.split().freeze()));
         }

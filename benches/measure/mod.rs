@@ -30,6 +30,16 @@ impl Unit {
     }
 }
 
+impl Unit {
+    /// Allocations per operation or byte, as they are shown: for bytes per the payload of a usual datagram.
+    fn allocations(self, each: f64) -> (f64, &'static str) {
+        match self {
+            Self::Nanoseconds(operation) => (each, operation),
+            Self::Throughput => (each * 1160.0, "1160 B"),
+        }
+    }
+}
+
 impl fmt::Display for Unit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

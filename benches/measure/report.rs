@@ -24,9 +24,10 @@ impl Report {
         let ours = row.ours().map_or(f64::NAN, |entry| entry.best);
         for entry in &row.entries {
             let ratio = if entry.best > 0.0 { ours / entry.best } else { f64::NAN };
+            let (allocations, per) = row.unit.allocations(entry.allocations);
             println!(
-                "    {:<24} {:>10.1} ({:>10.1})   drywire is {:>6.2}x   {:.4} allocations/op",
-                entry.name, entry.best, entry.median, ratio, entry.allocations
+                "    {:<24} {:>10.1} ({:>10.1})   drywire is {:>6.2}x   {allocations:.4} allocations/{per}",
+                entry.name, entry.best, entry.median, ratio
             );
         }
         let rivals: Map<_, _> =

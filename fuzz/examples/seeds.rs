@@ -6,20 +6,25 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use bytes::BytesMut;
+use bytes::{Bytes, BytesMut};
 use drywire_crypto::{CertificateOptions, CertifiedKey};
 use drywire_dtls::{Config, Connection, Role, Version};
 use drywire_rtp::{HeaderFields, PayloadType, SequenceNumber, Ssrc};
+use drywire_sctp::{Association, Ppid, SendOptions, StreamId};
 
 fn main() {
     dtls();
+    sctp();
     srtp();
 }
 
 fn write(target: &str, name: &str, bytes: &[u8]) {
     let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("corpus").join(target);
     fs::create_dir_all(&folder).expect("a corpus folder");
-    fs::write(folder.join(name), bytes).expect("a seed");
+    let path = folder.join(name);
+    if !path.exists() {
+        fs::write(path, bytes).expect("a seed");
+    }
 }
 
 /// The datagrams of whole handshakes for each end; and the messages that can be read, with what the target chooses by.
@@ -66,6 +71,53 @@ fn dtls() {
         write("dtls_client", &format!("handshake-{name}"), &seeds[0]);
         write("dtls_server", &format!("handshake-{name}"), &seeds[1]);
     }
+}
+
+/// The chunks of what two associations say to each other: to be read, and to be sent to an association that is open.
+fn sctp() {
+    let now = Instant::now();
+    let mut sides = [1, 2].map(|seed| Association::new(drywire_sctp::Config::default(), now, [seed; 32]));
+    let mut number = 0;
+    let mut script = Vec::new();
+    for round in 0..8 {
+        match round {
+            0 => sides[0].connect(now),
+            3 => {
+                for stream in [1, 3] {
+                    let data = Bytes::from(vec![0x5a; 60]);
+                    let written =
+                        sides[0].write(now, StreamId(stream), Ppid(53), data, SendOptions::unordered());
+                    written.expect("an open association");
+                }
+            }
+            5 => sides[0].reset_streams(now, &[StreamId(1)]),
+            6 => sides[1].shutdown(now),
+            _ => {}
+        }
+        for from in [0, 1] {
+            let mut out = Vec::new();
+            while sides[from].poll_transmit(now, &mut out).is_some() {
+                // The common header has 12 bytes; the targets write their own.
+                let chunks = out.get(12..).unwrap_or_default();
+                write("sctp_packet", &format!("{number:02}-from-{from}"), chunks);
+                if let Ok(len) = u8::try_from(chunks.len()) {
+                    script.extend_from_slice(&[u8::try_from(1 - from).unwrap_or(0), len]);
+                    script.extend_from_slice(chunks);
+                    // Then both say what they have to say.
+                    script.extend_from_slice(&[14, 0]);
+                }
+                number += 1;
+                sides[1 - from].handle_input(now, Bytes::from(std::mem::take(&mut out)));
+            }
+        }
+    }
+    write("sctp_association", "a-whole-life-again", &script);
+    // Written, read, reset, and time that passes.
+    write(
+        "sctp_association",
+        "commands",
+        &[6, 9, 1, 2, 3, 4, 5, 6, 7, 8, 9, 14, 0, 13, 0, 8, 200, 10, 0, 14, 0, 0x27, 2, 0, 0],
+    );
 }
 
 /// RTP packets with the kinds of header extension there are.

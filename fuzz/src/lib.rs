@@ -10,6 +10,7 @@ pub mod ice;
 pub mod jsep;
 pub mod rtcp;
 pub mod rtp;
+pub mod sctp;
 pub mod sdp;
 pub mod srtp;
 pub mod stun;
@@ -27,6 +28,8 @@ pub const TARGETS: &[Target] = &[
     ("jsep", jsep::run),
     ("rtcp", rtcp::run),
     ("rtp", rtp::run),
+    ("sctp_association", sctp::sctp_association),
+    ("sctp_packet", sctp::sctp_packet),
     ("sdp", sdp::run),
     ("srtp", srtp::run),
     ("stun", stun::run),
