@@ -88,6 +88,11 @@ fn allocations(report: &mut Report) {
     let theirs = per_datagram(&mut str0m, |pair| pair.datagrams, Str0mPair::transfer);
     report.count("allocations, whole stack", "per datagram", ours, &[("str0m 0.25", theirs)], None);
     report.count("allocations, SCTP alone", "per datagram", alone, &[], None);
+    report.count("allocations, SCTP sending", "per datagram", sending, &[], None);
+    report.require(
+        sending == 0.0,
+        format!("SCTP: no allocation for a datagram that is sent, are {sending:.3}"),
+    );
     report.require(
         ours <= 0.2,
         format!("whole stack: at most 0.2 allocations for each datagram, are {ours:.3}"),
