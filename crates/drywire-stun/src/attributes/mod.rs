@@ -66,6 +66,11 @@ pub trait Attribute<'a>: Sized {
     fn write(&self, id: TransactionId, value: &mut Writer<'_>);
 }
 
+/// A value that is text, of at most `most` bytes.
+fn text(value: &[u8], most: usize) -> Option<&str> {
+    if value.len() > most { None } else { str::from_utf8(value).ok() }
+}
+
 /// The number of an attribute (RFC 8489, section 18.3).
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct AttributeType(u16);

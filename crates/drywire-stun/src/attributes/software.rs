@@ -1,6 +1,6 @@
 use drywire_core::Writer;
 
-use super::{Attribute, AttributeType};
+use super::{Attribute, AttributeType, text};
 use crate::TransactionId;
 
 /// SOFTWARE: the name of the sender's program, for diagnosis only (RFC 8489, section 14.14).
@@ -16,10 +16,7 @@ impl<'a> Attribute<'a> for Software<'a> {
     const TYPE: AttributeType = AttributeType::SOFTWARE;
 
     fn parse(value: &'a [u8], _: TransactionId) -> Option<Self> {
-        if value.len() > Self::MAX_LEN {
-            return None;
-        }
-        str::from_utf8(value).ok().map(Self)
+        text(value, Self::MAX_LEN).map(Self)
     }
 
     fn write(&self, _: TransactionId, value: &mut Writer<'_>) {

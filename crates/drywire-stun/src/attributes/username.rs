@@ -1,6 +1,6 @@
 use drywire_core::Writer;
 
-use super::{Attribute, AttributeType};
+use super::{Attribute, AttributeType, text};
 use crate::TransactionId;
 
 /// USERNAME: who sends the message, and with which credential (RFC 8489, section 14.3).
@@ -17,10 +17,7 @@ impl<'a> Attribute<'a> for Username<'a> {
     const TYPE: AttributeType = AttributeType::USERNAME;
 
     fn parse(value: &'a [u8], _: TransactionId) -> Option<Self> {
-        if value.len() > Self::MAX_LEN {
-            return None;
-        }
-        str::from_utf8(value).ok().map(Self)
+        text(value, Self::MAX_LEN).map(Self)
     }
 
     fn write(&self, _: TransactionId, value: &mut Writer<'_>) {
