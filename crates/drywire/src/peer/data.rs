@@ -1,7 +1,7 @@
 use drywire_core::Instant;
 use drywire_datachannel::{Channel, ChannelId, ChannelOptions, Message, OpenError, SendError};
 
-use super::PeerConnection;
+use super::{MAX_EVENTS, PeerConnection};
 use crate::{CloseReason, Event};
 
 impl PeerConnection {
@@ -35,8 +35,11 @@ impl PeerConnection {
 
     pub(super) fn settle_data(&mut self, now: Instant) {
         use drywire_datachannel::Event as Data;
-        while let Some(event) = self.data.poll_event() {
-            self.events.push_back(match event {
+        // What the application does not take stays where it is bounded: a peer can open and close channels for ever.
+        while self.events.len() < MAX_EVENTS
+            && let Some(event) = self.data.poll_event()
+        {
+            self.tell(match event {
                 Data::Opened(id) => Event::DataChannelOpened(id),
                 Data::Announced(id) => Event::DataChannelAnnounced(id),
                 Data::Readable(id) => Event::DataChannelReadable(id),

@@ -9,7 +9,7 @@ use drywire_media::{Demux, Format, KeyframeRequest, Kind, Streams};
 use drywire_rtp::extension::{AudioLevel, VideoOrientation};
 use drywire_rtp::{HeaderFields, PayloadType, RtpHeader, RtpPacket as RtpView, Ssrc};
 
-use super::PeerConnection;
+use super::{MAX_EVENTS, PeerConnection};
 use crate::transport::Transport;
 use crate::{Config, Event, Extensions, KeyframeError, RtpPacket, WriteError};
 
@@ -385,12 +385,14 @@ impl PeerConnection {
     }
 
     pub(super) fn settle_media(&mut self) {
-        while let Some(event) = self.media.streams.poll_event() {
+        while self.events.len() < MAX_EVENTS
+            && let Some(event) = self.media.streams.poll_event()
+        {
             match event {
                 drywire_media::Event::KeyframeRequested { ssrc, request } => {
                     let section = self.media.sections.iter().find(|section| section.ssrc == ssrc);
                     if let Some(section) = section {
-                        self.events.push_back(Event::KeyframeRequested { transceiver: section.id, request });
+                        self.tell(Event::KeyframeRequested { transceiver: section.id, request });
                     }
                 }
                 drywire_media::Event::Goodbye { ssrc } => self.media.demux.forget(ssrc),

@@ -18,6 +18,12 @@ use crate::demux::Kind;
 use crate::transport::{self, Transport};
 use crate::{CloseReason, Config, ConnectionState, Event, Stats};
 
+/// Events of data channels and media are taken from their rooms up to this many; the rooms bound the rest.
+const MAX_EVENTS: usize = 1024;
+/// Events that come with time alone (ICE is lost and comes back) are kept up to this many; older ones are dropped,
+/// because the getters are right at any time.
+const MAX_WAITING: usize = 4 * MAX_EVENTS;
+
 /// A connection to one peer: data channels and media over one transport.
 ///
 /// It is a machine on a socket. Give it host candidates with [`add_local_candidate`](Self::add_local_candidate), exchange
@@ -146,7 +152,13 @@ impl PeerConnection {
 
     /// The next event.
     pub fn poll_event(&mut self) -> Option<Event> {
-        self.events.pop_front().or_else(|| self.media.poll_received())
+        let event = self.events.pop_front().or_else(|| self.media.poll_received());
+        if self.events.is_empty() {
+            // What did not fit before.
+            self.settle_data(self.clock.latest());
+            self.settle_media();
+        }
+        event
     }
 
     /// When [`handle_timeout`](Self::handle_timeout) wants to be called.
@@ -203,9 +215,7 @@ impl PeerConnection {
     fn settle(&mut self, now: Instant) {
         while let Some(event) = self.transport.poll_event() {
             match event {
-                transport::Event::Ice(state) => {
-                    self.events.push_back(Event::IceConnectionStateChanged(state))
-                }
+                transport::Event::Ice(state) => self.tell(Event::IceConnectionStateChanged(state)),
                 transport::Event::Secured => self.secured(now),
                 transport::Event::Data(packet) => self.data.handle_input(now, packet),
                 transport::Event::Closed(reason) => self.end(now, CloseReason::Dtls(reason)),
@@ -214,6 +224,13 @@ impl PeerConnection {
         self.settle_data(now);
         self.settle_media();
         self.update_state();
+    }
+
+    fn tell(&mut self, event: Event) {
+        if self.events.len() >= MAX_WAITING {
+            self.events.pop_front();
+        }
+        self.events.push_back(event);
     }
 
     /// DTLS is connected: data channels begin, with packets that fit into the records.
@@ -238,7 +255,7 @@ impl PeerConnection {
             self.data.abort(now);
             self.settle_data(now);
             self.update_state();
-            self.events.push_back(Event::Closed { reason });
+            self.tell(Event::Closed { reason });
         }
     }
 }

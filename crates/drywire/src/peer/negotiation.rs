@@ -176,7 +176,7 @@ impl PeerConnection {
         let stable = self.negotiation.signaling_state() == SignalingState::Stable;
         if !self.local.told_needed && stable && self.negotiation.negotiation_needed() {
             self.local.told_needed = true;
-            self.events.push_back(Event::NegotiationNeeded);
+            self.tell(Event::NegotiationNeeded);
         }
     }
 
@@ -206,10 +206,10 @@ impl PeerConnection {
     ) -> Result<(), NegotiationError> {
         let state = self.negotiation.signaling_state();
         if state != before {
-            self.events.push_back(Event::SignalingStateChanged(state));
+            self.tell(Event::SignalingStateChanged(state));
         }
         for id in &changes.added {
-            self.events.push_back(Event::TransceiverAdded(*id));
+            self.tell(Event::TransceiverAdded(*id));
         }
         self.apply_transport(now, kind)?;
         self.media.apply(now, self.negotiation.transceivers(), self.config.max_rtp_datagram_size);

@@ -16,7 +16,7 @@ impl PeerConnection {
         let dtls = self.transport.dtls().map_or(Dtls::New, drywire_dtls::Connection::state);
         let state = combined(self.closed, self.transport.ice.state(), dtls);
         if std::mem::replace(&mut self.state, state) != state {
-            self.events.push_back(Event::ConnectionStateChanged(state));
+            self.tell(Event::ConnectionStateChanged(state));
         }
     }
 }
