@@ -5,9 +5,11 @@ mod page;
 mod reply;
 mod stats;
 
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::io;
 use std::net::SocketAddr;
+use std::pin::pin;
+use std::task::Poll;
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
@@ -54,13 +56,18 @@ pub(crate) async fn run(options: ServeOptions) -> Result<(), ServeError> {
     let Network { endpoint, sockets, config } = network::open(&options.udp)?;
     let (driver, handle) = Driver::new(endpoint, sockets, Echo::new(config));
     let mut driver = tokio::spawn(driver.run());
+    // Signals are listened for before anybody is told that the server runs.
+    let mut interrupted = pin!(interrupted());
+    if poll_fn(|cx| Poll::Ready(interrupted.as_mut().poll(cx).is_ready())).await {
+        return Ok(());
+    }
     print_line(&format!("listening on http://{address}"));
 
     let server = axum::serve(listener, router(handle.clone())).into_future();
     let result = tokio::select! {
         // Open browser tabs keep their HTTP connections for minutes: they are not waited for.
         result = server => result.map_err(ServeError::Http),
-        () = interrupted() => Ok(()),
+        () = interrupted => Ok(()),
         result = &mut driver => return Err(ServeError::Udp(stopped(result))),
     };
     let closing = handle.call(|now, endpoint, echo| {
