@@ -221,9 +221,10 @@ impl PeerConnection {
                 transport::Event::Closed(reason) => self.end(now, CloseReason::Dtls(reason)),
             }
         }
+        // Connected is told before what the connection brings.
+        self.update_state();
         self.settle_data(now);
         self.settle_media();
-        self.update_state();
     }
 
     fn tell(&mut self, event: Event) {
