@@ -13,6 +13,7 @@
     reason = "a test may fail, and say why"
 )]
 
+mod association;
 mod datachannel;
 mod drive;
 mod dtls;
