@@ -9,6 +9,7 @@ use bytes::{Bytes, BytesMut};
 use drywire_core::{Instant, Path, Transmit};
 use drywire_crypto::Fingerprint;
 use drywire_rtp::RtpHeader;
+use drywire_srtp::{Inbound, Outbound, ProtectError, UnprotectError};
 
 use self::early::EarlyRecords;
 use self::keys::SrtpKeys;
@@ -94,36 +95,31 @@ impl Transport {
         }
     }
 
+    /// Decrypts an RTP packet in place.
     pub(crate) fn unprotect_rtp(&mut self, path: Path, packet: &mut BytesMut) -> Option<RtpHeader> {
+        self.unprotect(path, |inbound| inbound.unprotect_rtp(packet))
+    }
+
+    /// Decrypts an RTCP datagram in place; returns whether it is authentic.
+    pub(crate) fn unprotect_rtcp(&mut self, path: Path, packet: &mut BytesMut) -> bool {
+        self.unprotect(path, |inbound| inbound.unprotect_rtcp(packet)).is_some()
+    }
+
+    fn unprotect<T>(
+        &mut self,
+        path: Path,
+        open: impl FnOnce(&mut Inbound) -> Result<T, UnprotectError>,
+    ) -> Option<T> {
         if !self.ice.is_valid_path(path) {
             self.stats.packets_from_unknown_path += 1;
             return None;
         }
-        let keys = self.srtp.as_mut()?;
-        match keys.inbound.unprotect_rtp(packet) {
-            Ok(header) => Some(header),
-            Err(error) => {
-                tracing::trace!(%error, "an SRTP packet was dropped");
-                self.stats.srtp_packets_dropped += 1;
-                None
-            }
+        let opened = open(&mut self.srtp.as_mut()?.inbound);
+        if let Err(error) = &opened {
+            tracing::trace!(%error, "a packet of media was dropped");
+            self.stats.srtp_packets_dropped += 1;
         }
-    }
-
-    pub(crate) fn unprotect_rtcp(&mut self, path: Path, packet: &mut BytesMut) -> bool {
-        if !self.ice.is_valid_path(path) {
-            self.stats.packets_from_unknown_path += 1;
-            return false;
-        }
-        let Some(keys) = self.srtp.as_mut() else { return false };
-        match keys.inbound.unprotect_rtcp(packet) {
-            Ok(()) => true,
-            Err(error) => {
-                tracing::trace!(%error, "an SRTCP packet was dropped");
-                self.stats.srtp_packets_dropped += 1;
-                false
-            }
-        }
+        opened.ok()
     }
 
     pub(crate) fn handle_timeout(&mut self, now: Instant) {
@@ -169,40 +165,24 @@ impl Transport {
             out.truncate(start);
             return None;
         }
-        match dtls.finish_record(out, record) {
-            Ok(len) => Some(len),
-            Err(error) => {
-                tracing::debug!(%error, "a record could not be encrypted");
-                out.truncate(start);
-                None
-            }
-        }
+        // On an error `out` is truncated to where the record began.
+        let sealed = dtls.finish_record(out, record);
+        sealed.inspect_err(|error| tracing::debug!(%error, "a record could not be encrypted")).ok()
     }
 
-    /// Encrypts the RTP packet at the end of `out` in place.
+    /// Encrypts the RTP packet at the end of `out` in place. When that fails, the packet is removed.
     pub(crate) fn protect_rtp(&mut self, out: &mut Vec<u8>, start: usize) -> Option<usize> {
-        let keys = self.srtp.as_mut()?;
-        match keys.outbound.protect_rtp(out, start) {
-            Ok(len) => Some(len),
-            Err(error) => {
-                tracing::debug!(%error, "an RTP packet could not be encrypted");
-                out.truncate(start);
-                None
-            }
-        }
+        self.protect(|outbound| outbound.protect_rtp(out, start))
     }
 
-    /// Encrypts the RTCP packet at the end of `out` in place.
+    /// Encrypts the RTCP datagram at the end of `out` in place. When that fails, the datagram is removed.
     pub(crate) fn protect_rtcp(&mut self, out: &mut Vec<u8>, start: usize) -> Option<usize> {
-        let keys = self.srtp.as_mut()?;
-        match keys.outbound.protect_rtcp(out, start) {
-            Ok(len) => Some(len),
-            Err(error) => {
-                tracing::debug!(%error, "an RTCP packet could not be encrypted");
-                out.truncate(start);
-                None
-            }
-        }
+        self.protect(|outbound| outbound.protect_rtcp(out, start))
+    }
+
+    fn protect(&mut self, seal: impl FnOnce(&mut Outbound) -> Result<usize, ProtectError>) -> Option<usize> {
+        let sealed = seal(&mut self.srtp.as_mut()?.outbound);
+        sealed.inspect_err(|error| tracing::debug!(%error, "a packet of media could not be encrypted")).ok()
     }
 
     /// Whether media can be encrypted: DTLS is connected and agreed on a profile of SRTP.
