@@ -1,13 +1,19 @@
 use std::sync::Arc;
 
+use aws_lc_rs::digest::{self, Digest};
+use aws_lc_rs::encoding::AsDer as _;
 use aws_lc_rs::rand::SystemRandom;
+use aws_lc_rs::rsa;
 use aws_lc_rs::signature::{
-    ECDSA_P256_SHA256_ASN1, ECDSA_P256_SHA256_ASN1_SIGNING, ECDSA_P384_SHA384_ASN1,
-    ECDSA_P384_SHA384_ASN1_SIGNING, EcdsaKeyPair, EcdsaSigningAlgorithm, KeyPair as _,
-    RSA_PKCS1_2048_8192_SHA256, RSA_PSS_2048_8192_SHA256, UnparsedPublicKey, VerificationAlgorithm,
+    ECDSA_P256_SHA256_ASN1, ECDSA_P256_SHA256_ASN1_SIGNING, ECDSA_P256_SHA384_ASN1, ECDSA_P384_SHA256_ASN1,
+    ECDSA_P384_SHA384_ASN1, ECDSA_P384_SHA384_ASN1_SIGNING, EcdsaKeyPair, EcdsaSigningAlgorithm,
+    KeyPair as _, RSA_PKCS1_2048_8192_SHA256, RSA_PKCS1_2048_8192_SHA384, RSA_PKCS1_2048_8192_SHA512,
+    RSA_PKCS1_SHA256, RSA_PKCS1_SHA384, RSA_PKCS1_SHA512, RSA_PSS_2048_8192_SHA256, RSA_PSS_2048_8192_SHA384,
+    RSA_PSS_2048_8192_SHA512, RSA_PSS_SHA256, RSA_PSS_SHA384, RSA_PSS_SHA512, RsaEncoding, UnparsedPublicKey,
+    VerificationAlgorithm,
 };
 use drywire_crypto::{
-    InvalidKey, KeyAlgorithm, PublicKey, SignError, SignatureScheme, SigningKey, VerifyError,
+    HashAlgorithm, InvalidKey, KeyAlgorithm, PublicKey, SignError, SignatureScheme, SigningKey, VerifyError,
 };
 use zeroize::Zeroizing;
 
@@ -16,12 +22,18 @@ struct Ecdsa {
     pair: EcdsaKeyPair,
 }
 
+struct Rsa(rsa::KeyPair);
+
 pub(crate) fn generate(algorithm: KeyAlgorithm) -> Result<Arc<dyn SigningKey>, InvalidKey> {
     let pair = EcdsaKeyPair::generate(signing(algorithm)?).map_err(|_| InvalidKey)?;
     Ok(Arc::new(Ecdsa { algorithm, pair }))
 }
 
 pub(crate) fn load(algorithm: KeyAlgorithm, pkcs8: &[u8]) -> Result<Arc<dyn SigningKey>, InvalidKey> {
+    if algorithm == KeyAlgorithm::Rsa {
+        let pair = rsa::KeyPair::from_pkcs8(pkcs8).map_err(|_| InvalidKey)?;
+        return Ok(Arc::new(Rsa(pair)));
+    }
     let pair = EcdsaKeyPair::from_pkcs8(signing(algorithm)?, pkcs8).map_err(|_| InvalidKey)?;
     Ok(Arc::new(Ecdsa { algorithm, pair }))
 }
@@ -43,16 +55,73 @@ impl SigningKey for Ecdsa {
         self.pair.public_key().as_ref()
     }
 
+    fn supports(&self, scheme: SignatureScheme) -> bool {
+        scheme.fits(self.algorithm)
+    }
+
     fn sign(&self, scheme: SignatureScheme, message: &[u8]) -> Result<Vec<u8>, SignError> {
-        if scheme.key_algorithm() != self.algorithm {
-            return Err(SignError);
-        }
-        let signature = self.pair.sign(&SystemRandom::new(), message).map_err(|_| SignError)?;
+        let signature = match (self.algorithm, scheme) {
+            (KeyAlgorithm::EcdsaP256, SignatureScheme::EcdsaP384Sha384) => {
+                let hash = digest::digest(&digest::SHA384, message);
+                let (leading, _) = hash.as_ref().split_at_checked(32).ok_or(SignError)?;
+                self.sign_integer(leading, &digest::SHA256)?
+            }
+            (KeyAlgorithm::EcdsaP384, SignatureScheme::EcdsaP256Sha256) => {
+                let hash = digest::digest(&digest::SHA256, message);
+                self.sign_integer(&[&[0; 16], hash.as_ref()].concat(), &digest::SHA384)?
+            }
+            _ if scheme.key_algorithm() == self.algorithm => {
+                self.pair.sign(&SystemRandom::new(), message).map_err(|_| SignError)?
+            }
+            _ => return Err(SignError),
+        };
         Ok(signature.as_ref().to_vec())
     }
 
     fn to_pkcs8(&self) -> Option<Zeroizing<Vec<u8>>> {
         self.pair.to_pkcs8v1().ok().map(|document| Zeroizing::new(document.as_ref().to_vec()))
+    }
+}
+
+impl Ecdsa {
+    /// Signs a hash that is not of the curve's length. ECDSA signs an integer: of a longer hash the leading bits, and a
+    /// shorter one has zeros before it (FIPS 186-5, section 6.4.1). AWS-LC wants it as long as the curve's own hash.
+    fn sign_integer(
+        &self,
+        integer: &[u8],
+        length_of: &'static digest::Algorithm,
+    ) -> Result<aws_lc_rs::signature::Signature, SignError> {
+        let hash = Digest::import_less_safe(integer, length_of).map_err(|_| SignError)?;
+        self.pair.sign_digest(&hash).map_err(|_| SignError)
+    }
+}
+
+impl SigningKey for Rsa {
+    fn algorithm(&self) -> KeyAlgorithm {
+        KeyAlgorithm::Rsa
+    }
+
+    fn public_key(&self) -> &[u8] {
+        self.0.public_key().as_ref()
+    }
+
+    fn sign(&self, scheme: SignatureScheme, message: &[u8]) -> Result<Vec<u8>, SignError> {
+        let encoding: &'static dyn RsaEncoding = match scheme {
+            SignatureScheme::RsaPssSha256 => &RSA_PSS_SHA256,
+            SignatureScheme::RsaPssSha384 => &RSA_PSS_SHA384,
+            SignatureScheme::RsaPssSha512 => &RSA_PSS_SHA512,
+            SignatureScheme::RsaPkcs1Sha256 => &RSA_PKCS1_SHA256,
+            SignatureScheme::RsaPkcs1Sha384 => &RSA_PKCS1_SHA384,
+            SignatureScheme::RsaPkcs1Sha512 => &RSA_PKCS1_SHA512,
+            _ => return Err(SignError),
+        };
+        let mut signature = vec![0; self.0.public_modulus_len()];
+        self.0.sign(encoding, &SystemRandom::new(), message, &mut signature).map_err(|_| SignError)?;
+        Ok(signature)
+    }
+
+    fn to_pkcs8(&self) -> Option<Zeroizing<Vec<u8>>> {
+        self.0.as_der().ok().map(|document| Zeroizing::new(document.as_ref().to_vec()))
     }
 }
 
@@ -62,14 +131,18 @@ pub(crate) fn verify(
     message: &[u8],
     signature: &[u8],
 ) -> Result<(), VerifyError> {
-    if scheme.key_algorithm() != key.algorithm {
-        return Err(VerifyError);
-    }
-    let algorithm: &'static dyn VerificationAlgorithm = match scheme {
-        SignatureScheme::EcdsaP256Sha256 => &ECDSA_P256_SHA256_ASN1,
-        SignatureScheme::EcdsaP384Sha384 => &ECDSA_P384_SHA384_ASN1,
-        SignatureScheme::RsaPssSha256 => &RSA_PSS_2048_8192_SHA256,
-        SignatureScheme::RsaPkcs1Sha256 => &RSA_PKCS1_2048_8192_SHA256,
+    let algorithm: &'static dyn VerificationAlgorithm = match (key.algorithm, scheme) {
+        _ if !scheme.fits(key.algorithm) => return Err(VerifyError),
+        (KeyAlgorithm::EcdsaP256, _) if scheme.hash() == HashAlgorithm::Sha256 => &ECDSA_P256_SHA256_ASN1,
+        (KeyAlgorithm::EcdsaP256, _) => &ECDSA_P256_SHA384_ASN1,
+        (KeyAlgorithm::EcdsaP384, _) if scheme.hash() == HashAlgorithm::Sha256 => &ECDSA_P384_SHA256_ASN1,
+        (KeyAlgorithm::EcdsaP384, _) => &ECDSA_P384_SHA384_ASN1,
+        (_, SignatureScheme::RsaPssSha256) => &RSA_PSS_2048_8192_SHA256,
+        (_, SignatureScheme::RsaPssSha384) => &RSA_PSS_2048_8192_SHA384,
+        (_, SignatureScheme::RsaPssSha512) => &RSA_PSS_2048_8192_SHA512,
+        (_, SignatureScheme::RsaPkcs1Sha256) => &RSA_PKCS1_2048_8192_SHA256,
+        (_, SignatureScheme::RsaPkcs1Sha384) => &RSA_PKCS1_2048_8192_SHA384,
+        (_, SignatureScheme::RsaPkcs1Sha512) => &RSA_PKCS1_2048_8192_SHA512,
         _ => return Err(VerifyError),
     };
     UnparsedPublicKey::new(algorithm, &key.bytes).verify(message, signature).map_err(|_| VerifyError)
@@ -95,7 +168,7 @@ mod tests {
         assert_eq!(verify(SignatureScheme::EcdsaP256Sha256, &public, b"message", &signature), Ok(()));
         assert!(verify(SignatureScheme::EcdsaP256Sha256, &public, b"massage", &signature).is_err());
         assert!(verify(SignatureScheme::EcdsaP384Sha384, &public, b"message", &signature).is_err());
-        assert!(certified.key().sign(SignatureScheme::EcdsaP384Sha384, b"message").is_err());
+        assert!(certified.key().sign(SignatureScheme::RsaPssSha256, b"message").is_err());
 
         let (certificate, key) = (certified.certificate_pem().unwrap(), certified.key_pem().unwrap());
         let again = CertifiedKey::from_pem(&provider, &certificate, &key).unwrap();
@@ -119,6 +192,38 @@ mod tests {
             PublicKey::from_certificate(certified.certificate()).unwrap().algorithm,
             KeyAlgorithm::EcdsaP384
         );
+    }
+
+    #[test]
+    fn every_key_signs_with_every_scheme_that_it_supports() {
+        let rsa = rsa::KeyPair::generate(rsa::KeySize::Rsa2048).unwrap();
+        let pkcs8 = Rsa(rsa).to_pkcs8().unwrap();
+        let keys = [
+            generate(KeyAlgorithm::EcdsaP256).unwrap(),
+            generate(KeyAlgorithm::EcdsaP384).unwrap(),
+            load(KeyAlgorithm::Rsa, &pkcs8).unwrap(),
+        ];
+        for key in &keys {
+            let public = PublicKey { algorithm: key.algorithm(), bytes: key.public_key().to_vec() };
+            let mut supported = 0;
+            for scheme in SignatureScheme::ALL {
+                assert_eq!(key.supports(scheme), scheme.fits(key.algorithm()));
+                let Ok(signature) = key.sign(scheme, b"message") else {
+                    assert!(!key.supports(scheme), "{scheme:?}");
+                    assert!(verify(scheme, &public, b"message", &[0; 70]).is_err());
+                    continue;
+                };
+                supported += 1;
+                assert_eq!(verify(scheme, &public, b"message", &signature), Ok(()), "{scheme:?}");
+                assert!(verify(scheme, &public, b"massage", &signature).is_err());
+                for other in SignatureScheme::ALL.into_iter().filter(|other| *other != scheme) {
+                    assert!(verify(other, &public, b"message", &signature).is_err());
+                }
+            }
+            assert_eq!(supported, if key.algorithm() == KeyAlgorithm::Rsa { 6 } else { 2 });
+        }
+        assert!(load(KeyAlgorithm::Rsa, &keys[0].to_pkcs8().unwrap()).is_err());
+        assert!(load(KeyAlgorithm::EcdsaP256, &pkcs8).is_err());
     }
 
     #[test]

@@ -60,7 +60,8 @@ pub trait Provider: fmt::Debug + Send + Sync + 'static {
         pkcs8: &[u8],
     ) -> Result<Arc<dyn SigningKey>, InvalidKey>;
 
-    /// Verifies a signature over `message`. The scheme's kind of key must be the key's.
+    /// Verifies a signature over `message`. The scheme must [fit](SignatureScheme::fits) the key; a scheme of ECDSA says
+    /// the hash function, and the key says the curve: whether the two may differ is for the caller to know.
     fn verify(
         &self,
         scheme: SignatureScheme,
