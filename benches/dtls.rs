@@ -53,7 +53,7 @@ fn config(version: Version, groups: &[NamedGroup]) -> Arc<Config> {
 
 /// A pair of ours after its handshake.
 fn pair(config: &Arc<Config>, now: Instant) -> [Connection; 2] {
-    let fingerprint = config.certificate.fingerprint(&*config.provider);
+    let fingerprint = config.certificates[0].fingerprint(&*config.provider);
     let mut ends = [Role::Client, Role::Server].map(|role| {
         let mut end = Connection::new(config.clone(), role, now, [7; 32]);
         end.set_remote_fingerprints(now, vec![fingerprint]);
@@ -209,9 +209,9 @@ fn handshakes(report: &mut Report, version: Version, groups: &[NamedGroup], name
     let provider = config.provider.clone();
     let group = groups[0];
     let theirs = theirs();
-    let key = config.certificate.key().clone();
+    let key = config.certificates[0].key().clone();
     let public =
-        drywire_crypto::PublicKey::from_certificate(config.certificate.certificate()).expect("our own key");
+        drywire_crypto::PublicKey::from_certificate(config.certificates[0].certificate()).expect("our own key");
     let row = Row::new(format!("{version} handshake of both sides, {name}"), Unit::Nanoseconds("handshake"))
         .drywire(|watch| {
             watch.time(|| {

@@ -1,10 +1,10 @@
 use std::fmt;
 
-use drywire_crypto::{AeadAlgorithm, HashAlgorithm};
+use drywire_crypto::{AeadAlgorithm, HashAlgorithm, KeyAlgorithm};
 
 use crate::Version;
 
-/// A cipher suite, of the six that are allowed here. All are authenticated ciphers with forward secrecy.
+/// A cipher suite, of the nine that are allowed here. All are authenticated ciphers with forward secrecy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum CipherSuite {
@@ -21,17 +21,26 @@ pub enum CipherSuite {
     EcdheEcdsaAes256GcmSha384,
     /// `TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256`, 0xCCA9, for DTLS 1.2.
     EcdheEcdsaChaCha20Poly1305Sha256,
+    /// `TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256`, 0xC02F, for DTLS 1.2 and servers with an RSA certificate.
+    EcdheRsaAes128GcmSha256,
+    /// `TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384`, 0xC030, for DTLS 1.2 and servers with an RSA certificate.
+    EcdheRsaAes256GcmSha384,
+    /// `TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256`, 0xCCA8, for DTLS 1.2 and servers with an RSA certificate.
+    EcdheRsaChaCha20Poly1305Sha256,
 }
 
 impl CipherSuite {
     /// All cipher suites, in the default order of preference.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 9] = [
         Self::Aes128GcmSha256,
         Self::Aes256GcmSha384,
         Self::ChaCha20Poly1305Sha256,
         Self::EcdheEcdsaAes128GcmSha256,
         Self::EcdheEcdsaAes256GcmSha384,
         Self::EcdheEcdsaChaCha20Poly1305Sha256,
+        Self::EcdheRsaAes128GcmSha256,
+        Self::EcdheRsaAes256GcmSha384,
+        Self::EcdheRsaChaCha20Poly1305Sha256,
     ];
 
     /// The number in the TLS registry.
@@ -44,6 +53,9 @@ impl CipherSuite {
             Self::EcdheEcdsaAes128GcmSha256 => 0xC02B,
             Self::EcdheEcdsaAes256GcmSha384 => 0xC02C,
             Self::EcdheEcdsaChaCha20Poly1305Sha256 => 0xCCA9,
+            Self::EcdheRsaAes128GcmSha256 => 0xC02F,
+            Self::EcdheRsaAes256GcmSha384 => 0xC030,
+            Self::EcdheRsaChaCha20Poly1305Sha256 => 0xCCA8,
         }
     }
 
@@ -58,9 +70,24 @@ impl CipherSuite {
     pub const fn version(self) -> Version {
         match self {
             Self::Aes128GcmSha256 | Self::Aes256GcmSha384 | Self::ChaCha20Poly1305Sha256 => Version::Dtls13,
+            _ => Version::Dtls12,
+        }
+    }
+
+    /// Whether a server whose certificate has a key of this kind can use the suite: in DTLS 1.2 the suite names it, in
+    /// DTLS 1.3 it does not (RFC 8446, section 4.2.3).
+    #[must_use]
+    pub const fn fits(self, key: KeyAlgorithm) -> bool {
+        match self {
+            Self::Aes128GcmSha256 | Self::Aes256GcmSha384 | Self::ChaCha20Poly1305Sha256 => true,
             Self::EcdheEcdsaAes128GcmSha256
             | Self::EcdheEcdsaAes256GcmSha384
-            | Self::EcdheEcdsaChaCha20Poly1305Sha256 => Version::Dtls12,
+            | Self::EcdheEcdsaChaCha20Poly1305Sha256 => {
+                matches!(key, KeyAlgorithm::EcdsaP256 | KeyAlgorithm::EcdsaP384)
+            }
+            Self::EcdheRsaAes128GcmSha256
+            | Self::EcdheRsaAes256GcmSha384
+            | Self::EcdheRsaChaCha20Poly1305Sha256 => matches!(key, KeyAlgorithm::Rsa),
         }
     }
 
@@ -68,7 +95,9 @@ impl CipherSuite {
     #[must_use]
     pub const fn hash(self) -> HashAlgorithm {
         match self {
-            Self::Aes256GcmSha384 | Self::EcdheEcdsaAes256GcmSha384 => HashAlgorithm::Sha384,
+            Self::Aes256GcmSha384 | Self::EcdheEcdsaAes256GcmSha384 | Self::EcdheRsaAes256GcmSha384 => {
+                HashAlgorithm::Sha384
+            }
             _ => HashAlgorithm::Sha256,
         }
     }
@@ -77,11 +106,15 @@ impl CipherSuite {
     #[must_use]
     pub const fn aead(self) -> AeadAlgorithm {
         match self {
-            Self::Aes128GcmSha256 | Self::EcdheEcdsaAes128GcmSha256 => AeadAlgorithm::Aes128Gcm,
-            Self::Aes256GcmSha384 | Self::EcdheEcdsaAes256GcmSha384 => AeadAlgorithm::Aes256Gcm,
-            Self::ChaCha20Poly1305Sha256 | Self::EcdheEcdsaChaCha20Poly1305Sha256 => {
-                AeadAlgorithm::ChaCha20Poly1305
+            Self::Aes128GcmSha256 | Self::EcdheEcdsaAes128GcmSha256 | Self::EcdheRsaAes128GcmSha256 => {
+                AeadAlgorithm::Aes128Gcm
             }
+            Self::Aes256GcmSha384 | Self::EcdheEcdsaAes256GcmSha384 | Self::EcdheRsaAes256GcmSha384 => {
+                AeadAlgorithm::Aes256Gcm
+            }
+            Self::ChaCha20Poly1305Sha256
+            | Self::EcdheEcdsaChaCha20Poly1305Sha256
+            | Self::EcdheRsaChaCha20Poly1305Sha256 => AeadAlgorithm::ChaCha20Poly1305,
         }
     }
 }
@@ -95,6 +128,9 @@ impl fmt::Display for CipherSuite {
             Self::EcdheEcdsaAes128GcmSha256 => "TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256",
             Self::EcdheEcdsaAes256GcmSha384 => "TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384",
             Self::EcdheEcdsaChaCha20Poly1305Sha256 => "TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256",
+            Self::EcdheRsaAes128GcmSha256 => "TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256",
+            Self::EcdheRsaAes256GcmSha384 => "TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384",
+            Self::EcdheRsaChaCha20Poly1305Sha256 => "TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256",
         })
     }
 }

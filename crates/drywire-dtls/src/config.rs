@@ -2,7 +2,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use drywire_crypto::{CertifiedKey, NamedGroup, Provider};
+use drywire_crypto::{CertifiedKey, NamedGroup, Provider, SignatureScheme};
 
 use crate::{CipherSuite, SrtpProfile};
 
@@ -55,23 +55,45 @@ impl fmt::Display for Version {
     }
 }
 
+/// Who shows a certificate, as the server decides it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Authentication {
+    /// Both sides, as WebRTC wants it (RFC 8827, section 6.5): the server asks for a certificate, and a client without
+    /// one is refused.
+    #[default]
+    Mutual,
+    /// The server asks for a certificate, but takes clients without one, whatever fingerprints were announced. Not for
+    /// WebRTC.
+    ClientOptional,
+    /// The server asks for none and knows nothing of its clients; no fingerprint is checked there. Not for WebRTC.
+    ServerOnly,
+}
+
 /// What connections are made of. Make one and share it among all of them.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Config {
     /// The cryptographic library.
     pub provider: Arc<dyn Provider>,
-    /// Our certificate and its key.
-    pub certificate: Arc<CertifiedKey>,
+    /// Our certificates and their keys in order of preference: the first is used whose key fits what the peer verifies.
+    /// A client without any is refused by every server of WebRTC; a server without any refuses all clients.
+    pub certificates: Vec<Arc<CertifiedKey>>,
+    /// Whose certificates a server wants. A client shows a certificate whenever it is asked for one, and verifies the
+    /// server's in any case. Default: [`Authentication::Mutual`].
+    pub authentication: Authentication,
     /// The lowest version to accept. Default: DTLS 1.2.
     pub min_version: Version,
     /// The highest version to offer. Default: DTLS 1.3.
     pub max_version: Version,
     /// The groups for key exchange in order of preference. Default: X25519MLKEM768, X25519, P-256. DTLS 1.2 uses those
-    /// that it knows.
+    /// that it knows, and there they also say on which curves the server's certificate may have its key (RFC 8422,
+    /// section 5.3): without P-256 most servers of DTLS 1.2 cannot show theirs.
     pub groups: Vec<NamedGroup>,
     /// The cipher suites of both versions in order of preference. Default: [`CipherSuite::ALL`].
     pub cipher_suites: Vec<CipherSuite>,
+    /// The signature schemes that we verify, in order of preference. Default: [`SignatureScheme::ALL`]. DTLS 1.3 does not
+    /// use those of RSASSA-PKCS1-v1_5.
+    pub signature_schemes: Vec<SignatureScheme>,
     /// The SRTP protection profiles in order of preference; empty: `use_srtp` (RFC 5764) is neither offered nor
     /// answered. Default: AEAD_AES_128_GCM, AES128_CM_HMAC_SHA1_80.
     pub srtp_profiles: Vec<SrtpProfile>,
@@ -87,16 +109,18 @@ pub struct Config {
 }
 
 impl Config {
-    /// The defaults.
+    /// The defaults, with one certificate.
     #[must_use]
     pub fn new(provider: Arc<dyn Provider>, certificate: Arc<CertifiedKey>) -> Self {
         Self {
             provider,
-            certificate,
+            certificates: vec![certificate],
+            authentication: Authentication::Mutual,
             min_version: Version::Dtls12,
             max_version: Version::Dtls13,
             groups: vec![NamedGroup::X25519MlKem768, NamedGroup::X25519, NamedGroup::Secp256r1],
             cipher_suites: CipherSuite::ALL.to_vec(),
+            signature_schemes: SignatureScheme::ALL.to_vec(),
             srtp_profiles: vec![SrtpProfile::AeadAes128Gcm, SrtpProfile::Aes128CmSha1_80],
             mtu: 1200,
             initial_rto: Duration::from_secs(1),

@@ -11,7 +11,7 @@ use zeroize::Zeroizing;
 use crate::ack::Acks;
 use crate::failure::Failure;
 use crate::flight::Flight;
-use crate::handshake::Handshake;
+use crate::handshake::{Handshake, Verdict};
 use crate::hello;
 use crate::machine::Machine;
 use crate::queue::{Early, Events};
@@ -40,6 +40,8 @@ pub struct Connection {
     pub(crate) reassembler: Reassembler,
     early: Early,
     events: Events,
+    /// Whether it was said that fingerprints are awaited.
+    held: bool,
     /// The alert that is to be sent: its level and what it says.
     alert: Option<(AlertLevel, Alert)>,
     mtu: usize,
@@ -81,6 +83,7 @@ impl Connection {
                 transcript: Transcript::new(),
                 acks: Acks::default(),
                 fingerprints: None,
+                peer_certificate: None,
                 stats: Stats::default(),
                 #[cfg(test)]
                 foul: None,
@@ -89,6 +92,7 @@ impl Connection {
             reassembler: Reassembler::default(),
             early: Early::default(),
             events: Events::default(),
+            held: false,
             alert: None,
             mtu,
             acks_deadline: None,
@@ -131,11 +135,17 @@ impl Connection {
     }
 
     /// Says which fingerprints the peer's certificate may have, from the session description. It may come before or
-    /// after the certificate: until one matches, the connection does not become connected (RFC 8827, section 6.5).
-    /// Once connected, it has no effect: another certificate needs another connection.
+    /// after the certificate: until one matches, the connection does not become connected, and when none does, it ends
+    /// (RFC 8827, section 6.5). Once connected, it has no effect: another certificate needs another connection.
     pub fn set_remote_fingerprints(&mut self, now: Instant, fingerprints: Vec<Fingerprint>) {
         let now = self.clock.observe(now);
         self.handshake.fingerprints = Some(fingerprints);
+        if !self.is_connected()
+            && let Some(certificate) = &self.handshake.peer_certificate
+            && self.handshake.verdict(certificate) == Verdict::Mismatch
+        {
+            self.fail(Failure::Fingerprint);
+        }
         self.settle(now);
     }
 
@@ -172,6 +182,13 @@ impl Connection {
     #[must_use]
     pub fn info(&self) -> Option<&ConnectionInfo> {
         self.machine.connected().map(|session| &session.info)
+    }
+
+    /// The certificate that the peer has shown, in DER: from the moment that it came. That the peer has its key is
+    /// proved by the end of the handshake, that it is the announced one only once connected.
+    #[must_use]
+    pub fn peer_certificate(&self) -> Option<&[u8]> {
+        self.handshake.peer_certificate.as_deref()
     }
 
     /// Counters.
@@ -402,6 +419,10 @@ impl Connection {
         let was_connected = self.is_connected();
         if !self.is_ended() {
             self.transition(|machine, handshake| machine.verified(handshake));
+        }
+        if matches!(self.machine, Machine::Complete(_)) && !self.held {
+            self.held = true;
+            self.events.push(Event::Held);
         }
         if !self.machine.is_handshaking() {
             self.handshake_deadline = None;

@@ -7,6 +7,9 @@ use crate::{Alert, CipherSuite, SrtpProfile, Version};
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Event {
+    /// The handshake is complete, but no fingerprints were announced to check the peer's certificate by. Everything is
+    /// held until [`set_remote_fingerprints`](crate::Connection::set_remote_fingerprints) (RFC 8827, section 6.5).
+    Held,
     /// The handshake is complete and the peer's certificate has one of the fingerprints that were announced. Records
     /// can be sent, and keys can be exported.
     Connected,
@@ -70,10 +73,9 @@ pub struct ConnectionInfo {
     pub group: NamedGroup,
     /// The SRTP protection profile, if both sides wanted one.
     pub srtp_profile: Option<SrtpProfile>,
-    /// The peer's certificate in DER.
-    pub peer_certificate: Vec<u8>,
-    /// The scheme of the signature with which the peer proved that it has the certificate's key.
-    pub peer_signature_scheme: SignatureScheme,
+    /// The scheme of the signature with which the peer proved that it has its certificate's key. `None` when it has shown
+    /// no certificate, which only servers that are configured so allow.
+    pub peer_signature_scheme: Option<SignatureScheme>,
 }
 
 /// Counters of a connection.

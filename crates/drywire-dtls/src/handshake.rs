@@ -3,17 +3,18 @@
 use std::sync::Arc;
 
 use drywire_core::{Rng, Writer};
-use drywire_crypto::{Fingerprint, KeyAlgorithm, NamedGroup, Provider, PublicKey, SignatureScheme};
+use drywire_crypto::{Fingerprint, NamedGroup, Provider, PublicKey, SignatureScheme};
 
 use crate::ack::Acks;
+use crate::credential::is_allowed;
 use crate::failure::Failure;
 use crate::flight::Flight;
 use crate::message::extension::use_srtp::UseSrtp;
-use crate::message::{ClientHello, Codes, DigitallySigned, ExtensionType, HandshakeType};
+use crate::message::{ClientHello, DigitallySigned, ExtensionType, HandshakeType};
 use crate::reassembly::Message;
 use crate::record::RecordLayer;
 use crate::transcript::Transcript;
-use crate::{Alert, CipherSuite, Config, Role, SrtpProfile, Stats, Version};
+use crate::{Alert, Authentication, CipherSuite, Config, Role, SrtpProfile, Stats, Version};
 
 /// The parts of a connection that every state of the handshake works with.
 pub(crate) struct Handshake {
@@ -25,6 +26,8 @@ pub(crate) struct Handshake {
     pub(crate) transcript: Transcript,
     pub(crate) acks: Acks,
     pub(crate) fingerprints: Option<Vec<Fingerprint>>,
+    /// The certificate that the peer has shown.
+    pub(crate) peer_certificate: Option<Vec<u8>>,
     pub(crate) stats: Stats,
     /// What an end that plays foul does with a message instead of sending it.
     #[cfg(test)]
@@ -75,6 +78,18 @@ impl Handshake {
         self.transcript.add(message.kind, message.message_seq, &message.body);
     }
 
+    /// Whether the peer is the right one.
+    pub(crate) fn peer_verdict(&self) -> Verdict {
+        match &self.peer_certificate {
+            Some(certificate) => self.verdict(certificate),
+            // The configuration wants clients without a certificate to be taken.
+            None if self.role == Role::Server && self.config.authentication != Authentication::Mutual => {
+                Verdict::Match
+            }
+            None => Verdict::Mismatch,
+        }
+    }
+
     /// Compares a certificate with the announced fingerprints (RFC 8827, section 6.5). One that matches is enough: only
     /// hash functions that are safe can be in the list.
     pub(crate) fn verdict(&self, certificate: &[u8]) -> Verdict {
@@ -86,9 +101,9 @@ impl Handshake {
         }
     }
 
-    /// Takes the peer's certificate. When it is known by now that it is the wrong one, the handshake ends here; the
-    /// check that counts stands in the transition to connected.
-    pub(crate) fn peer_key(&self, certificate: &[u8]) -> Result<PeerKey, Failure> {
+    /// Takes the peer's certificate and gives its key. When it is known by now that it is the wrong one, the handshake
+    /// ends here; the check that counts stands in the transition to connected.
+    pub(crate) fn take_certificate(&mut self, certificate: &[u8]) -> Result<PublicKey, Failure> {
         if self.verdict(certificate) == Verdict::Mismatch {
             return Err(Failure::Fingerprint);
         }
@@ -98,7 +113,8 @@ impl Handshake {
             }
             _ => Failure::Misbehaved(Alert::BAD_CERTIFICATE),
         })?;
-        Ok(PeerKey { certificate: certificate.to_vec(), key })
+        self.peer_certificate = Some(certificate.to_vec());
+        Ok(key)
     }
 
     /// Verifies a signature of the peer.
@@ -111,49 +127,21 @@ impl Handshake {
     ) -> Result<SignatureScheme, Failure> {
         // Only what we said that we verify (RFC 8446, section 4.4.3), and only with the fitting kind of key.
         let scheme = SignatureScheme::from_code(signed.scheme)
-            .filter(|scheme| verified_schemes(version).contains(scheme))
-            .filter(|scheme| scheme.key_algorithm() == key.algorithm)
+            .filter(|scheme| self.config.signature_schemes.contains(scheme))
+            .filter(|scheme| is_allowed(*scheme, key.algorithm, version))
             .ok_or(Failure::ILLEGAL)?;
         self.config.provider.verify(scheme, key, content, signed.signature)?;
         Ok(scheme)
     }
 
-    /// Signs with our key, with a scheme that the peer can verify.
-    pub(crate) fn sign(
-        &self,
+    /// Our cipher suites of `version` that the client offers.
+    pub(crate) fn offered_suites<'a>(
+        &'a self,
         version: Version,
-        accepted: Codes<'_>,
-        content: &[u8],
-    ) -> Result<(SignatureScheme, Vec<u8>), Failure> {
-        let scheme = self.own_scheme(version, accepted)?;
-        Ok((scheme, self.config.certificate.key().sign(scheme, content)?))
-    }
-
-    /// The scheme of our signatures, if the peer accepts it.
-    pub(crate) fn own_scheme(
-        &self,
-        version: Version,
-        accepted: Codes<'_>,
-    ) -> Result<SignatureScheme, Failure> {
-        let scheme = match (self.config.certificate.key().algorithm(), version) {
-            (KeyAlgorithm::EcdsaP384, _) => SignatureScheme::EcdsaP384Sha384,
-            (KeyAlgorithm::Rsa, Version::Dtls13) => SignatureScheme::RsaPssSha256,
-            (KeyAlgorithm::Rsa, Version::Dtls12) => SignatureScheme::RsaPkcs1Sha256,
-            _ => SignatureScheme::EcdsaP256Sha256,
-        };
-        if accepted.contains(scheme.code()) { Ok(scheme) } else { Err(Failure::NOTHING_IN_COMMON) }
-    }
-
-    /// The first of our cipher suites of `version` that the client offers.
-    pub(crate) fn select_suite(
-        &self,
-        version: Version,
-        hello: &ClientHello<'_>,
-    ) -> Result<CipherSuite, Failure> {
-        let ours = self.config.cipher_suites.iter().copied().filter(|suite| suite.version() == version);
-        ours.into_iter()
-            .find(|suite| hello.cipher_suites.contains(suite.code()))
-            .ok_or(Failure::NOTHING_IN_COMMON)
+        hello: &'a ClientHello<'_>,
+    ) -> impl Iterator<Item = CipherSuite> + 'a {
+        let ours = self.config.cipher_suites.iter().copied().filter(move |suite| suite.version() == version);
+        ours.filter(|suite| hello.cipher_suites.contains(suite.code()))
     }
 
     /// The first of our SRTP profiles that the client offers. An MKI of the client is ignored (RFC 5764, section 4.1.3).
@@ -170,29 +158,5 @@ impl Handshake {
     pub(crate) fn groups(&self, version: Version) -> impl Iterator<Item = NamedGroup> + '_ {
         let groups = self.config.groups.iter().copied();
         groups.filter(move |group| version == Version::Dtls13 || *group != NamedGroup::X25519MlKem768)
-    }
-}
-
-/// The peer's certificate with its key, not proved yet.
-#[derive(Debug)]
-pub(crate) struct PeerKey {
-    pub(crate) certificate: Vec<u8>,
-    pub(crate) key: PublicKey,
-}
-
-/// The schemes that we verify, in order of preference.
-pub(crate) const fn verified_schemes(version: Version) -> &'static [SignatureScheme] {
-    const ALL: &[SignatureScheme] =
-        &[SignatureScheme::EcdsaP256Sha256, SignatureScheme::EcdsaP384Sha384, SignatureScheme::RsaPssSha256];
-    const WITH_PKCS1: &[SignatureScheme] = &[
-        SignatureScheme::EcdsaP256Sha256,
-        SignatureScheme::EcdsaP384Sha384,
-        SignatureScheme::RsaPssSha256,
-        SignatureScheme::RsaPkcs1Sha256,
-    ];
-    match version {
-        // RSASSA-PKCS1 cannot sign the handshake of 1.3 (RFC 8446, section 4.2.3).
-        Version::Dtls13 => ALL,
-        Version::Dtls12 => WITH_PKCS1,
     }
 }

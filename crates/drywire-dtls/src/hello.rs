@@ -4,7 +4,7 @@ use drywire_core::Writer;
 use drywire_crypto::{NamedGroup, PendingKeyExchange};
 
 use crate::failure::Failure;
-use crate::handshake::{Handshake, verified_schemes};
+use crate::handshake::Handshake;
 use crate::machine::Machine;
 use crate::message::extension::{
     cookie, ec_point_formats, extended_master_secret, key_share, renegotiation_info, signature_algorithms,
@@ -76,8 +76,8 @@ pub(crate) fn send(handshake: &mut Handshake, offer: &Offer) -> Result<(), Failu
     } else {
         supported_groups::write(&mut w, &handshake.groups(Version::Dtls12).collect::<Vec<_>>());
     }
-    let schemes = verified_schemes(if v12 { Version::Dtls12 } else { Version::Dtls13 });
-    signature_algorithms::write(&mut w, schemes);
+    let schemes = handshake.verified_schemes(if v12 { Version::Dtls12 } else { Version::Dtls13 });
+    signature_algorithms::write(&mut w, &schemes);
     if !config.srtp_profiles.is_empty() {
         use_srtp::write(&mut w, &config.srtp_profiles);
     }

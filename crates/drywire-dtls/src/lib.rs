@@ -61,6 +61,7 @@ mod alert;
 mod cipher_suite;
 mod config;
 mod connection;
+mod credential;
 mod error;
 mod event;
 mod failure;
@@ -83,7 +84,7 @@ mod v13;
 
 pub use alert::Alert;
 pub use cipher_suite::CipherSuite;
-pub use config::{Config, Role, Version};
+pub use config::{Authentication, Config, Role, Version};
 pub use connection::{Connection, Record};
 pub use error::{NotConnected, RecordError};
 pub use event::{CloseReason, ConnectionInfo, Event, State, Stats};

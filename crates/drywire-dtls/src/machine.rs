@@ -60,7 +60,7 @@ impl Machine {
     /// no other way into [`Machine::Connected`].
     pub(crate) fn verified(self, handshake: &Handshake) -> Result<Self, Failure> {
         match self {
-            Self::Complete(session) => match handshake.verdict(&session.info.peer_certificate) {
+            Self::Complete(session) => match handshake.peer_verdict() {
                 Verdict::Match => Ok(Self::Connected(session)),
                 Verdict::Unknown => Ok(Self::Complete(session)),
                 Verdict::Mismatch => Err(Failure::Fingerprint),

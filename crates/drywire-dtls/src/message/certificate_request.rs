@@ -1,12 +1,14 @@
 use drywire_core::{Reader, Writer};
-use drywire_crypto::SignatureScheme;
+use drywire_crypto::{KeyAlgorithm, SignatureScheme};
 
 use super::extension::signature_algorithms;
 use super::{Codes, ExtensionType, Extensions, ParseError, end, vector_u8, vector_u16};
 use crate::Version;
 
-/// The types of certificates that we ask for in DTLS 1.2: `ecdsa_sign`, `rsa_sign` (RFC 8422, section 5.5).
-const CERTIFICATE_TYPES: [u8; 2] = [64, 1];
+/// `ecdsa_sign` of `ClientCertificateType` (RFC 8422, section 5.5).
+const ECDSA_SIGN: u8 = 64;
+/// `rsa_sign` of `ClientCertificateType` (RFC 5246, section 7.4.4).
+const RSA_SIGN: u8 = 1;
 
 /// CertificateRequest: the server wants a certificate, as it always does in WebRTC.
 ///
@@ -19,6 +21,8 @@ const CERTIFICATE_TYPES: [u8; 2] = [64, 1];
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct CertificateRequest<'a> {
     pub(crate) context: &'a [u8],
+    /// The types of certificates that the server takes, in DTLS 1.2.
+    certificate_types: Option<&'a [u8]>,
     /// The schemes that the server can verify.
     pub(crate) signature_algorithms: Codes<'a>,
 }
@@ -33,17 +37,27 @@ impl<'a> CertificateRequest<'a> {
                 // "signature_algorithms" must be there (RFC 8446, section 4.3.2).
                 let schemes =
                     extensions.find(ExtensionType::SIGNATURE_ALGORITHMS).ok_or(ParseError::Illegal)?;
-                Self { context, signature_algorithms: signature_algorithms::parse(schemes)? }
+                Self {
+                    context,
+                    certificate_types: None,
+                    signature_algorithms: signature_algorithms::parse(schemes)?,
+                }
             }
             Version::Dtls12 => {
-                vector_u8(&mut reader)?;
+                let certificate_types = Some(vector_u8(&mut reader)?);
                 let signature_algorithms = Codes::parse(vector_u16(&mut reader)?)?;
                 vector_u16(&mut reader)?;
-                Self { context: &[], signature_algorithms }
+                Self { context: &[], certificate_types, signature_algorithms }
             }
         };
         end(&reader)?;
         Ok(request)
+    }
+
+    /// Whether the server takes certificates with keys of this kind.
+    pub(crate) fn accepts(&self, key: KeyAlgorithm) -> bool {
+        let wanted = if key == KeyAlgorithm::Rsa { RSA_SIGN } else { ECDSA_SIGN };
+        self.certificate_types.is_none_or(|types| types.contains(&wanted))
     }
 
     /// Writes a request for certificates whose signatures are of one of `schemes`.
@@ -54,7 +68,12 @@ impl<'a> CertificateRequest<'a> {
             }
             Version::Dtls12 => {
                 writer.prefixed_u8(|w| {
-                    w.bytes(&CERTIFICATE_TYPES);
+                    for (kind, key) in [(ECDSA_SIGN, KeyAlgorithm::EcdsaP256), (RSA_SIGN, KeyAlgorithm::Rsa)]
+                    {
+                        if schemes.iter().any(|scheme| scheme.fits(key)) {
+                            w.u8(kind);
+                        }
+                    }
                 });
                 writer.prefixed_u16(|w| {
                     for scheme in schemes {

@@ -20,10 +20,13 @@ fn a_bad_link_always_connects() {
                         let mut client = only(config(0), client_version);
                         client.handshake_timeout = None;
                         client.cipher_suites = vec![suite];
-                        client.groups = vec![group];
+                        // P-256 for the certificates (RFC 8422, section 5.3).
+                        client.groups = vec![group, NamedGroup::Secp256r1];
+                        client.groups.dedup();
                         if retry {
                             // Our first share is of no use to the server.
-                            client.groups = vec![NamedGroup::Secp384r1, NamedGroup::X25519, group];
+                            client.groups =
+                                vec![NamedGroup::Secp384r1, NamedGroup::X25519, group, NamedGroup::Secp256r1];
                             client.groups.dedup();
                         }
                         let mut server = config(1);

@@ -1,6 +1,7 @@
 //! Whole connections over a virtual link.
 
 mod attacks;
+mod certificates;
 mod handshakes;
 mod loss;
 mod misuse;
@@ -257,9 +258,10 @@ impl Pair {
     }
 }
 
-/// All cipher suites of a version.
+/// All cipher suites of a version that our certificates, which are of ECDSA P-256, can be used with.
 pub(crate) fn suites(version: Version) -> impl Iterator<Item = CipherSuite> {
-    CipherSuite::ALL.into_iter().filter(move |suite| suite.version() == version)
+    let usable = |suite: &CipherSuite| suite.fits(drywire_crypto::KeyAlgorithm::EcdsaP256);
+    CipherSuite::ALL.into_iter().filter(move |suite| suite.version() == version).filter(usable)
 }
 
 pub(crate) const GROUPS: [NamedGroup; 4] =

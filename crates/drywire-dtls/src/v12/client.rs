@@ -1,10 +1,11 @@
 //! The client of DTLS 1.2 (RFC 5246, section 7.3).
 
-use drywire_crypto::{KeyAlgorithm, NamedGroup};
+use drywire_crypto::{NamedGroup, PublicKey, SignatureScheme};
 
-use super::{Negotiated, PROTECTED_EPOCH, Peer, by_role, check_finished, install_read, send_finished};
+use super::{Negotiated, PROTECTED_EPOCH, by_role, check_finished, install_read, send_finished};
+use crate::credential::Credential;
 use crate::failure::Failure;
-use crate::handshake::{Handshake, PeerKey};
+use crate::handshake::Handshake;
 use crate::hello::Offer;
 use crate::machine::Machine;
 use crate::message::extension::{
@@ -21,11 +22,11 @@ use crate::{Alert, CipherSuite, Version};
 /// What the client waits for.
 pub(crate) enum State {
     Certificate(Box<Negotiated>),
-    ServerKeyExchange(Box<Negotiated>, PeerKey),
-    CertificateRequestOrDone(Box<Negotiated>, Exchange, Peer),
-    /// The body of the CertificateRequest is kept: it says what signatures the server accepts.
-    Done(Box<Negotiated>, Exchange, Peer, Vec<u8>),
-    Finished(Box<Negotiated>, NamedGroup, Peer, Master),
+    ServerKeyExchange(Box<Negotiated>, PublicKey),
+    CertificateRequestOrDone(Box<Negotiated>, Exchange, SignatureScheme),
+    /// The server wants our certificate: this one, if we have any.
+    Done(Box<Negotiated>, Exchange, SignatureScheme, Option<Credential>),
+    Finished(Box<Negotiated>, NamedGroup, SignatureScheme, Master),
 }
 
 /// The server's share.
@@ -99,16 +100,15 @@ impl State {
             (Self::Certificate(negotiated), HandshakeType::Certificate) => {
                 let certificate = Certificate::parse(&message.body, Version::Dtls12)?;
                 let absent = Failure::Misbehaved(Alert::DECODE_ERROR);
-                let peer = handshake.peer_key(certificate.end_entity.ok_or(absent)?)?;
-                // The suites are ECDHE_ECDSA.
-                if peer.key.algorithm == KeyAlgorithm::Rsa {
+                let key = handshake.take_certificate(certificate.end_entity.ok_or(absent)?)?;
+                if !negotiated.suite.fits(key.algorithm) {
                     return Err(Failure::Misbehaved(Alert::UNSUPPORTED_CERTIFICATE));
                 }
                 handshake.note(message);
-                Self::ServerKeyExchange(negotiated, peer)
+                Self::ServerKeyExchange(negotiated, key)
             }
-            (Self::ServerKeyExchange(negotiated, peer), HandshakeType::ServerKeyExchange) => {
-                let (exchange, peer) = take_key_exchange(handshake, message, &negotiated, peer)?;
+            (Self::ServerKeyExchange(negotiated, key), HandshakeType::ServerKeyExchange) => {
+                let (exchange, peer) = take_key_exchange(handshake, message, &negotiated, &key)?;
                 handshake.note(message);
                 Self::CertificateRequestOrDone(negotiated, exchange, peer)
             }
@@ -117,20 +117,21 @@ impl State {
                 HandshakeType::CertificateRequest,
             ) => {
                 let request = CertificateRequest::parse(&message.body, Version::Dtls12)?;
-                handshake.own_scheme(Version::Dtls12, request.signature_algorithms)?;
+                let (accepted, usable) = (request.signature_algorithms, |key| request.accepts(key));
+                let credential = handshake.client_credential(Version::Dtls12, accepted, usable)?;
                 handshake.note(message);
-                Self::Done(negotiated, exchange, peer, message.body.clone())
+                Self::Done(negotiated, exchange, peer, credential)
             }
             (Self::CertificateRequestOrDone(negotiated, exchange, peer), HandshakeType::ServerHelloDone) => {
                 return answer(handshake, message, negotiated, &exchange, peer, None);
             }
-            (Self::Done(negotiated, exchange, peer, request), HandshakeType::ServerHelloDone) => {
-                return answer(handshake, message, negotiated, &exchange, peer, Some(&request));
+            (Self::Done(negotiated, exchange, peer, credential), HandshakeType::ServerHelloDone) => {
+                return answer(handshake, message, negotiated, &exchange, peer, Some(credential));
             }
             (Self::Finished(negotiated, group, peer, master), HandshakeType::Finished) => {
                 check_finished(handshake, message, &master)?;
                 handshake.flight.set_received();
-                return Ok(Machine::Complete(Box::new(negotiated.session(master, group, peer))));
+                return Ok(Machine::Complete(Box::new(negotiated.session(master, group, Some(peer)))));
             }
             _ => return Err(Failure::UNEXPECTED),
         };
@@ -143,8 +144,8 @@ fn take_key_exchange(
     handshake: &Handshake,
     message: &Message,
     negotiated: &Negotiated,
-    peer: PeerKey,
-) -> Result<(Exchange, Peer), Failure> {
+    key: &PublicKey,
+) -> Result<(Exchange, SignatureScheme), Failure> {
     let exchange = ServerKeyExchange::parse(&message.body)?;
     let group = NamedGroup::from_code(exchange.group)
         .filter(|group| handshake.groups(Version::Dtls12).any(|ours| ours == *group));
@@ -153,9 +154,9 @@ fn take_key_exchange(
     content.extend_from_slice(&negotiated.client_random);
     content.extend_from_slice(&negotiated.server_random);
     content.extend_from_slice(exchange.params);
-    let scheme = handshake.verify(Version::Dtls12, &peer.key, &exchange.signed, &content)?;
+    let scheme = handshake.verify(Version::Dtls12, key, &exchange.signed, &content)?;
     let exchange = Exchange { group, share: exchange.share.to_vec() };
-    Ok((exchange, Peer { certificate: peer.certificate, scheme }))
+    Ok((exchange, scheme))
 }
 
 /// Takes the ServerHelloDone and sends our flight.
@@ -164,17 +165,18 @@ fn answer(
     message: &Message,
     negotiated: Box<Negotiated>,
     exchange: &Exchange,
-    peer: Peer,
-    request: Option<&[u8]>,
+    peer: SignatureScheme,
+    request: Option<Option<Credential>>,
 ) -> Result<Machine, Failure> {
     if !message.body.is_empty() {
         return Err(Failure::Misbehaved(Alert::DECODE_ERROR));
     }
     handshake.note(message);
     handshake.flight.begin();
-    if request.is_some() {
-        let certificate = handshake.config.certificate.clone();
-        let ours = Certificate { context: &[], end_entity: Some(certificate.certificate()) };
+    if let Some(credential) = &request {
+        // Without a certificate we say so (RFC 5246, section 7.4.6).
+        let end_entity = credential.as_ref().map(|credential| credential.certified.certificate());
+        let ours = Certificate { context: &[], end_entity };
         handshake.send(0, HandshakeType::Certificate, |w| ours.write(w, Version::Dtls12));
     }
     let provider = handshake.provider();
@@ -182,11 +184,9 @@ fn answer(
     let message = ClientKeyExchange { share: &share };
     handshake.send(0, HandshakeType::ClientKeyExchange, |w| message.write(w));
     let (master, client, server) = negotiated.master(handshake, premaster.as_bytes())?;
-    if let Some(body) = request {
-        let request = CertificateRequest::parse(body, Version::Dtls12)?;
-        let content = handshake.transcript.messages().to_vec();
-        let (scheme, signature) = handshake.sign(Version::Dtls12, request.signature_algorithms, &content)?;
-        let signed = DigitallySigned { scheme: scheme.code(), signature: &signature };
+    if let Some(Some(credential)) = request {
+        let signature = credential.sign(handshake.transcript.messages())?;
+        let signed = DigitallySigned { scheme: credential.scheme.code(), signature: &signature };
         handshake.send(0, HandshakeType::CertificateVerify, |w| signed.write(w));
     }
     let (write, read) = by_role(handshake.role, client, server);

@@ -1,5 +1,5 @@
-//! The handshake of DTLS 1.2 (RFC 6347, section 4.2; RFC 5246, section 7.3), with ECDHE_ECDSA and the extended master
-//! secret (RFC 7627) only.
+//! The handshake of DTLS 1.2 (RFC 6347, section 4.2; RFC 5246, section 7.3), with ECDHE, certificates and the extended
+//! master secret (RFC 7627) only.
 
 pub(crate) mod client;
 pub(crate) mod server;
@@ -38,26 +38,19 @@ impl Negotiated {
         Ok((master, client, server))
     }
 
-    fn session(&self, master: Master, group: NamedGroup, peer: Peer) -> Session {
+    fn session(&self, master: Master, group: NamedGroup, peer: Option<SignatureScheme>) -> Session {
         Session {
             info: ConnectionInfo {
                 version: Version::Dtls12,
                 cipher_suite: self.suite,
                 group,
                 srtp_profile: self.srtp,
-                peer_certificate: peer.certificate,
-                peer_signature_scheme: peer.scheme,
+                peer_signature_scheme: peer,
             },
             exporter: Exporter::Dtls12(master),
             traffic: None,
         }
     }
-}
-
-/// The peer has proved that it has its certificate's key.
-pub(crate) struct Peer {
-    certificate: Vec<u8>,
-    scheme: SignatureScheme,
 }
 
 /// Sends ChangeCipherSpec and Finished.

@@ -1,31 +1,32 @@
 //! The server of DTLS 1.2 (RFC 5246, section 7.3).
 
 use drywire_core::Writer;
-use drywire_crypto::{NamedGroup, PendingKeyExchange};
+use drywire_crypto::{NamedGroup, PendingKeyExchange, PublicKey, SignatureScheme};
 
-use super::{Negotiated, PROTECTED_EPOCH, Peer, by_role, check_finished, install_read, send_finished};
+use super::{Negotiated, PROTECTED_EPOCH, by_role, check_finished, install_read, send_finished};
 use crate::failure::Failure;
-use crate::handshake::{Handshake, PeerKey, verified_schemes};
+use crate::handshake::Handshake;
 use crate::machine::Machine;
 use crate::message::extension::{
     ec_point_formats, extended_master_secret, renegotiation_info, signature_algorithms, supported_groups,
     use_srtp,
 };
 use crate::message::{
-    Certificate, CertificateRequest, ClientHello, ClientKeyExchange, DigitallySigned, ExtensionType,
+    Certificate, CertificateRequest, ClientHello, ClientKeyExchange, Codes, DigitallySigned, ExtensionType,
     Extensions, HandshakeType, ServerHello, ServerKeyExchange,
 };
 use crate::prf::Master;
 use crate::reassembly::Message;
 use crate::record::Keys12;
-use crate::{Alert, Version};
+use crate::{Alert, Authentication, Version};
 
 /// What the server waits for.
 pub(crate) enum State {
     Certificate(Box<Negotiated>, Box<dyn PendingKeyExchange>),
-    ClientKeyExchange(Box<Negotiated>, Box<dyn PendingKeyExchange>, PeerKey),
-    CertificateVerify(Box<Negotiated>, NamedGroup, PeerKey, Derived),
-    Finished(Box<Negotiated>, NamedGroup, Peer, Derived),
+    /// The client's key, if it has shown a certificate.
+    ClientKeyExchange(Box<Negotiated>, Box<dyn PendingKeyExchange>, Option<PublicKey>),
+    CertificateVerify(Box<Negotiated>, NamedGroup, PublicKey, Derived),
+    Finished(Box<Negotiated>, NamedGroup, Option<SignatureScheme>, Derived),
 }
 
 /// The master secret, and the keys that we shall write with.
@@ -40,7 +41,6 @@ pub(crate) fn start(
     message: &Message,
     hello: &ClientHello<'_>,
 ) -> Result<Machine, Failure> {
-    let suite = handshake.select_suite(Version::Dtls12, hello)?;
     // RFC 5246, section 7.4.1.2: "null" must be offered, and is all that is ever used (attack C12).
     if !hello.compression_methods.contains(&0) {
         return Err(Failure::ILLEGAL);
@@ -53,7 +53,10 @@ pub(crate) fn start(
     let schemes = hello.extensions.find(ExtensionType::SIGNATURE_ALGORITHMS);
     // Without it the client would verify SHA-1 only (RFC 5246, section 7.4.1.4.1).
     let schemes = signature_algorithms::parse(schemes.ok_or(Failure::NOTHING_IN_COMMON)?)?;
-    let group = select_group(handshake, hello)?;
+    let curves = hello.extensions.find(ExtensionType::SUPPORTED_GROUPS);
+    let curves = curves.map(supported_groups::parse).transpose()?;
+    let group = select_group(handshake, curves)?;
+    let (suite, credential) = handshake.select_suite12(hello, schemes, curves)?;
     let srtp = handshake.select_srtp(hello)?;
     let provider = handshake.provider();
     handshake.transcript.start(&*provider, Version::Dtls12, suite.hash());
@@ -67,8 +70,7 @@ pub(crate) fn start(
     let negotiated = Negotiated { suite, srtp, client_random: hello.random, server_random };
     handshake.flight.begin();
     send_hello(handshake, hello, &negotiated)?;
-    let certificate = handshake.config.certificate.clone();
-    let ours = Certificate { context: &[], end_entity: Some(certificate.certificate()) };
+    let ours = Certificate { context: &[], end_entity: Some(credential.certified.certificate()) };
     handshake.send(0, HandshakeType::Certificate, |w| ours.write(w, Version::Dtls12));
 
     let params = ServerKeyExchange::params(group.code(), exchange.share());
@@ -76,19 +78,26 @@ pub(crate) fn start(
     content.extend_from_slice(&negotiated.client_random);
     content.extend_from_slice(&negotiated.server_random);
     content.extend_from_slice(&params);
-    let (scheme, signature) = handshake.sign(Version::Dtls12, schemes, &content)?;
-    let signed = DigitallySigned { scheme: scheme.code(), signature: &signature };
+    let signature = credential.sign(&content)?;
+    let signed = DigitallySigned { scheme: credential.scheme.code(), signature: &signature };
     handshake.send(0, HandshakeType::ServerKeyExchange, |w| ServerKeyExchange::write(w, &params, &signed));
-    handshake.send(0, HandshakeType::CertificateRequest, |w| {
-        CertificateRequest::write(w, Version::Dtls12, verified_schemes(Version::Dtls12));
-    });
+    let asks = handshake.config.authentication != Authentication::ServerOnly;
+    if asks {
+        let schemes = handshake.verified_schemes(Version::Dtls12);
+        handshake.send(0, HandshakeType::CertificateRequest, |w| {
+            CertificateRequest::write(w, Version::Dtls12, &schemes);
+        });
+    }
     handshake.send(0, HandshakeType::ServerHelloDone, |_| {});
-    Ok(Machine::Server12(State::Certificate(Box::new(negotiated), exchange)))
+    let negotiated = Box::new(negotiated);
+    Ok(Machine::Server12(if asks {
+        State::Certificate(negotiated, exchange)
+    } else {
+        State::ClientKeyExchange(negotiated, exchange, None)
+    }))
 }
 
-fn select_group(handshake: &Handshake, hello: &ClientHello<'_>) -> Result<NamedGroup, Failure> {
-    let offered = hello.extensions.find(ExtensionType::SUPPORTED_GROUPS);
-    let offered = offered.map(supported_groups::parse).transpose()?;
+fn select_group(handshake: &Handshake, offered: Option<Codes<'_>>) -> Result<NamedGroup, Failure> {
     // A client that names no groups may be given any (RFC 8422, section 4); all know P-256.
     let common = |group: &NamedGroup| {
         offered.map_or(*group == NamedGroup::Secp256r1, |offered| offered.contains(group.code()))
@@ -149,13 +158,16 @@ impl State {
         let next = match (self, message.kind) {
             (Self::Certificate(negotiated, exchange), HandshakeType::Certificate) => {
                 let certificate = Certificate::parse(&message.body, Version::Dtls12)?;
-                // Both sides of WebRTC have a certificate (RFC 8827, section 6.5; attack C09).
-                let absent = Failure::Misbehaved(Alert::HANDSHAKE_FAILURE);
-                let peer = handshake.peer_key(certificate.end_entity.ok_or(absent)?)?;
+                let key = match certificate.end_entity {
+                    Some(certificate) => Some(handshake.take_certificate(certificate)?),
+                    None if handshake.config.authentication == Authentication::ClientOptional => None,
+                    // Both sides of WebRTC have a certificate (RFC 8827, section 6.5; attack C09).
+                    None => return Err(Failure::Misbehaved(Alert::HANDSHAKE_FAILURE)),
+                };
                 handshake.note(message);
-                Self::ClientKeyExchange(negotiated, exchange, peer)
+                Self::ClientKeyExchange(negotiated, exchange, key)
             }
-            (Self::ClientKeyExchange(negotiated, exchange, peer), HandshakeType::ClientKeyExchange) => {
+            (Self::ClientKeyExchange(negotiated, exchange, key), HandshakeType::ClientKeyExchange) => {
                 let theirs = ClientKeyExchange::parse(&message.body)?;
                 let group = exchange.group();
                 let premaster = exchange.complete(theirs.share)?;
@@ -164,15 +176,17 @@ impl State {
                 let (write, read) = by_role(handshake.role, client, server);
                 install_read(handshake, read);
                 let derived = Derived { master, write: Box::new(write) };
-                Self::CertificateVerify(negotiated, group, peer, derived)
+                match key {
+                    Some(key) => Self::CertificateVerify(negotiated, group, key, derived),
+                    None => Self::Finished(negotiated, group, None, derived),
+                }
             }
-            (Self::CertificateVerify(negotiated, group, peer, derived), HandshakeType::CertificateVerify) => {
+            (Self::CertificateVerify(negotiated, group, key, derived), HandshakeType::CertificateVerify) => {
                 let signed = DigitallySigned::parse(&message.body)?;
                 let content = handshake.transcript.messages();
-                let scheme = handshake.verify(Version::Dtls12, &peer.key, &signed, content)?;
+                let scheme = handshake.verify(Version::Dtls12, &key, &signed, content)?;
                 handshake.note(message);
-                let peer = Peer { certificate: peer.certificate, scheme };
-                Self::Finished(negotiated, group, peer, derived)
+                Self::Finished(negotiated, group, Some(scheme), derived)
             }
             (Self::Finished(negotiated, group, peer, derived), HandshakeType::Finished) => {
                 check_finished(handshake, message, &derived.master)?;

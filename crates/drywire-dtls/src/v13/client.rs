@@ -1,10 +1,11 @@
 //! The client of DTLS 1.3 (RFC 8446, appendix A.1).
 
-use drywire_crypto::NamedGroup;
+use drywire_crypto::{NamedGroup, PublicKey, SignatureScheme};
 
-use super::{HANDSHAKE_EPOCH, Keys, Peer, send_certificate, take_certificate, take_certificate_verify};
+use super::{HANDSHAKE_EPOCH, Keys, send_certificate, take_certificate, take_certificate_verify};
+use crate::credential::Credential;
 use crate::failure::Failure;
-use crate::handshake::{Handshake, PeerKey};
+use crate::handshake::Handshake;
 use crate::hello::{self, Offer, Retry};
 use crate::machine::Machine;
 use crate::message::extension::{cookie, key_share, use_srtp::UseSrtp};
@@ -17,12 +18,12 @@ pub(crate) enum State {
     EncryptedExtensions(Box<Keys>),
     CertificateOrRequest(Box<Keys>),
     Certificate(Box<Keys>, Request),
-    CertificateVerify(Box<Keys>, Option<Request>, PeerKey),
-    Finished(Box<Keys>, Option<Request>, Peer),
+    CertificateVerify(Box<Keys>, Option<Request>, PublicKey),
+    Finished(Box<Keys>, Option<Request>, SignatureScheme),
 }
 
-/// The server wants our certificate: its CertificateRequest, which says what signatures it accepts.
-pub(crate) struct Request(Vec<u8>);
+/// The server wants our certificate: this one, if we have any.
+pub(crate) struct Request(Option<Credential>);
 
 /// Takes a HelloRetryRequest: sends the ClientHello again, as it asks (RFC 8446, section 4.1.4).
 pub(crate) fn retry(
@@ -144,20 +145,21 @@ impl State {
                 if !request.context.is_empty() {
                     return Err(Failure::ILLEGAL);
                 }
-                handshake.own_scheme(Version::Dtls13, request.signature_algorithms)?;
+                let accepted = request.signature_algorithms;
+                let credential = handshake.client_credential(Version::Dtls13, accepted, |_| true)?;
                 handshake.note(message);
-                Self::Certificate(keys, Request(message.body.clone()))
+                Self::Certificate(keys, Request(credential))
             }
             (Self::CertificateOrRequest(keys), HandshakeType::Certificate) => {
-                let peer = take_certificate(handshake, message)?;
-                Self::CertificateVerify(keys, None, peer)
+                let key = take_certificate(handshake, message)?.ok_or(Failure::UNEXPECTED)?;
+                Self::CertificateVerify(keys, None, key)
             }
             (Self::Certificate(keys, request), HandshakeType::Certificate) => {
-                let peer = take_certificate(handshake, message)?;
-                Self::CertificateVerify(keys, Some(request), peer)
+                let key = take_certificate(handshake, message)?.ok_or(Failure::UNEXPECTED)?;
+                Self::CertificateVerify(keys, Some(request), key)
             }
-            (Self::CertificateVerify(keys, request, peer), HandshakeType::CertificateVerify) => {
-                let peer = take_certificate_verify(handshake, message, peer)?;
+            (Self::CertificateVerify(keys, request, key), HandshakeType::CertificateVerify) => {
+                let peer = take_certificate_verify(handshake, message, &key)?;
                 Self::Finished(keys, request, peer)
             }
             (Self::Finished(keys, request, peer), HandshakeType::Finished) => {
@@ -175,7 +177,7 @@ fn finish(
     message: &Message,
     keys: &Keys,
     request: Option<Request>,
-    peer: Peer,
+    peer: SignatureScheme,
 ) -> Result<Machine, Failure> {
     keys.check_finished(handshake, message)?;
     // Derived before our own messages join the transcript, used after them (RFC 8446, section 7.1).
@@ -183,11 +185,10 @@ fn finish(
     let digest = handshake.transcript.digest(&*provider);
     handshake.flight.begin();
     handshake.acks.clear();
-    if let Some(Request(body)) = request {
-        let request = CertificateRequest::parse(&body, Version::Dtls13)?;
-        send_certificate(handshake, request.signature_algorithms)?;
+    if let Some(Request(credential)) = request {
+        send_certificate(handshake, credential.as_ref())?;
     }
     keys.send_finished(handshake)?;
     let application = keys.application(handshake, &digest)?;
-    Ok(Machine::Complete(Box::new(application.session(keys, peer, handshake.role))))
+    Ok(Machine::Complete(Box::new(application.session(keys, Some(peer), handshake.role))))
 }

@@ -7,17 +7,18 @@ pub(crate) mod server;
 pub(crate) use post_handshake::TrafficKeys;
 
 use drywire_core::Writer;
-use drywire_crypto::{Digest, NamedGroup};
+use drywire_crypto::{Digest, NamedGroup, PublicKey, SignatureScheme};
 
+use crate::credential::Credential;
 use crate::failure::Failure;
-use crate::handshake::{Handshake, PeerKey};
-use crate::message::{Certificate, Codes, DigitallySigned, HandshakeType};
+use crate::handshake::Handshake;
+use crate::message::{Certificate, DigitallySigned, HandshakeType};
 use crate::reassembly::Message;
 use crate::record::{ReadKeys, WriteKeys};
 use crate::schedule::{self, HandshakeSecret, TrafficSecrets};
 use crate::secret::Secret;
 use crate::session::{Exporter, Session};
-use crate::{Alert, CipherSuite, ConnectionInfo, Role, SrtpProfile, Version};
+use crate::{Alert, Authentication, CipherSuite, ConnectionInfo, Role, SrtpProfile, Version};
 
 /// The epoch of the encrypted part of the handshake (RFC 9147, section 6.1).
 pub(crate) const HANDSHAKE_EPOCH: u64 = 2;
@@ -99,7 +100,7 @@ pub(crate) struct Application {
 }
 
 impl Application {
-    fn session(self, keys: &Keys, peer: Peer, role: Role) -> Session {
+    fn session(self, keys: &Keys, peer: Option<SignatureScheme>, role: Role) -> Session {
         let TrafficSecrets { client, server } = self.traffic;
         let (write, read) = match role {
             Role::Client => (client, server),
@@ -111,19 +112,12 @@ impl Application {
                 cipher_suite: keys.suite,
                 group: keys.group,
                 srtp_profile: keys.srtp,
-                peer_certificate: peer.certificate,
-                peer_signature_scheme: peer.scheme,
+                peer_signature_scheme: peer,
             },
             exporter: Exporter::Dtls13(keys.suite.hash(), self.exporter),
             traffic: Some(TrafficKeys::new(keys.suite, APPLICATION_EPOCH, read, write)),
         }
     }
-}
-
-/// The peer has proved that it has its certificate's key.
-pub(crate) struct Peer {
-    certificate: Vec<u8>,
-    scheme: drywire_crypto::SignatureScheme,
 }
 
 /// Puts the keys of an epoch in place, for both directions.
@@ -157,43 +151,47 @@ fn signed_content(handshake: &Handshake, signer: Role) -> Vec<u8> {
     content
 }
 
-/// Sends our Certificate and CertificateVerify.
-fn send_certificate(handshake: &mut Handshake, accepted: Codes<'_>) -> Result<(), Failure> {
-    let certificate = handshake.config.certificate.clone();
-    let message = Certificate { context: &[], end_entity: Some(certificate.certificate()) };
+/// Sends our Certificate and CertificateVerify; or, when we have no certificate, says so (RFC 8446, section 4.4.2).
+fn send_certificate(handshake: &mut Handshake, credential: Option<&Credential>) -> Result<(), Failure> {
+    let end_entity = credential.map(|credential| credential.certified.certificate());
+    let message = Certificate { context: &[], end_entity };
     handshake.send(HANDSHAKE_EPOCH, HandshakeType::Certificate, |w| message.write(w, Version::Dtls13));
+    let Some(credential) = credential else {
+        return Ok(());
+    };
     let content = signed_content(handshake, handshake.role);
-    let (scheme, signature) = handshake.sign(Version::Dtls13, accepted, &content)?;
-    let signed = DigitallySigned { scheme: scheme.code(), signature: &signature };
+    let signature = credential.sign(&content)?;
+    let signed = DigitallySigned { scheme: credential.scheme.code(), signature: &signature };
     handshake.send(HANDSHAKE_EPOCH, HandshakeType::CertificateVerify, |w: &mut Writer<'_>| signed.write(w));
     Ok(())
 }
 
-/// Takes the peer's Certificate. It must be there: both sides of WebRTC have one (RFC 8827, section 6.5; attack C09).
-fn take_certificate(handshake: &mut Handshake, message: &Message) -> Result<PeerKey, Failure> {
+/// Takes the peer's Certificate and gives its key. It must be there: both sides of WebRTC have one (RFC 8827, section
+/// 6.5; attack C09), unless a server is configured otherwise.
+fn take_certificate(handshake: &mut Handshake, message: &Message) -> Result<Option<PublicKey>, Failure> {
     let certificate = Certificate::parse(&message.body, Version::Dtls13)?;
     if !certificate.context.is_empty() {
         return Err(Failure::ILLEGAL);
     }
-    let absent = match handshake.role {
-        Role::Server => Alert::CERTIFICATE_REQUIRED,
-        Role::Client => Alert::DECODE_ERROR,
+    let key = match (certificate.end_entity, handshake.role) {
+        (Some(certificate), _) => Some(handshake.take_certificate(certificate)?),
+        (None, Role::Server) if handshake.config.authentication == Authentication::ClientOptional => None,
+        (None, Role::Server) => return Err(Failure::Misbehaved(Alert::CERTIFICATE_REQUIRED)),
+        (None, Role::Client) => return Err(Failure::Misbehaved(Alert::DECODE_ERROR)),
     };
-    let certificate = certificate.end_entity.ok_or(Failure::Misbehaved(absent))?;
-    let peer = handshake.peer_key(certificate)?;
     handshake.note(message);
-    Ok(peer)
+    Ok(key)
 }
 
 /// Takes the peer's CertificateVerify.
 fn take_certificate_verify(
     handshake: &mut Handshake,
     message: &Message,
-    peer: PeerKey,
-) -> Result<Peer, Failure> {
+    key: &PublicKey,
+) -> Result<SignatureScheme, Failure> {
     let signed = DigitallySigned::parse(&message.body)?;
     let content = signed_content(handshake, handshake.role.peer());
-    let scheme = handshake.verify(Version::Dtls13, &peer.key, &signed, &content)?;
+    let scheme = handshake.verify(Version::Dtls13, key, &signed, &content)?;
     handshake.note(message);
-    Ok(Peer { certificate: peer.certificate, scheme })
+    Ok(scheme)
 }

@@ -1,13 +1,13 @@
 //! The server of DTLS 1.3 (RFC 8446, appendix A.2).
 
 use drywire_core::Writer;
-use drywire_crypto::NamedGroup;
+use drywire_crypto::{NamedGroup, PublicKey, SignatureScheme};
 
 use super::{
-    Application, HANDSHAKE_EPOCH, Keys, Peer, send_certificate, take_certificate, take_certificate_verify,
+    Application, HANDSHAKE_EPOCH, Keys, send_certificate, take_certificate, take_certificate_verify,
 };
 use crate::failure::Failure;
-use crate::handshake::{Handshake, PeerKey, verified_schemes};
+use crate::handshake::Handshake;
 use crate::machine::Machine;
 use crate::message::extension::{
     key_share, signature_algorithms, supported_groups, supported_versions, use_srtp,
@@ -17,15 +17,16 @@ use crate::message::{
     ServerHello,
 };
 use crate::reassembly::Message;
-use crate::{Alert, CipherSuite, Version};
+use crate::{Alert, Authentication, CipherSuite, Version};
 
 /// What the server waits for.
 pub(crate) enum State {
     /// The second ClientHello, with a share of the group.
     ClientHello(CipherSuite, NamedGroup),
     Certificate(Box<Keys>, Box<Application>),
-    CertificateVerify(Box<Keys>, Box<Application>, PeerKey),
-    Finished(Box<Keys>, Box<Application>, Peer),
+    CertificateVerify(Box<Keys>, Box<Application>, PublicKey),
+    /// The scheme of the client's signature, if it has shown a certificate.
+    Finished(Box<Keys>, Box<Application>, Option<SignatureScheme>),
 }
 
 /// Takes the first ClientHello: answers it, or asks for another share.
@@ -34,7 +35,7 @@ pub(crate) fn start(
     message: &Message,
     hello: &ClientHello<'_>,
 ) -> Result<Machine, Failure> {
-    let suite = handshake.select_suite(Version::Dtls13, hello)?;
+    let suite = select_suite(handshake, hello)?;
     let provider = handshake.provider();
     handshake.transcript.start(&*provider, Version::Dtls13, suite.hash());
     handshake.note(message);
@@ -94,7 +95,8 @@ fn answer(
         return Err(Failure::ILLEGAL);
     }
     let accepted = signature_algorithms::parse(extension(hello, ExtensionType::SIGNATURE_ALGORITHMS)?)?;
-    handshake.own_scheme(Version::Dtls13, accepted)?;
+    let credential = handshake.credential(Version::Dtls13, accepted, |_| true);
+    let credential = credential.ok_or(Failure::NOTHING_IN_COMMON)?;
     let shares = key_share::parse_offer(extension(hello, ExtensionType::KEY_SHARE)?)?;
     let share = shares.iter().find(|share| share.group == group.code()).ok_or(Failure::ILLEGAL)?;
     let srtp = handshake.select_srtp(hello)?;
@@ -118,15 +120,28 @@ fn answer(
     }
     let encrypted = EncryptedExtensions { extensions: Extensions::new(&extensions)? };
     handshake.send(HANDSHAKE_EPOCH, HandshakeType::EncryptedExtensions, |w| encrypted.write(w));
-    let schemes = verified_schemes(Version::Dtls13);
-    handshake.send(HANDSHAKE_EPOCH, HandshakeType::CertificateRequest, |w| {
-        CertificateRequest::write(w, Version::Dtls13, schemes);
-    });
-    send_certificate(handshake, accepted)?;
+    let asks = handshake.config.authentication != Authentication::ServerOnly;
+    if asks {
+        let schemes = handshake.verified_schemes(Version::Dtls13);
+        handshake.send(HANDSHAKE_EPOCH, HandshakeType::CertificateRequest, |w| {
+            CertificateRequest::write(w, Version::Dtls13, &schemes);
+        });
+    }
+    send_certificate(handshake, Some(&credential))?;
     keys.send_finished(handshake)?;
     let digest = handshake.transcript.digest(&*provider);
     let application = keys.application(handshake, &digest)?;
-    Ok(Machine::Server13(State::Certificate(Box::new(keys), Box::new(application))))
+    let (keys, application) = (Box::new(keys), Box::new(application));
+    Ok(Machine::Server13(if asks {
+        State::Certificate(keys, application)
+    } else {
+        State::Finished(keys, application, None)
+    }))
+}
+
+/// The first of our cipher suites that the client offers.
+fn select_suite(handshake: &Handshake, hello: &ClientHello<'_>) -> Result<CipherSuite, Failure> {
+    handshake.offered_suites(Version::Dtls13, hello).next().ok_or(Failure::NOTHING_IN_COMMON)
 }
 
 impl State {
@@ -156,7 +171,7 @@ impl State {
                     supported_versions::parse_offer(extension(&hello, ExtensionType::SUPPORTED_VERSIONS)?)?;
                 let single = matches!(shares.as_slice(), [share] if share.group == group.code());
                 if !single
-                    || handshake.select_suite(Version::Dtls13, &hello)? != suite
+                    || select_suite(handshake, &hello)? != suite
                     || !Codes::contains(offered, Version::Dtls13.code())
                 {
                     return Err(Failure::ILLEGAL);
@@ -165,16 +180,18 @@ impl State {
                 return answer(handshake, &hello, suite, group);
             }
             (Self::Certificate(keys, application), HandshakeType::Certificate, HANDSHAKE_EPOCH) => {
-                let peer = take_certificate(handshake, message)?;
-                Self::CertificateVerify(keys, application, peer)
+                match take_certificate(handshake, message)? {
+                    Some(key) => Self::CertificateVerify(keys, application, key),
+                    None => Self::Finished(keys, application, None),
+                }
             }
             (
-                Self::CertificateVerify(keys, application, peer),
+                Self::CertificateVerify(keys, application, key),
                 HandshakeType::CertificateVerify,
                 HANDSHAKE_EPOCH,
             ) => {
-                let peer = take_certificate_verify(handshake, message, peer)?;
-                Self::Finished(keys, application, peer)
+                let peer = take_certificate_verify(handshake, message, &key)?;
+                Self::Finished(keys, application, Some(peer))
             }
             (Self::Finished(keys, application, peer), HandshakeType::Finished, HANDSHAKE_EPOCH) => {
                 keys.check_finished(handshake, message)?;

@@ -30,7 +30,12 @@ impl Local {
         Self {
             candidates: Vec::new(),
             ended: false,
-            fingerprint: config.dtls.certificate.fingerprint(&*config.provider).to_string(),
+            fingerprint: config
+                .dtls
+                .certificates
+                .first()
+                .map(|certificate| certificate.fingerprint(&*config.provider).to_string())
+                .unwrap_or_default(),
             remote: None,
             remote_candidates: 0,
             told_needed: false,
