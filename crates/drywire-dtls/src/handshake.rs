@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use drywire_core::{Rng, Writer};
-use drywire_crypto::{Fingerprint, NamedGroup, Provider, PublicKey, SignatureScheme};
+use drywire_crypto::{Fingerprint, HashAlgorithm, NamedGroup, Provider, PublicKey, SignatureScheme};
 
 use crate::ack::Acks;
 use crate::credential::is_allowed;
@@ -90,15 +90,20 @@ impl Handshake {
         }
     }
 
-    /// Compares a certificate with the announced fingerprints (RFC 8827, section 6.5). One that matches is enough: only
-    /// hash functions that are safe can be in the list.
+    /// Compares a certificate with the announced fingerprints (RFC 8827, section 6.5): with those of the strongest hash
+    /// function among them, of which one must match (RFC 8122, section 5). What is weaker has no say (attack C11).
     pub(crate) fn verdict(&self, certificate: &[u8]) -> Verdict {
-        let provider = &*self.config.provider;
-        match &self.fingerprints {
-            None => Verdict::Unknown,
-            Some(list) if list.iter().any(|one| one.matches(provider, certificate)) => Verdict::Match,
-            Some(_) => Verdict::Mismatch,
-        }
+        let Some(announced) = &self.fingerprints else {
+            return Verdict::Unknown;
+        };
+        let strongest = announced.iter().map(Fingerprint::hash).max();
+        let Some(hash) = strongest.filter(|hash| *hash > HashAlgorithm::Sha1) else {
+            return Verdict::Mismatch;
+        };
+        let actual = Fingerprint::of(&*self.config.provider, hash, certificate);
+        // Each comparison takes the same time whatever it finds, and all are made.
+        let found = announced.iter().fold(false, |found, one| found | (*one == actual));
+        if found { Verdict::Match } else { Verdict::Mismatch }
     }
 
     /// Takes the peer's certificate and gives its key. When it is known by now that it is the wrong one, the handshake

@@ -140,16 +140,85 @@ fn c10_the_wrong_fingerprint_never_connects() {
     }
 }
 
+/// Attack C11: the strongest hash function decides, and one fingerprint of it is enough (RFC 8122, section 5).
 #[test]
-fn c10_one_of_several_fingerprints_is_enough() {
-    let mut pair = Pair::strangers(config(0), config(1), 1, Link::default());
-    let right = Fingerprint::of(&*provider(), HashAlgorithm::Sha384, certificate(1).certificate());
-    let other = certificate(2).fingerprint(&*provider());
-    let now = pair.now;
-    pair.ends[CLIENT].set_remote_fingerprints(now, vec![other, right]);
-    pair.announce(SERVER, 0);
-    pair.connect();
-    pair.check();
+fn c11_several_fingerprints() {
+    use HashAlgorithm::{Sha1, Sha256, Sha384, Sha512};
+    // Each is of the right certificate (1) or of another (2).
+    let table: [(&[(HashAlgorithm, usize)], bool); 11] = [
+        (&[(Sha256, 1)], true),
+        (&[(Sha384, 1)], true),
+        (&[(Sha512, 1)], true),
+        (&[(Sha256, 2), (Sha256, 1)], true),
+        (&[(Sha256, 2), (Sha384, 1)], true),
+        (&[(Sha512, 2), (Sha512, 1), (Sha256, 2)], true),
+        (&[(Sha512, 2), (Sha256, 1)], false),
+        (&[(Sha256, 1), (Sha384, 2)], false),
+        (&[(Sha1, 1)], false),
+        (&[(Sha1, 1), (Sha256, 2)], false),
+        (&[], false),
+    ];
+    for version in [Version::Dtls12, Version::Dtls13] {
+        for (list, connects) in table {
+            let mut pair = Pair::strangers(only(config(0), version), config(1), 1, Link::default());
+            let of = |&(hash, at): &(HashAlgorithm, usize)| {
+                Fingerprint::of(&*provider(), hash, certificate(at).certificate())
+            };
+            pair.ends[CLIENT].set_remote_fingerprints(pair.now, list.iter().map(of).collect());
+            pair.announce(SERVER, 0);
+            if connects {
+                pair.connect();
+                pair.check();
+            } else {
+                pair.settle();
+                let reason = CloseReason::FingerprintMismatch;
+                assert_eq!(pair.events[CLIENT], [Event::Closed { reason }]);
+                // In DTLS 1.2 the client says so before it has keys, when anybody could have said it.
+                let reason = match version {
+                    Version::Dtls12 => CloseReason::Timeout,
+                    Version::Dtls13 => CloseReason::PeerAlert(crate::Alert::BAD_CERTIFICATE),
+                };
+                assert_eq!(pair.events[SERVER], [Event::Closed { reason }], "{version} {list:?}");
+            }
+        }
+    }
+}
+
+/// Attack C10: the handshake is complete, data has come, and only then it turns out who the peer is.
+#[test]
+fn c10_what_was_held_of_the_wrong_peer_is_never_delivered() {
+    for version in [Version::Dtls12, Version::Dtls13] {
+        for deceived in [CLIENT, SERVER] {
+            for wrong in [false, true] {
+                let mut pair = Pair::strangers(only(config(0), version), config(1), 1, Link::default());
+                pair.announce(1 - deceived, deceived);
+                pair.settle();
+                assert_eq!(pair.events[deceived], [Event::Held]);
+                for _ in 0..1000 {
+                    let record = pair.write(1 - deceived, &[7; 1000]);
+                    pair.carry(1 - deceived, &record);
+                }
+                pair.settle();
+                // What is held is bounded.
+                assert!(pair.ends[deceived].stats().records_dropped >= 1000 - 64);
+                assert_eq!(pair.events[deceived], [Event::Held]);
+                assert!(pair.ends[deceived].export_keying_material("x", None, &mut [0; 8]).is_err());
+                assert!(pair.ends[deceived].srtp_keying_material().is_none());
+                pair.announce(deceived, if wrong { 2 } else { 1 - deceived });
+                pair.settle();
+                if wrong {
+                    let reason = CloseReason::FingerprintMismatch;
+                    assert_eq!(pair.events[deceived][1..], [Event::Closed { reason }]);
+                    let reason = CloseReason::PeerAlert(crate::Alert::BAD_CERTIFICATE);
+                    assert_eq!(pair.events[1 - deceived].last(), Some(&Event::Closed { reason }));
+                } else {
+                    assert_eq!(pair.events[deceived][1], Event::Connected);
+                    assert!(pair.data(deceived).len() >= 32);
+                    pair.check();
+                }
+            }
+        }
+    }
 }
 
 #[test]
