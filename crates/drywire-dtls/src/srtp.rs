@@ -8,6 +8,8 @@ use zeroize::Zeroizing;
 pub enum SrtpProfile {
     /// `SRTP_AES128_CM_HMAC_SHA1_80`, 0x0001.
     Aes128CmSha1_80,
+    /// `SRTP_AES128_CM_HMAC_SHA1_32`, 0x0002.
+    Aes128CmSha1_32,
     /// `SRTP_AEAD_AES_128_GCM`, 0x0007.
     AeadAes128Gcm,
     /// `SRTP_AEAD_AES_256_GCM`, 0x0008.
@@ -20,6 +22,7 @@ impl SrtpProfile {
     pub const fn code(self) -> u16 {
         match self {
             Self::Aes128CmSha1_80 => 0x0001,
+            Self::Aes128CmSha1_32 => 0x0002,
             Self::AeadAes128Gcm => 0x0007,
             Self::AeadAes256Gcm => 0x0008,
         }
@@ -30,6 +33,7 @@ impl SrtpProfile {
     pub const fn from_code(code: u16) -> Option<Self> {
         match code {
             0x0001 => Some(Self::Aes128CmSha1_80),
+            0x0002 => Some(Self::Aes128CmSha1_32),
             0x0007 => Some(Self::AeadAes128Gcm),
             0x0008 => Some(Self::AeadAes256Gcm),
             _ => None,
@@ -40,7 +44,7 @@ impl SrtpProfile {
     #[must_use]
     pub const fn key_len(self) -> usize {
         match self {
-            Self::Aes128CmSha1_80 | Self::AeadAes128Gcm => 16,
+            Self::Aes128CmSha1_80 | Self::Aes128CmSha1_32 | Self::AeadAes128Gcm => 16,
             Self::AeadAes256Gcm => 32,
         }
     }
@@ -49,7 +53,7 @@ impl SrtpProfile {
     #[must_use]
     pub const fn salt_len(self) -> usize {
         match self {
-            Self::Aes128CmSha1_80 => 14,
+            Self::Aes128CmSha1_80 | Self::Aes128CmSha1_32 => 14,
             Self::AeadAes128Gcm | Self::AeadAes256Gcm => 12,
         }
     }
@@ -59,6 +63,7 @@ impl fmt::Display for SrtpProfile {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Aes128CmSha1_80 => "SRTP_AES128_CM_HMAC_SHA1_80",
+            Self::Aes128CmSha1_32 => "SRTP_AES128_CM_HMAC_SHA1_32",
             Self::AeadAes128Gcm => "SRTP_AEAD_AES_128_GCM",
             Self::AeadAes256Gcm => "SRTP_AEAD_AES_256_GCM",
         })

@@ -103,6 +103,11 @@ impl<'a> Elements<'a> {
         Self { form, rest: block }
     }
 
+    /// How many bytes follow what was read.
+    pub(crate) const fn rest_len(&self) -> usize {
+        self.rest.len()
+    }
+
     /// The header of the next element: its identifier, the length of its value, and what follows.
     fn head(&self) -> Option<(u8, usize, &'a [u8])> {
         let (first, rest) = self.rest.split_first()?;

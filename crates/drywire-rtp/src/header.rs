@@ -176,9 +176,40 @@ impl RtpHeader {
 
     /// The contributing sources.
     pub fn csrcs<'a>(&self, packet: &'a [u8]) -> impl Iterator<Item = Ssrc> + use<'a> {
-        let end = FIXED_LEN + 4 * usize::from(self.csrc_count);
-        let (sources, _) = packet.get(FIXED_LEN..end).unwrap_or_default().as_chunks::<4>();
+        let (sources, _) = packet.get(self.csrcs_range()).unwrap_or_default().as_chunks::<4>();
         sources.iter().map(|bytes| Ssrc(u32::from_be_bytes(*bytes)))
+    }
+
+    /// Where the contributing sources are in the packet.
+    #[must_use]
+    pub fn csrcs_range(&self) -> Range<usize> {
+        FIXED_LEN..FIXED_LEN + 4 * usize::from(self.csrc_count)
+    }
+
+    /// What is "defined by profile" in front of the header extension: it says how the extension is to be read. `None`
+    /// if there is no header extension.
+    #[must_use]
+    pub const fn extension_profile(&self) -> Option<u16> {
+        self.extension_profile
+    }
+
+    /// Where the elements of the header extension are in the packet; its profile and length, four bytes, stand before.
+    /// Empty if there is no header extension.
+    #[must_use]
+    pub fn extension_range(&self) -> Range<usize> {
+        self.header_len.saturating_sub(self.extension_len)..self.header_len
+    }
+
+    /// The first element of the header extension at or behind `offset`: its identifier, and where its value is in the
+    /// packet. With the end of one value as the next `offset`, this goes through all elements while their values change.
+    #[must_use]
+    pub fn next_extension(&self, packet: &[u8], offset: usize) -> Option<(u8, Range<usize>)> {
+        let range = self.extension_range();
+        let mut elements =
+            Elements::new(self.extension_profile?, packet.get(range.start.max(offset)..range.end)?);
+        let (id, value) = elements.next()?;
+        let end = range.end - elements.rest_len();
+        Some((id, end.checked_sub(value.len())?..end))
     }
 
     /// The elements of the header extension, in order (RFC 8285). A header extension of another profile than the two
@@ -186,8 +217,7 @@ impl RtpHeader {
     #[must_use]
     pub fn extensions<'a>(&self, packet: &'a [u8]) -> Elements<'a> {
         let Some(profile) = self.extension_profile else { return Elements::default() };
-        let start = self.header_len.saturating_sub(self.extension_len);
-        Elements::new(profile, packet.get(start..self.header_len).unwrap_or_default())
+        Elements::new(profile, packet.get(self.extension_range()).unwrap_or_default())
     }
 
     /// The first header extension element with this identifier.

@@ -31,6 +31,10 @@ pub enum ProtectError {
     /// 2^48 RTP or 2^31 RTCP packets were protected with these keys (RFC 3711, section 9.2). New keys are needed.
     #[error("the keys are used up")]
     KeyExhausted,
+    /// Cryptex was agreed on, and the header extension of the packet is not of the kinds that it encrypts, those of RFC
+    /// 8285 without application bits (RFC 9335, section 5.1). It is not sent in the clear instead.
+    #[error("the header extension cannot be encrypted")]
+    HeaderExtension,
     /// The packet is too long for the cipher.
     #[error("the packet is too long")]
     TooLong,

@@ -4,12 +4,12 @@ use bytes::BytesMut;
 use drywire_crypto::{OpenError, Provider};
 use drywire_rtp::{RtpHeader, Ssrc};
 
-use crate::derive::Use;
+use crate::derive::{MasterKey, Use};
 use crate::outbound::rtcp_sender;
 use crate::replay::{ReplayWindow, estimate_index};
 use crate::table::Table;
-use crate::transform::{RTCP_HEADER_LEN, Transform};
-use crate::{KeyError, Profile, UnprotectError};
+use crate::transform::{ExtensionCipher, RTCP_HEADER_LEN, Scope, Transform};
+use crate::{HeaderEncryption, KeyError, Profile, UnprotectError};
 
 #[cfg(test)]
 mod tests;
@@ -37,6 +37,8 @@ pub struct Inbound {
     profile: Profile,
     rtp: Transform,
     rtcp: Transform,
+    extensions: ExtensionCipher,
+    header_encryption: HeaderEncryption,
     rtp_streams: Table<ReplayWindow<16>>,
     rtcp_streams: Table<ReplayWindow<2>>,
     /// The first packet of a stream, while its rollover counter is guessed.
@@ -47,10 +49,13 @@ pub struct Inbound {
 impl Inbound {
     /// Prepares the keys of one direction. `key` and `salt` are the master key and master salt.
     pub fn new(provider: &dyn Provider, profile: Profile, key: &[u8], salt: &[u8]) -> Result<Self, KeyError> {
+        let master = MasterKey::new(provider, profile, key, salt)?;
         Ok(Self {
             profile,
-            rtp: Transform::new(provider, profile, Use::Rtp, key, salt)?,
-            rtcp: Transform::new(provider, profile, Use::Rtcp, key, salt)?,
+            rtp: Transform::new(provider, profile, Use::Rtp, &master)?,
+            rtcp: Transform::new(provider, profile, Use::Rtcp, &master)?,
+            extensions: ExtensionCipher::new(provider, &master)?,
+            header_encryption: HeaderEncryption::None,
             rtp_streams: Table::default(),
             rtcp_streams: Table::default(),
             copy: Vec::new(),
@@ -71,6 +76,19 @@ impl Inbound {
         self.count(result)
     }
 
+    /// Which parts of the headers of RTP packets may be encrypted: what we told the peer that we can receive.
+    #[must_use]
+    pub const fn header_encryption(&self) -> HeaderEncryption {
+        self.header_encryption
+    }
+
+    /// Sets which parts of the headers of RTP packets may be encrypted, for all packets from now on. What the other side
+    /// protected in another way is still authentic: it is accepted, with parts of the header that look like noise. So
+    /// this is to be called when an offer or answer of ours says what we can receive, not later.
+    pub const fn set_header_encryption(&mut self, header_encryption: HeaderEncryption) {
+        self.header_encryption = header_encryption;
+    }
+
     /// The profile.
     #[must_use]
     pub const fn profile(&self) -> Profile {
@@ -88,8 +106,12 @@ impl Inbound {
         if header.payload_len() < self.profile.rtp_overhead() {
             return Err(UnprotectError::Malformed);
         }
+        let scope = match self.header_encryption.cryptex() {
+            true => Scope::of_received(&header),
+            false => Scope::payload(&header),
+        };
         let (ssrc, sequence_number) = (header.ssrc(), header.sequence_number().0);
-        let len = match self.rtp_streams.get_mut(ssrc) {
+        let (index, len) = match self.rtp_streams.get_mut(ssrc) {
             Some(window) => {
                 let mut index = estimate_index(window.highest(), sequence_number);
                 if window.is_past(index) {
@@ -101,22 +123,32 @@ impl Inbound {
                 }
                 let len = self
                     .rtp
-                    .open_rtp(packet, header.header_len(), ssrc, index)
+                    .open_rtp(packet, scope, ssrc, index)
                     .map_err(|OpenError| UnprotectError::Authentication)?;
                 window.mark(index);
                 self.rtp_streams.touch_last();
-                len
+                (index, len)
             }
-            None => self.open_first_rtp(packet, &header)?,
+            None => self.open_first_rtp(packet, &header, scope)?,
         };
         packet.truncate(len);
+        if scope.is_cryptex() {
+            scope.finish_cryptex(packet);
+            return Ok(RtpHeader::parse(packet)?);
+        }
+        self.extensions.apply(packet, &header, index, self.header_encryption.extensions());
         Ok(header.decrypted(packet)?)
     }
 
     /// Opens the first packet of a stream. Its rollover counter should be 0; but when the sender began shortly before
     /// the sequence number wraps around and those packets were lost, it is 1 already.
-    fn open_first_rtp(&mut self, packet: &mut BytesMut, header: &RtpHeader) -> Result<usize, UnprotectError> {
-        let (ssrc, header_len) = (header.ssrc(), header.header_len());
+    fn open_first_rtp(
+        &mut self,
+        packet: &mut BytesMut,
+        header: &RtpHeader,
+        scope: Scope,
+    ) -> Result<(u64, usize), UnprotectError> {
+        let ssrc = header.ssrc();
         let first_cycle = u64::from(header.sequence_number().0);
         let second_cycle = first_cycle + (1 << 16);
         let wrapped = first_cycle < 1 << 15;
@@ -125,17 +157,17 @@ impl Inbound {
             self.copy.extend_from_slice(packet);
         }
         let mut index = first_cycle;
-        let mut opened = self.rtp.open_rtp(packet, header_len, ssrc, first_cycle);
+        let mut opened = self.rtp.open_rtp(packet, scope, ssrc, first_cycle);
         if opened.is_err() && wrapped {
             packet.copy_from_slice(&self.copy);
             index = second_cycle;
-            opened = self.rtp.open_rtp(packet, header_len, ssrc, second_cycle);
+            opened = self.rtp.open_rtp(packet, scope, ssrc, second_cycle);
         }
         let len = opened.map_err(|OpenError| UnprotectError::Authentication)?;
         if self.rtp_streams.insert_or_replace(ssrc, ReplayWindow::new(index)) {
             self.stats.displaced_streams += 1;
         }
-        Ok(len)
+        Ok((index, len))
     }
 
     fn try_unprotect_rtcp(&mut self, packet: &mut BytesMut) -> Result<(), UnprotectError> {

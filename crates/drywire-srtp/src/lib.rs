@@ -1,4 +1,4 @@
-//! SRTP and SRTCP (RFC 3711, RFC 7714), in place.
+//! SRTP and SRTCP (RFC 3711, RFC 7714), in place, with encrypted headers (RFC 9335, RFC 6904).
 //!
 //! [`Outbound`] protects what one side sends, [`Inbound`] takes the protection off what it receives. Keys come as
 //! bytes, one pair of key and salt for each direction, as DTLS-SRTP exports them (RFC 5764, section 4.2). Packets are
@@ -28,6 +28,7 @@
 
 mod derive;
 mod error;
+mod header_encryption;
 mod inbound;
 mod outbound;
 mod profile;
@@ -36,6 +37,7 @@ mod table;
 mod transform;
 
 pub use error::{KeyError, ProtectError, UnprotectError};
+pub use header_encryption::{ExtensionIds, HeaderEncryption};
 pub use inbound::{Inbound, InboundStats};
 pub use outbound::Outbound;
 pub use profile::Profile;

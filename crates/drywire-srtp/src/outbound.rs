@@ -3,11 +3,11 @@ use std::fmt;
 use drywire_crypto::{Provider, SealError};
 use drywire_rtp::{RtpHeader, Ssrc};
 
-use crate::derive::Use;
+use crate::derive::{MasterKey, Use};
 use crate::replay::{ReplayWindow, estimate_index};
 use crate::table::Table;
-use crate::transform::{RTCP_HEADER_LEN, Transform};
-use crate::{KeyError, Profile, ProtectError};
+use crate::transform::{ExtensionCipher, RTCP_HEADER_LEN, Scope, Transform};
+use crate::{HeaderEncryption, KeyError, Profile, ProtectError};
 
 /// Protects the RTP and RTCP packets that one side sends.
 ///
@@ -17,6 +17,8 @@ pub struct Outbound {
     profile: Profile,
     rtp: Transform,
     rtcp: Transform,
+    extensions: ExtensionCipher,
+    header_encryption: HeaderEncryption,
     streams: Table<ReplayWindow<16>>,
     /// The index of the next RTCP packet. One for all senders' SSRCs keeps the pairs of SSRC and index unique, with
     /// nothing to remember for each SSRC.
@@ -30,10 +32,13 @@ impl Outbound {
 
     /// Prepares the keys of one direction. `key` and `salt` are the master key and master salt.
     pub fn new(provider: &dyn Provider, profile: Profile, key: &[u8], salt: &[u8]) -> Result<Self, KeyError> {
+        let master = MasterKey::new(provider, profile, key, salt)?;
         Ok(Self {
             profile,
-            rtp: Transform::new(provider, profile, Use::Rtp, key, salt)?,
-            rtcp: Transform::new(provider, profile, Use::Rtcp, key, salt)?,
+            rtp: Transform::new(provider, profile, Use::Rtp, &master)?,
+            rtcp: Transform::new(provider, profile, Use::Rtcp, &master)?,
+            extensions: ExtensionCipher::new(provider, &master)?,
+            header_encryption: HeaderEncryption::None,
             streams: Table::default(),
             // As other implementations do; 0 stands for "none yet" in some receivers.
             rtcp_index: 1,
@@ -44,6 +49,17 @@ impl Outbound {
     #[must_use]
     pub const fn profile(&self) -> Profile {
         self.profile
+    }
+
+    /// Which parts of the headers of RTP packets are encrypted: what the peer said it can receive.
+    #[must_use]
+    pub const fn header_encryption(&self) -> HeaderEncryption {
+        self.header_encryption
+    }
+
+    /// Sets which parts of the headers of RTP packets are encrypted, for all packets from now on.
+    pub const fn set_header_encryption(&mut self, header_encryption: HeaderEncryption) {
+        self.header_encryption = header_encryption;
     }
 
     /// Protects the RTP packet at `out[start..]`: encrypts its payload in place, appends the tag and returns the new
@@ -63,6 +79,10 @@ impl Outbound {
     fn try_protect_rtp(&mut self, out: &mut Vec<u8>, start: usize) -> Result<(), ProtectError> {
         let packet = out.get(start..).ok_or(ProtectError::Malformed)?;
         let header = RtpHeader::parse_encrypted(packet).map_err(|_| ProtectError::Malformed)?;
+        let scope = match self.header_encryption.cryptex() {
+            true => Scope::begin_cryptex(out, start, &header).ok_or(ProtectError::HeaderExtension)?,
+            false => Scope::payload(&header),
+        };
         let (ssrc, sequence_number) = (header.ssrc(), header.sequence_number().0);
         let index = match self.streams.get_mut(ssrc) {
             Some(window) => {
@@ -84,9 +104,11 @@ impl Outbound {
                 index
             }
         };
-        self.rtp
-            .seal_rtp(out, start, header.header_len(), ssrc, index)
-            .map_err(|SealError| ProtectError::TooLong)
+        if !scope.is_cryptex() {
+            let packet = out.get_mut(start..).unwrap_or_default();
+            self.extensions.apply(packet, &header, index, self.header_encryption.extensions());
+        }
+        self.rtp.seal_rtp(out, start, scope, ssrc, index).map_err(|SealError| ProtectError::TooLong)
     }
 
     fn try_protect_rtcp(&mut self, out: &mut Vec<u8>, start: usize) -> Result<(), ProtectError> {

@@ -1,17 +1,24 @@
 //! The ciphers of the profiles, applied to one packet whose index is known.
+//!
+//! Buffers are changed in place. Each function that seals works on `out[start..]` and appends; each one that opens takes
+//! the packet with tag and gives the length without it.
 
-use drywire_crypto::{OpenError, Provider, SealError};
+use drywire_crypto::{AeadAlgorithm, OpenError, Provider, SealError};
 use drywire_rtp::Ssrc;
 
-use crate::derive::{SessionKeys, Use};
+use crate::derive::{MasterKey, SessionKeys, Use};
 use crate::{KeyError, Profile};
 
 mod counter_mode;
+mod cryptex;
+mod extensions;
 mod gcm;
 #[cfg(test)]
 pub(crate) mod tests;
 
 use counter_mode::CounterMode;
+pub(crate) use cryptex::Scope;
+pub(crate) use extensions::ExtensionCipher;
 use gcm::Gcm;
 
 /// The length of the header and SSRC of an RTCP packet, which stay in the clear (RFC 3711, section 3.4).
@@ -27,27 +34,30 @@ pub(crate) enum Transform {
 }
 
 impl Transform {
-    /// Derives the session keys from a master key and salt.
+    /// Derives and prepares the session keys of one use.
     pub(crate) fn new(
         provider: &dyn Provider,
         profile: Profile,
         usage: Use,
-        key: &[u8],
-        salt: &[u8],
+        master: &MasterKey,
     ) -> Result<Self, KeyError> {
-        let keys = SessionKeys::derive(provider, profile, usage, key, salt)?;
-        Self::from_session_keys(provider, profile, keys)
+        Self::from_session_keys(provider, profile, usage, &master.session_keys(usage))
     }
 
     fn from_session_keys(
         provider: &dyn Provider,
         profile: Profile,
-        keys: SessionKeys,
+        usage: Use,
+        keys: &SessionKeys,
     ) -> Result<Self, KeyError> {
-        Ok(match profile {
-            Profile::Aes128CmSha1_80 => Self::CounterMode(CounterMode::new(provider, keys)?),
-            Profile::AeadAes128Gcm => Self::Gcm(Gcm::new(provider, &keys)?),
-        })
+        let counter_mode = |tag_len| CounterMode::new(provider, keys, tag_len).map(Self::CounterMode);
+        let gcm = |algorithm| Gcm::new(provider, algorithm, keys).map(Self::Gcm);
+        match (profile, usage) {
+            (Profile::Aes128CmSha1_80, _) | (Profile::Aes128CmSha1_32, Use::Rtcp) => counter_mode(10),
+            (Profile::Aes128CmSha1_32, Use::Rtp) => counter_mode(4),
+            (Profile::AeadAes128Gcm, _) => gcm(AeadAlgorithm::Aes128Gcm),
+            (Profile::AeadAes256Gcm, _) => gcm(AeadAlgorithm::Aes256Gcm),
+        }
     }
 
     /// Encrypts the RTP packet at `out[start..]` and appends the tag.
@@ -55,13 +65,13 @@ impl Transform {
         &self,
         out: &mut Vec<u8>,
         start: usize,
-        header_len: usize,
+        scope: Scope,
         ssrc: Ssrc,
         index: u64,
     ) -> Result<(), SealError> {
         match self {
-            Self::CounterMode(keys) => keys.seal_rtp(out, start, header_len, ssrc, index),
-            Self::Gcm(keys) => keys.seal_rtp(out, start, header_len, ssrc, index),
+            Self::CounterMode(keys) => keys.seal_rtp(out, start, scope, ssrc, index),
+            Self::Gcm(keys) => keys.seal_rtp(out, start, scope, ssrc, index),
         }
     }
 
@@ -69,13 +79,13 @@ impl Transform {
     pub(crate) fn open_rtp(
         &self,
         packet: &mut [u8],
-        header_len: usize,
+        scope: Scope,
         ssrc: Ssrc,
         index: u64,
     ) -> Result<usize, OpenError> {
         match self {
-            Self::CounterMode(keys) => keys.open_rtp(packet, header_len, ssrc, index),
-            Self::Gcm(keys) => keys.open_rtp(packet, header_len, ssrc, index),
+            Self::CounterMode(keys) => keys.open_rtp(packet, scope, ssrc, index),
+            Self::Gcm(keys) => keys.open_rtp(packet, scope, ssrc, index),
         }
     }
 
@@ -96,7 +106,7 @@ impl Transform {
     /// The word with the E bit and the index of a protected RTCP datagram.
     pub(crate) fn rtcp_word(&self, packet: &[u8]) -> Option<SrtcpWord> {
         let tag_behind = match self {
-            Self::CounterMode(_) => counter_mode::TAG_LEN,
+            Self::CounterMode(keys) => keys.tag_len(),
             Self::Gcm(_) => 0,
         };
         let (_, word) = packet.get(..packet.len().checked_sub(tag_behind)?)?.split_last_chunk::<4>()?;

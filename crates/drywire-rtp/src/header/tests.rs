@@ -150,8 +150,16 @@ proptest! {
         prop_assert_eq!(header.ssrc(), fields.ssrc);
         prop_assert_eq!(header.padding_len(), padding);
         prop_assert_eq!(packet.csrcs().collect::<Vec<_>>(), csrcs);
-        prop_assert_eq!(packet.extensions().collect::<Vec<_>>(), borrowed);
+        prop_assert_eq!(packet.extensions().collect::<Vec<_>>(), borrowed.clone());
         prop_assert_eq!(packet.payload(), payload);
+        let (mut offset, mut walked) = (0, Vec::new());
+        while let Some((id, range)) = header.next_extension(&out[3..], offset) {
+            offset = range.end;
+            walked.push((id, &out[3..][range]));
+        }
+        prop_assert_eq!(walked, borrowed);
+        prop_assert!(header.csrcs_range().end <= header.extension_range().start);
+        prop_assert_eq!(header.extension_profile().is_some(), !elements.is_empty());
     }
 
     #[test]

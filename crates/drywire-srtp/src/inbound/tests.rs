@@ -7,12 +7,12 @@ use proptest::prelude::*;
 use super::*;
 use crate::{MAX_STREAMS, Outbound, ProtectError};
 
-const PROFILES: [Profile; 2] = [Profile::Aes128CmSha1_80, Profile::AeadAes128Gcm];
+const PROFILES: [Profile; 4] = Profile::ALL;
 const PAYLOAD: &[u8] = b"forty bytes of payload, more or less, yes";
 
 fn pair(profile: Profile) -> (Outbound, Inbound) {
     let provider = drywire_crypto_aws_lc::provider();
-    let key: Vec<u8> = (0..16).collect();
+    let key: Vec<u8> = (0..u8::try_from(profile.key_len()).unwrap()).collect();
     let salt: Vec<u8> = (100..100 + u8::try_from(profile.salt_len()).unwrap()).collect();
     (
         Outbound::new(&*provider, profile, &key, &salt).unwrap(),
@@ -339,7 +339,7 @@ fn d14_packets_in_the_clear_are_dropped() {
         assert!(inbound.unprotect_rtp(&mut BytesMut::from(&rtp(1, 1, &[])[..])).is_err());
         assert!(inbound.unprotect_rtcp(&mut BytesMut::from(&rtcp(1)[..])).is_err());
         let provider = drywire_crypto_aws_lc::provider();
-        let (key, salt) = (vec![77; 16], vec![78; profile.salt_len()]);
+        let (key, salt) = (vec![77; profile.key_len()], vec![78; profile.salt_len()]);
         let mut other = Outbound::new(&*provider, profile, &key, &salt).unwrap();
         assert!(inbound.unprotect_rtp(&mut protect_rtp(&mut other, &rtp(1, 1, PAYLOAD))).is_err());
         assert_eq!(inbound.stats().accepted, 0);
@@ -380,11 +380,11 @@ proptest! {
     /// nothing is accepted twice.
     #[test]
     fn streams_survive_any_network(
-        gcm in any::<bool>(),
+        profile in 0..PROFILES.len(),
         start in any::<u16>(),
         events in vec((0_u32..400, 0_u32..60, any::<bool>()), 1..80),
     ) {
-        let (mut outbound, mut inbound) = pair(PROFILES[usize::from(gcm)]);
+        let (mut outbound, mut inbound) = pair(PROFILES[profile]);
         let mut next = u32::from(start);
         let mut sent: Vec<(u32, BytesMut)> = Vec::new();
         let mut accepted = std::collections::BTreeSet::new();
@@ -413,8 +413,8 @@ proptest! {
     }
 
     #[test]
-    fn any_bytes_are_refused(gcm in any::<bool>(), bytes in vec(any::<u8>(), 0..120)) {
-        let (_, mut inbound) = pair(PROFILES[usize::from(gcm)]);
+    fn any_bytes_are_refused(profile in 0..PROFILES.len(), bytes in vec(any::<u8>(), 0..120)) {
+        let (_, mut inbound) = pair(PROFILES[profile]);
         prop_assert!(inbound.unprotect_rtp(&mut BytesMut::from(&bytes[..])).is_err());
         prop_assert!(inbound.unprotect_rtcp(&mut BytesMut::from(&bytes[..])).is_err());
         let stats = inbound.stats();

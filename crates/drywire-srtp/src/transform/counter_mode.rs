@@ -1,38 +1,42 @@
-use drywire_crypto::{CtrAlgorithm, CtrKey, Digest, HashAlgorithm, HmacKey, OpenError, Provider, SealError};
+use drywire_crypto::{CtrKey, Digest, HashAlgorithm, HmacKey, OpenError, Provider, SealError};
 use drywire_rtp::Ssrc;
 use zeroize::Zeroizing;
 
-use super::{RTCP_HEADER_LEN, SrtcpWord};
+use super::{RTCP_HEADER_LEN, Scope, SrtcpWord};
 use crate::KeyError;
-use crate::derive::SessionKeys;
-
-/// 80 bits, for RTP and for RTCP (RFC 5764, section 4.1.2).
-pub(super) const TAG_LEN: usize = 10;
+use crate::derive::{SessionKeys, counter_mode_key};
 
 /// AES in counter mode with HMAC-SHA1 (RFC 3711, sections 4.1.1 and 4.2.1).
 pub(crate) struct CounterMode {
     cipher: Box<dyn CtrKey>,
     auth: Box<dyn HmacKey>,
     salt: Zeroizing<[u8; 14]>,
+    tag_len: usize,
 }
 
 impl CounterMode {
-    pub(super) fn new(provider: &dyn Provider, keys: SessionKeys) -> Result<Self, KeyError> {
+    pub(super) fn new(provider: &dyn Provider, keys: &SessionKeys, tag_len: usize) -> Result<Self, KeyError> {
         Ok(Self {
-            cipher: provider.ctr_key(CtrAlgorithm::Aes128, keys.cipher_key.as_slice())?,
+            cipher: counter_mode_key(provider, &keys.cipher_key)?,
             auth: provider.hmac_key(HashAlgorithm::Sha1, keys.auth_key.as_slice()),
-            salt: keys.salt,
+            salt: keys.salt.clone(),
+            tag_len,
         })
     }
 
-    /// The salt, with the SSRC added to its bytes 4 to 7 and the packet index to its bytes 8 to 13; the last two bytes
-    /// count the blocks (RFC 3711, section 4.1.1).
+    /// How much of the HMAC is sent.
+    pub(super) const fn tag_len(&self) -> usize {
+        self.tag_len
+    }
+
     fn iv(&self, ssrc: Ssrc, index: u64) -> [u8; 16] {
-        let mut iv = (u128::from(ssrc.0) << 64 | u128::from(index) << 16).to_be_bytes();
-        for (byte, salt) in iv.iter_mut().zip(self.salt.iter()) {
-            *byte ^= salt;
-        }
-        iv
+        iv(&self.salt, ssrc, index)
+    }
+
+    /// A packet without its tag, and the tag.
+    fn split_tag<'a>(&self, packet: &'a mut [u8]) -> Option<(&'a mut [u8], &'a [u8])> {
+        let (packet, tag) = packet.split_at_mut_checked(packet.len().checked_sub(self.tag_len)?)?;
+        Some((packet, tag))
     }
 
     fn rtp_tag(&self, packet: &[u8], index: u64) -> Digest {
@@ -44,32 +48,36 @@ impl CounterMode {
         &self,
         out: &mut Vec<u8>,
         start: usize,
-        header_len: usize,
+        scope: Scope,
         ssrc: Ssrc,
         index: u64,
     ) -> Result<(), SealError> {
         let packet = out.get_mut(start..).ok_or(SealError)?;
-        let payload = packet.get_mut(header_len..).ok_or(SealError)?;
+        scope.gather(packet);
+        let payload = packet.get_mut(scope.start()..).ok_or(SealError)?;
         self.cipher.apply_keystream(&self.iv(ssrc, index), payload);
+        scope.scatter(packet);
         let tag = self.rtp_tag(packet, index);
-        out.extend(tag.as_bytes().iter().take(TAG_LEN));
+        out.extend(tag.as_bytes().iter().take(self.tag_len));
         Ok(())
     }
 
     pub(super) fn open_rtp(
         &self,
         packet: &mut [u8],
-        header_len: usize,
+        scope: Scope,
         ssrc: Ssrc,
         index: u64,
     ) -> Result<usize, OpenError> {
-        let (packet, tag) = packet.split_last_chunk_mut::<TAG_LEN>().ok_or(OpenError)?;
+        let (packet, tag) = self.split_tag(packet).ok_or(OpenError)?;
         let len = packet.len();
-        if len < header_len || !self.rtp_tag(packet, index).starts_with(tag) {
+        if len < scope.start() || !self.rtp_tag(packet, index).starts_with(tag) {
             return Err(OpenError);
         }
-        let payload = packet.get_mut(header_len..).ok_or(OpenError)?;
+        scope.gather(packet);
+        let payload = packet.get_mut(scope.start()..).ok_or(OpenError)?;
         self.cipher.apply_keystream(&self.iv(ssrc, index), payload);
+        scope.scatter(packet);
         Ok(len)
     }
 
@@ -86,7 +94,7 @@ impl CounterMode {
         let word = SrtcpWord::encrypted(index).bytes();
         let tag = self.auth.sign(&[packet, &word]);
         out.extend_from_slice(&word);
-        out.extend(tag.as_bytes().iter().take(TAG_LEN));
+        out.extend(tag.as_bytes().iter().take(self.tag_len));
         Ok(())
     }
 
@@ -96,7 +104,7 @@ impl CounterMode {
         ssrc: Ssrc,
         word: SrtcpWord,
     ) -> Result<usize, OpenError> {
-        let (packet, tag) = packet.split_last_chunk_mut::<TAG_LEN>().ok_or(OpenError)?;
+        let (packet, tag) = self.split_tag(packet).ok_or(OpenError)?;
         // The word stands at the end of what is authenticated.
         if !self.auth.sign(&[packet]).starts_with(tag) {
             return Err(OpenError);
@@ -109,4 +117,14 @@ impl CounterMode {
         }
         Ok(len)
     }
+}
+
+/// The salt, with the SSRC added to its bytes 4 to 7 and the packet index to its bytes 8 to 13; the last two bytes count
+/// the blocks (RFC 3711, section 4.1.1).
+pub(super) fn iv(salt: &[u8; 14], ssrc: Ssrc, index: u64) -> [u8; 16] {
+    let mut iv = (u128::from(ssrc.0) << 64 | u128::from(index) << 16).to_be_bytes();
+    for (byte, salt) in iv.iter_mut().zip(salt) {
+        *byte ^= salt;
+    }
+    iv
 }

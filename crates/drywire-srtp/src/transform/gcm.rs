@@ -2,7 +2,7 @@ use drywire_crypto::{AeadAlgorithm, AeadKey, Nonce, OpenError, Provider, SealErr
 use drywire_rtp::Ssrc;
 use zeroize::Zeroizing;
 
-use super::{RTCP_HEADER_LEN, SrtcpWord};
+use super::{RTCP_HEADER_LEN, Scope, SrtcpWord};
 use crate::KeyError;
 use crate::derive::SessionKeys;
 
@@ -13,8 +13,12 @@ pub(crate) struct Gcm {
 }
 
 impl Gcm {
-    pub(super) fn new(provider: &dyn Provider, keys: &SessionKeys) -> Result<Self, KeyError> {
-        let cipher = provider.aead_key(AeadAlgorithm::Aes128Gcm, keys.cipher_key.as_slice())?;
+    pub(super) fn new(
+        provider: &dyn Provider,
+        algorithm: AeadAlgorithm,
+        keys: &SessionKeys,
+    ) -> Result<Self, KeyError> {
+        let cipher = provider.aead_key(algorithm, &keys.cipher_key)?;
         let salt = keys.salt.first_chunk().copied().unwrap_or_default();
         Ok(Self { cipher, salt: Zeroizing::new(salt) })
     }
@@ -44,13 +48,15 @@ impl Gcm {
         &self,
         out: &mut Vec<u8>,
         start: usize,
-        header_len: usize,
+        scope: Scope,
         ssrc: Ssrc,
         index: u64,
     ) -> Result<(), SealError> {
         let packet = out.get_mut(start..).ok_or(SealError)?;
-        let (header, payload) = packet.split_at_mut_checked(header_len).ok_or(SealError)?;
+        scope.gather(packet);
+        let (header, payload) = packet.split_at_mut_checked(scope.start()).ok_or(SealError)?;
         let tag = self.cipher.seal(&self.nonce(ssrc, index), header, payload)?;
+        scope.scatter(packet);
         out.extend_from_slice(&tag);
         Ok(())
     }
@@ -58,13 +64,15 @@ impl Gcm {
     pub(super) fn open_rtp(
         &self,
         packet: &mut [u8],
-        header_len: usize,
+        scope: Scope,
         ssrc: Ssrc,
         index: u64,
     ) -> Result<usize, OpenError> {
-        let (header, payload) = packet.split_at_mut_checked(header_len).ok_or(OpenError)?;
+        scope.gather(packet);
+        let (header, payload) = packet.split_at_mut_checked(scope.start()).ok_or(OpenError)?;
         let len = self.cipher.open(&self.nonce(ssrc, index), header, payload)?;
-        Ok(header_len + len)
+        scope.scatter(packet);
+        Ok(scope.start() + len)
     }
 
     pub(super) fn seal_rtcp(

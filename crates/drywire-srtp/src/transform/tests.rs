@@ -1,4 +1,5 @@
 use drywire_crypto::CtrAlgorithm;
+use drywire_rtp::RtpHeader;
 use zeroize::Zeroizing;
 
 use super::*;
@@ -7,6 +8,10 @@ pub(crate) fn hex(digits: &str) -> Vec<u8> {
     let digits: Vec<u8> = digits.bytes().filter(u8::is_ascii_hexdigit).collect();
     let pairs = digits.chunks(2).map(|pair| std::str::from_utf8(pair).unwrap());
     pairs.map(|pair| u8::from_str_radix(pair, 16).unwrap()).collect()
+}
+
+fn scope(packet: &[u8]) -> Scope {
+    Scope::payload(&RtpHeader::parse_encrypted(packet).unwrap())
 }
 
 /// RFC 3711, appendix B.2.
@@ -33,11 +38,11 @@ fn rfc_3711_b2_keystream() {
 fn rfc_7714() -> Transform {
     let provider = drywire_crypto_aws_lc::provider();
     let keys = SessionKeys {
-        cipher_key: Zeroizing::new(std::array::from_fn(|at| u8::try_from(at).unwrap())),
+        cipher_key: Zeroizing::new((0..16).collect()),
         auth_key: Zeroizing::new([0; 20]),
         salt: Zeroizing::new(*b"Quid pro quo\0\0"),
     };
-    Transform::from_session_keys(&*provider, Profile::AeadAes128Gcm, keys).unwrap()
+    Transform::from_session_keys(&*provider, Profile::AeadAes128Gcm, Use::Rtp, &keys).unwrap()
 }
 
 /// RFC 7714, sections 16.1.1 and 16.1.2.
@@ -50,9 +55,9 @@ fn rfc_7714_16_rtp() {
          899d7f27beb16a9152cf765ee4390cce",
     );
     let mut packet = plain.clone();
-    keys.seal_rtp(&mut packet, 0, 12, Ssrc(0x5501_a0b2), 0xf17b).unwrap();
+    keys.seal_rtp(&mut packet, 0, scope(&plain), Ssrc(0x5501_a0b2), 0xf17b).unwrap();
     assert_eq!(packet, protected);
-    let len = keys.open_rtp(&mut packet, 12, Ssrc(0x5501_a0b2), 0xf17b).unwrap();
+    let len = keys.open_rtp(&mut packet, scope(&plain), Ssrc(0x5501_a0b2), 0xf17b).unwrap();
     assert_eq!(packet[..len], plain);
 }
 
@@ -99,15 +104,17 @@ fn rfc_7714_17_rtcp_tag_only() {
 fn counter_mode_reference_packets() {
     let provider = drywire_crypto_aws_lc::provider();
     let (key, salt) = (hex("e1f97a0d3e018be0d64fa32c06de4139"), hex("0ec675ad498afeebb6960b3aabe6"));
-    let keys = |usage| Transform::new(&*provider, Profile::Aes128CmSha1_80, usage, &key, &salt).unwrap();
+    let profile = Profile::Aes128CmSha1_80;
+    let master = MasterKey::new(&*provider, profile, &key, &salt).unwrap();
+    let keys = |usage| Transform::new(&*provider, profile, usage, &master).unwrap();
     let ssrc = Ssrc(0xcafe_babe);
 
     let plain = hex("800f1234decafbadcafebabe abababababababababababababababab");
     let protected = hex("800f1234decafbadcafebabe 4e55dc4ce79978d88ca4d215949d2402 b78d6acc99ea179b8dbb");
     let (rtp, mut packet) = (keys(Use::Rtp), plain.clone());
-    rtp.seal_rtp(&mut packet, 0, 12, ssrc, 0x1234).unwrap();
+    rtp.seal_rtp(&mut packet, 0, scope(&plain), ssrc, 0x1234).unwrap();
     assert_eq!(packet, protected);
-    let len = rtp.open_rtp(&mut packet, 12, ssrc, 0x1234).unwrap();
+    let len = rtp.open_rtp(&mut packet, scope(&plain), ssrc, 0x1234).unwrap();
     assert_eq!(packet[..len], plain);
 
     let plain = hex("81c8000bcafebabe abababababababababababababababab");

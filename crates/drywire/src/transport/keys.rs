@@ -12,7 +12,9 @@ impl SrtpKeys {
         let material = dtls.srtp_keying_material()?;
         let profile = match material.profile {
             drywire_dtls::SrtpProfile::Aes128CmSha1_80 => drywire_srtp::Profile::Aes128CmSha1_80,
+            drywire_dtls::SrtpProfile::Aes128CmSha1_32 => drywire_srtp::Profile::Aes128CmSha1_32,
             drywire_dtls::SrtpProfile::AeadAes128Gcm => drywire_srtp::Profile::AeadAes128Gcm,
+            drywire_dtls::SrtpProfile::AeadAes256Gcm => drywire_srtp::Profile::AeadAes256Gcm,
             _ => return None,
         };
         let outbound =
