@@ -35,6 +35,8 @@ impl Alert {
     pub const UNSUPPORTED_EXTENSION: Self = Self(110);
     /// A certificate was asked for and not given.
     pub const CERTIFICATE_REQUIRED: Self = Self(116);
+    /// No common application protocol (RFC 7301).
+    pub const NO_APPLICATION_PROTOCOL: Self = Self(120);
 
     /// The alert with a number in the registry.
     #[must_use]

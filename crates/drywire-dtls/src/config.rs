@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use drywire_crypto::{CertifiedKey, NamedGroup, Provider, SignatureScheme};
 
-use crate::{CipherSuite, SrtpProfile};
+use crate::{CipherSuite, KeyLog, SrtpProfile};
 
 /// Which side of the handshake a connection takes (the `a=setup` attribute of the session description, RFC 8842).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -97,6 +97,17 @@ pub struct Config {
     /// The SRTP protection profiles in order of preference; empty: `use_srtp` (RFC 5764) is neither offered nor
     /// answered. Default: AEAD_AES_128_GCM, AES128_CM_HMAC_SHA1_80.
     pub srtp_profiles: Vec<SrtpProfile>,
+    /// The application protocols in order of preference: names of 1 to 255 bytes (RFC 7301); those of WebRTC are `webrtc`
+    /// and `c-webrtc` (RFC 8833). A server takes the first of its own that the client offers, and refuses a client that
+    /// offers none of them; clients that offer none at all are taken. Empty: neither offered nor answered. Default:
+    /// empty.
+    pub alpn: Vec<Vec<u8>>,
+    /// The longest protected record that the peer may send, in bytes of plaintext: 64 to 16,385 (RFC 8449). In DTLS 1.3
+    /// one byte of it is the type of the content. Longer ones are discarded. What the peer wants of us is kept in any
+    /// case. Default: `None`, nothing is asked for.
+    pub record_size_limit: Option<u16>,
+    /// Where the secrets of the connection are written to, for Wireshark and the like. Default: `None`, nowhere.
+    pub key_log: Option<Arc<dyn KeyLog>>,
     /// The longest datagram of the handshake, in bytes of UDP payload. Default: 1200; lower limit: 256.
     pub mtu: usize,
     /// How long to wait for an answer before a flight is sent again for the first time, while no round-trip time is
@@ -122,6 +133,9 @@ impl Config {
             cipher_suites: CipherSuite::ALL.to_vec(),
             signature_schemes: SignatureScheme::ALL.to_vec(),
             srtp_profiles: vec![SrtpProfile::AeadAes128Gcm, SrtpProfile::Aes128CmSha1_80],
+            alpn: Vec::new(),
+            record_size_limit: None,
+            key_log: None,
             mtu: 1200,
             initial_rto: Duration::from_secs(1),
             min_rto: Duration::from_millis(100),

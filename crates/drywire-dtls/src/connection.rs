@@ -82,6 +82,7 @@ impl Connection {
                 flight: Flight::new(rto),
                 transcript: Transcript::new(),
                 acks: Acks::default(),
+                client_random: [0; 32],
                 fingerprints: None,
                 peer_certificate: None,
                 stats: Stats::default(),
@@ -247,6 +248,12 @@ impl Connection {
         }
     }
 
+    /// The longest plaintext that a record can carry to the peer: 16,384 bytes, unless the peer wants less (RFC 8449).
+    #[must_use]
+    pub fn max_plaintext_len(&self) -> usize {
+        self.handshake.records.max_plaintext(self.handshake.records.write_epoch())
+    }
+
     /// Appends a record with `data` to `out` and returns its length.
     pub fn write(&mut self, data: &[u8], out: &mut Vec<u8>) -> Result<usize, RecordError> {
         let record = self.begin_record(out)?;
@@ -353,7 +360,8 @@ impl Connection {
         // An ACK is never sent in a lower epoch than what it acknowledges (RFC 9147, section 7).
         let epoch = records.write_epoch();
         if acks.is_due() && epoch > 0 {
-            records.write(epoch, ContentType::Ack, &[&acks.take()], out)?;
+            let content = acks.take(records.max_plaintext(epoch));
+            records.write(epoch, ContentType::Ack, &[&content], out)?;
             stats.records_sent += 1;
             self.acks_deadline = None;
         }

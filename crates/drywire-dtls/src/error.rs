@@ -13,8 +13,8 @@ pub enum RecordError {
     /// Not connected, or no longer.
     #[error(transparent)]
     NotConnected(#[from] NotConnected),
-    /// The plaintext is longer than the 16,384 bytes that a record can hold.
-    #[error("a record holds at most 16,384 bytes")]
+    /// The plaintext is longer than [`max_plaintext_len`](crate::Connection::max_plaintext_len).
+    #[error("the plaintext is longer than a record to this peer may be")]
     TooLong,
     /// The buffer is not the one that the record was begun in, or was truncated since.
     #[error("the buffer does not hold the record that was begun")]

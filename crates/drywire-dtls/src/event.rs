@@ -73,6 +73,8 @@ pub struct ConnectionInfo {
     pub group: NamedGroup,
     /// The SRTP protection profile, if both sides wanted one.
     pub srtp_profile: Option<SrtpProfile>,
+    /// The application protocol, if both sides wanted one (RFC 7301).
+    pub alpn: Option<Vec<u8>>,
     /// The scheme of the signature with which the peer proved that it has its certificate's key. `None` when it has shown
     /// no certificate, which only servers that are configured so allow.
     pub peer_signature_scheme: Option<SignatureScheme>,

@@ -263,7 +263,8 @@ impl Flight {
                 }
                 Content::Message { kind, message_seq, body } => {
                     let room = room.saturating_sub(FragmentHeader::LEN);
-                    let wanted = to - from;
+                    let longest = records.max_plaintext(item.epoch).saturating_sub(FragmentHeader::LEN);
+                    let wanted = (to - from).min(longest);
                     // A short piece at the end of a full datagram is not worth a record, unless it is all there is.
                     if used > 0 && room < wanted.clamp(1, MIN_FRAGMENT) {
                         break;

@@ -9,12 +9,12 @@ use crate::ack::Acks;
 use crate::credential::is_allowed;
 use crate::failure::Failure;
 use crate::flight::Flight;
-use crate::message::extension::use_srtp::UseSrtp;
-use crate::message::{ClientHello, DigitallySigned, ExtensionType, HandshakeType};
+use crate::message::{ClientHello, DigitallySigned, HandshakeType};
 use crate::reassembly::Message;
 use crate::record::RecordLayer;
+use crate::secret::Secret;
 use crate::transcript::Transcript;
-use crate::{Alert, Authentication, CipherSuite, Config, Role, SrtpProfile, Stats, Version};
+use crate::{Alert, Authentication, CipherSuite, Config, Role, Stats, Version};
 
 /// The parts of a connection that every state of the handshake works with.
 pub(crate) struct Handshake {
@@ -25,6 +25,8 @@ pub(crate) struct Handshake {
     pub(crate) flight: Flight,
     pub(crate) transcript: Transcript,
     pub(crate) acks: Acks,
+    /// The random of the ClientHello.
+    pub(crate) client_random: [u8; 32],
     pub(crate) fingerprints: Option<Vec<Fingerprint>>,
     /// The certificate that the peer has shown.
     pub(crate) peer_certificate: Option<Vec<u8>>,
@@ -54,6 +56,13 @@ pub(crate) enum Verdict {
 impl Handshake {
     pub(crate) fn provider(&self) -> Arc<dyn Provider> {
         Arc::clone(&self.config.provider)
+    }
+
+    /// Writes a secret to the key log, if there is one.
+    pub(crate) fn log_key(&self, label: &'static str, secret: &Secret) {
+        if let Some(log) = &self.config.key_log {
+            log.log(label, &self.client_random, secret.as_bytes());
+        }
     }
 
     /// Writes a message, adds it to the transcript and to the flight.
@@ -147,16 +156,6 @@ impl Handshake {
     ) -> impl Iterator<Item = CipherSuite> + 'a {
         let ours = self.config.cipher_suites.iter().copied().filter(move |suite| suite.version() == version);
         ours.filter(|suite| hello.cipher_suites.contains(suite.code()))
-    }
-
-    /// The first of our SRTP profiles that the client offers. An MKI of the client is ignored (RFC 5764, section 4.1.3).
-    pub(crate) fn select_srtp(&self, hello: &ClientHello<'_>) -> Result<Option<SrtpProfile>, Failure> {
-        let Some(data) = hello.extensions.find(ExtensionType::USE_SRTP) else {
-            return Ok(None);
-        };
-        let offer = UseSrtp::parse(data)?;
-        let mut ours = self.config.srtp_profiles.iter().copied();
-        Ok(ours.find(|profile| offer.profiles.contains(profile.code())))
     }
 
     /// Our groups that `version` can use.

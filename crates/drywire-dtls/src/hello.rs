@@ -3,12 +3,13 @@
 use drywire_core::Writer;
 use drywire_crypto::{NamedGroup, PendingKeyExchange};
 
+use crate::agreed;
 use crate::failure::Failure;
 use crate::handshake::Handshake;
 use crate::machine::Machine;
 use crate::message::extension::{
     cookie, ec_point_formats, extended_master_secret, key_share, renegotiation_info, signature_algorithms,
-    supported_groups, supported_versions, use_srtp,
+    supported_groups, supported_versions,
 };
 use crate::message::{
     ClientHello, Codes, ExtensionType, Extensions, HandshakeType, HelloVerifyRequest, ServerHello,
@@ -49,6 +50,7 @@ pub(crate) fn start(handshake: &mut Handshake) -> Result<Machine, Failure> {
         }
     }
     let random = handshake.rng.array();
+    handshake.client_random = random;
     let offer = Offer { random, shares, cookie: Vec::new(), retry: None };
     handshake.flight.begin();
     send(handshake, &offer)?;
@@ -78,9 +80,7 @@ pub(crate) fn send(handshake: &mut Handshake, offer: &Offer) -> Result<(), Failu
     }
     let schemes = handshake.verified_schemes(if v12 { Version::Dtls12 } else { Version::Dtls13 });
     signature_algorithms::write(&mut w, &schemes);
-    if !config.srtp_profiles.is_empty() {
-        use_srtp::write(&mut w, &config.srtp_profiles);
-    }
+    agreed::offer(handshake, &mut w);
     if v12 {
         extended_master_secret::write(&mut w);
         renegotiation_info::write(&mut w);
@@ -171,6 +171,7 @@ pub(crate) fn offered(handshake: &mut Handshake, message: &Message) -> Result<Ma
         return Err(Failure::UNEXPECTED);
     }
     let hello = ClientHello::parse(&message.body)?;
+    handshake.client_random = hello.random;
     match select_version(handshake, &hello)? {
         Version::Dtls13 => v13::server::start(handshake, message, &hello),
         Version::Dtls12 => v12::server::start(handshake, message, &hello),

@@ -57,6 +57,7 @@
 //! validated the path before the first byte of DTLS (RFC 8445).
 
 mod ack;
+mod agreed;
 mod alert;
 mod cipher_suite;
 mod config;
@@ -68,6 +69,7 @@ mod failure;
 mod flight;
 mod handshake;
 mod hello;
+mod key_log;
 mod machine;
 mod message;
 mod prf;
@@ -88,6 +90,7 @@ pub use config::{Authentication, Config, Role, Version};
 pub use connection::{Connection, Record};
 pub use error::{NotConnected, RecordError};
 pub use event::{CloseReason, ConnectionInfo, Event, State, Stats};
+pub use key_log::KeyLog;
 pub use srtp::{SrtpKeyingMaterial, SrtpProfile};
 
 #[cfg(test)]

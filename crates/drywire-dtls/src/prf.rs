@@ -65,6 +65,11 @@ impl Master {
         Self { hash, secret, client_random: *randoms.0, server_random: *randoms.1 }
     }
 
+    /// The secret itself, for the key log.
+    pub(crate) const fn secret(&self) -> &Secret {
+        &self.secret
+    }
+
     /// The keys of the client and of the server (RFC 5246, section 6.3).
     pub(crate) fn record_keys(
         &self,

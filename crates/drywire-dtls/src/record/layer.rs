@@ -5,7 +5,8 @@ use super::number::MAX_SEQUENCE;
 use super::protect13::OpenFailure;
 use super::replay::ReplayWindow;
 use super::{ContentType, Header, Keys12, Keys13, MAX_PLAINTEXT, PlaintextHeader, RawRecord, RecordNumber};
-use crate::{RecordError, Stats};
+use crate::agreed::RecordLimits;
+use crate::{RecordError, Stats, Version};
 
 /// How many records of DTLS 1.3 one key may protect: 2^24.5 (RFC 8446, section 5.5; RFC 9147, section 4.5.3).
 const MAX_RECORDS_13: u64 = 23_726_566;
@@ -66,12 +67,33 @@ pub(crate) struct RecordLayer {
     write: Vec<WriteEpoch>,
     read: Vec<ReadEpoch>,
     forgeries: u64,
+    /// The longest content of protected records, to the peer and from it (RFC 8449).
+    max_write: usize,
+    max_read: usize,
 }
 
 impl RecordLayer {
     pub(crate) fn new() -> Self {
         let plaintext = WriteEpoch { epoch: 0, next: 0, blocks: 0, keys: WriteKeys::Plaintext };
-        Self { write: vec![plaintext], read: Vec::new(), forgeries: 0 }
+        Self {
+            write: vec![plaintext],
+            read: Vec::new(),
+            forgeries: 0,
+            max_write: MAX_PLAINTEXT,
+            max_read: MAX_PLAINTEXT,
+        }
+    }
+
+    /// Limits the protected records. In DTLS 1.3 the limits count the type of the content, too (RFC 8449, section 4).
+    pub(crate) fn set_limits(&mut self, version: Version, limits: RecordLimits) {
+        let content_type = usize::from(version == Version::Dtls13);
+        self.max_write = (usize::from(limits.write) - content_type).min(MAX_PLAINTEXT);
+        self.max_read = (usize::from(limits.read) - content_type).min(MAX_PLAINTEXT);
+    }
+
+    /// The longest content of a record of `epoch`.
+    pub(crate) const fn max_plaintext(&self, epoch: u64) -> usize {
+        if epoch == 0 { MAX_PLAINTEXT } else { self.max_write }
     }
 
     /// Adds the keys of a new epoch, which becomes the current one.
@@ -182,7 +204,7 @@ impl RecordLayer {
         }
         let plaintext_len = out.len().checked_sub(start).and_then(|len| len.checked_sub(header_len));
         let plaintext_len = plaintext_len.ok_or(RecordError::WrongBuffer)?;
-        if plaintext_len > MAX_PLAINTEXT {
+        if plaintext_len > self.max_plaintext(epoch) {
             return Err(RecordError::TooLong);
         }
         let write = self.write.iter_mut().rev().find(|write| write.epoch == epoch);
@@ -250,6 +272,11 @@ impl RecordLayer {
             return Opening::Discarded;
         };
         read.window.mark(header.sequence);
+        // A record that is longer than we asked for may be discarded (RFC 8449, section 4).
+        if len > self.max_read {
+            stats.records_discarded += 1;
+            return Opening::Discarded;
+        }
         opened(record, header.content, number, PlaintextHeader::LEN + skip, Some(len))
     }
 
@@ -277,6 +304,11 @@ impl RecordLayer {
                     return Opening::Discarded;
                 };
                 let header_len = record.header_len;
+                // A record that is longer than we asked for may be discarded (RFC 8449, section 4). Padding counts.
+                if record.bytes.len().saturating_sub(header_len + 1 + TAG_LEN) > self.max_read {
+                    stats.records_discarded += 1;
+                    return Opening::Discarded;
+                }
                 opened(record, content, number, header_len, Some(plaintext.len))
             }
             Err(failure) => {

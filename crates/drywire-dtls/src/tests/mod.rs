@@ -2,6 +2,7 @@
 
 mod attacks;
 mod certificates;
+mod features;
 mod handshakes;
 mod loss;
 mod misuse;
@@ -228,6 +229,17 @@ impl Pair {
     /// Both ends have the same keys, and data goes both ways.
     #[track_caller]
     pub(crate) fn check(&mut self) {
+        self.check_with(&[b"one", &[], &[7; 1100]]);
+    }
+
+    /// The same with short records only.
+    #[track_caller]
+    pub(crate) fn check_short(&mut self) {
+        self.check_with(&[b"one", &[], &[7; 60]]);
+    }
+
+    #[track_caller]
+    fn check_with(&mut self, payloads: &[&[u8]]) {
         let mut exported = [[0; 77]; 2];
         for (end, out) in self.ends.iter().zip(&mut exported) {
             end.export_keying_material("EXPERIMENTAL test", Some(b"context"), out).unwrap();
@@ -247,12 +259,12 @@ impl Pair {
         let saved = std::mem::take(&mut self.link);
         for end in [CLIENT, SERVER] {
             let before = self.data(1 - end).len();
-            for data in [&b"one"[..], &[], &[7; 1100]] {
+            for data in payloads {
                 let record = self.write(end, data);
                 self.carry(end, &record);
             }
-            assert!(self.run_until(|pair| pair.data(1 - end).len() == before + 3));
-            assert_eq!(self.data(1 - end)[before..], [b"one".to_vec(), Vec::new(), vec![7; 1100]]);
+            assert!(self.run_until(|pair| pair.data(1 - end).len() == before + payloads.len()));
+            assert_eq!(self.data(1 - end)[before..], *payloads);
         }
         self.link = saved;
     }

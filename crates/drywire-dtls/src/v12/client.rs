@@ -3,14 +3,13 @@
 use drywire_crypto::{NamedGroup, PublicKey, SignatureScheme};
 
 use super::{Negotiated, PROTECTED_EPOCH, by_role, check_finished, install_read, send_finished};
+use crate::agreed::Agreed;
 use crate::credential::Credential;
 use crate::failure::Failure;
 use crate::handshake::Handshake;
 use crate::hello::Offer;
 use crate::machine::Machine;
-use crate::message::extension::{
-    ec_point_formats, extended_master_secret, renegotiation_info, use_srtp::UseSrtp,
-};
+use crate::message::extension::{ec_point_formats, extended_master_secret, renegotiation_info};
 use crate::message::{
     Certificate, CertificateRequest, ClientKeyExchange, DigitallySigned, ExtensionType, HandshakeType,
     ServerHello, ServerKeyExchange,
@@ -45,7 +44,7 @@ pub(crate) fn start(
     let suite = CipherSuite::from_code(hello.cipher_suite)
         .filter(|suite| suite.version() == Version::Dtls12 && handshake.config.cipher_suites.contains(suite))
         .ok_or(Failure::ILLEGAL)?;
-    let mut srtp = None;
+    let mut agreed = Agreed::default();
     let mut extended = false;
     for (kind, data) in hello.extensions.iter() {
         match kind {
@@ -53,13 +52,11 @@ pub(crate) fn start(
                 extended_master_secret::parse(data)?;
                 extended = true;
             }
-            ExtensionType::USE_SRTP => {
-                srtp = Some(UseSrtp::parse(data)?.selected(&handshake.config.srtp_profiles)?);
-            }
             ExtensionType::RENEGOTIATION_INFO => renegotiation_info::parse(data)?,
             ExtensionType::EC_POINT_FORMATS => ec_point_formats::parse(data)?,
             // Some servers send their groups, too.
             ExtensionType::SUPPORTED_GROUPS => {}
+            _ if agreed.take(handshake, Version::Dtls12, kind, data)? => {}
             _ => return Err(Failure::Misbehaved(Alert::UNSUPPORTED_EXTENSION)),
         }
     }
@@ -67,10 +64,11 @@ pub(crate) fn start(
     if !extended {
         return Err(Failure::NOTHING_IN_COMMON);
     }
+    agreed.apply(handshake, Version::Dtls12);
     let provider = handshake.provider();
     handshake.transcript.start(&*provider, Version::Dtls12, suite.hash());
     handshake.note(message);
-    let negotiated = Negotiated { suite, srtp, client_random: offer.random, server_random: hello.random };
+    let negotiated = Negotiated { suite, agreed, client_random: offer.random, server_random: hello.random };
     Ok(Machine::Client12(State::Certificate(Box::new(negotiated))))
 }
 

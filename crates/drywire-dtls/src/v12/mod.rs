@@ -7,6 +7,7 @@ pub(crate) mod server;
 use drywire_crypto::{NamedGroup, SignatureScheme};
 use subtle::ConstantTimeEq as _;
 
+use crate::agreed::Agreed;
 use crate::failure::Failure;
 use crate::handshake::Handshake;
 use crate::message::HandshakeType;
@@ -14,7 +15,7 @@ use crate::prf::Master;
 use crate::reassembly::Message;
 use crate::record::{Keys12, ReadKeys, WriteKeys};
 use crate::session::{Exporter, Session};
-use crate::{Alert, CipherSuite, ConnectionInfo, Role, SrtpProfile, Version};
+use crate::{Alert, CipherSuite, ConnectionInfo, Role, Version};
 
 /// The epoch after ChangeCipherSpec, the only one: nothing is renegotiated (attack C12).
 pub(crate) const PROTECTED_EPOCH: u64 = 1;
@@ -22,7 +23,7 @@ pub(crate) const PROTECTED_EPOCH: u64 = 1;
 /// What the hello messages have negotiated.
 pub(crate) struct Negotiated {
     suite: CipherSuite,
-    srtp: Option<SrtpProfile>,
+    agreed: Agreed,
     client_random: [u8; 32],
     server_random: [u8; 32],
 }
@@ -34,6 +35,7 @@ impl Negotiated {
         let session_hash = handshake.transcript.digest(&*provider);
         let randoms = (&self.client_random, &self.server_random);
         let master = Master::extended(&*provider, self.suite.hash(), premaster, &session_hash, randoms);
+        handshake.log_key("CLIENT_RANDOM", master.secret());
         let (client, server) = master.record_keys(&*provider, self.suite)?;
         Ok((master, client, server))
     }
@@ -44,7 +46,8 @@ impl Negotiated {
                 version: Version::Dtls12,
                 cipher_suite: self.suite,
                 group,
-                srtp_profile: self.srtp,
+                srtp_profile: self.agreed.srtp,
+                alpn: self.agreed.alpn.clone(),
                 peer_signature_scheme: peer,
             },
             exporter: Exporter::Dtls12(master),

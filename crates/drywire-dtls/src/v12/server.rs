@@ -4,12 +4,12 @@ use drywire_core::Writer;
 use drywire_crypto::{NamedGroup, PendingKeyExchange, PublicKey, SignatureScheme};
 
 use super::{Negotiated, PROTECTED_EPOCH, by_role, check_finished, install_read, send_finished};
+use crate::agreed::Agreed;
 use crate::failure::Failure;
 use crate::handshake::Handshake;
 use crate::machine::Machine;
 use crate::message::extension::{
     ec_point_formats, extended_master_secret, renegotiation_info, signature_algorithms, supported_groups,
-    use_srtp,
 };
 use crate::message::{
     Certificate, CertificateRequest, ClientHello, ClientKeyExchange, Codes, DigitallySigned, ExtensionType,
@@ -57,7 +57,8 @@ pub(crate) fn start(
     let curves = curves.map(supported_groups::parse).transpose()?;
     let group = select_group(handshake, curves)?;
     let (suite, credential) = handshake.select_suite12(hello, schemes, curves)?;
-    let srtp = handshake.select_srtp(hello)?;
+    let agreed = Agreed::select(handshake, hello, Version::Dtls12)?;
+    agreed.apply(handshake, Version::Dtls12);
     let provider = handshake.provider();
     handshake.transcript.start(&*provider, Version::Dtls12, suite.hash());
     handshake.note(message);
@@ -67,7 +68,7 @@ pub(crate) fn start(
     if handshake.config.allows(Version::Dtls13) {
         ServerHello::mark_downgrade(&mut server_random);
     }
-    let negotiated = Negotiated { suite, srtp, client_random: hello.random, server_random };
+    let negotiated = Negotiated { suite, agreed, client_random: hello.random, server_random };
     handshake.flight.begin();
     send_hello(handshake, hello, &negotiated)?;
     let ours = Certificate { context: &[], end_entity: Some(credential.certified.certificate()) };
@@ -120,9 +121,7 @@ fn send_hello(
     if offered(ExtensionType::EC_POINT_FORMATS) {
         ec_point_formats::write(&mut w);
     }
-    if let Some(profile) = negotiated.srtp {
-        use_srtp::write(&mut w, &[profile]);
-    }
+    negotiated.agreed.write(&mut w);
     let hello = ServerHello {
         legacy_version: Version::Dtls12.code(),
         random: negotiated.server_random,

@@ -8,7 +8,7 @@ use crate::failure::Failure;
 use crate::handshake::Handshake;
 use crate::hello::{self, Offer, Retry};
 use crate::machine::Machine;
-use crate::message::extension::{cookie, key_share, use_srtp::UseSrtp};
+use crate::message::extension::{cookie, key_share};
 use crate::message::{CertificateRequest, EncryptedExtensions, ExtensionType, HandshakeType, ServerHello};
 use crate::reassembly::Message;
 use crate::{Alert, CipherSuite, Version};
@@ -127,15 +127,13 @@ impl State {
                 let extensions = EncryptedExtensions::parse(&message.body)?.extensions;
                 for (kind, data) in extensions.iter() {
                     match kind {
-                        ExtensionType::USE_SRTP => {
-                            let answer = UseSrtp::parse(data)?;
-                            keys.srtp = Some(answer.selected(&handshake.config.srtp_profiles)?);
-                        }
                         // The server's groups, for later connections (RFC 8446, section 4.2.7).
                         ExtensionType::SUPPORTED_GROUPS => {}
+                        _ if keys.agreed.take(handshake, Version::Dtls13, kind, data)? => {}
                         _ => return Err(Failure::Misbehaved(Alert::UNSUPPORTED_EXTENSION)),
                     }
                 }
+                keys.agreed.apply(handshake, Version::Dtls13);
                 handshake.note(message);
                 Self::CertificateOrRequest(keys)
             }

@@ -9,6 +9,7 @@ pub(crate) use post_handshake::TrafficKeys;
 use drywire_core::Writer;
 use drywire_crypto::{Digest, NamedGroup, PublicKey, SignatureScheme};
 
+use crate::agreed::Agreed;
 use crate::credential::Credential;
 use crate::failure::Failure;
 use crate::handshake::Handshake;
@@ -18,7 +19,7 @@ use crate::record::{ReadKeys, WriteKeys};
 use crate::schedule::{self, HandshakeSecret, TrafficSecrets};
 use crate::secret::Secret;
 use crate::session::{Exporter, Session};
-use crate::{Alert, Authentication, CipherSuite, ConnectionInfo, Role, SrtpProfile, Version};
+use crate::{Alert, Authentication, CipherSuite, ConnectionInfo, Role, Version};
 
 /// The epoch of the encrypted part of the handshake (RFC 9147, section 6.1).
 pub(crate) const HANDSHAKE_EPOCH: u64 = 2;
@@ -31,7 +32,7 @@ pub(crate) struct Keys {
     group: NamedGroup,
     secret: HandshakeSecret,
     traffic: TrafficSecrets,
-    srtp: Option<SrtpProfile>,
+    agreed: Agreed,
 }
 
 impl Keys {
@@ -46,8 +47,10 @@ impl Keys {
         let secret = HandshakeSecret::new(&*provider, suite.hash(), shared)?;
         let digest = handshake.transcript.digest(&*provider);
         let traffic = secret.traffic(&*provider, suite.hash(), &digest)?;
+        handshake.log_key("CLIENT_HANDSHAKE_TRAFFIC_SECRET", &traffic.client);
+        handshake.log_key("SERVER_HANDSHAKE_TRAFFIC_SECRET", &traffic.server);
         install(handshake, suite, HANDSHAKE_EPOCH, &traffic)?;
-        Ok(Self { suite, group, secret, traffic, srtp: None })
+        Ok(Self { suite, group, secret, traffic, agreed: Agreed::default() })
     }
 
     fn traffic_of(&self, role: Role) -> &Secret {
@@ -88,6 +91,9 @@ impl Keys {
     fn application(&self, handshake: &mut Handshake, digest: &Digest) -> Result<Application, Failure> {
         let provider = handshake.provider();
         let (traffic, exporter) = self.secret.application(&*provider, self.suite.hash(), digest)?;
+        handshake.log_key("CLIENT_TRAFFIC_SECRET_0", &traffic.client);
+        handshake.log_key("SERVER_TRAFFIC_SECRET_0", &traffic.server);
+        handshake.log_key("EXPORTER_SECRET", &exporter);
         install(handshake, self.suite, APPLICATION_EPOCH, &traffic)?;
         Ok(Application { traffic, exporter })
     }
@@ -111,7 +117,8 @@ impl Application {
                 version: Version::Dtls13,
                 cipher_suite: keys.suite,
                 group: keys.group,
-                srtp_profile: keys.srtp,
+                srtp_profile: keys.agreed.srtp,
+                alpn: keys.agreed.alpn.clone(),
                 peer_signature_scheme: peer,
             },
             exporter: Exporter::Dtls13(keys.suite.hash(), self.exporter),

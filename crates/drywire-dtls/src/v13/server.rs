@@ -6,12 +6,11 @@ use drywire_crypto::{NamedGroup, PublicKey, SignatureScheme};
 use super::{
     Application, HANDSHAKE_EPOCH, Keys, send_certificate, take_certificate, take_certificate_verify,
 };
+use crate::agreed::Agreed;
 use crate::failure::Failure;
 use crate::handshake::Handshake;
 use crate::machine::Machine;
-use crate::message::extension::{
-    key_share, signature_algorithms, supported_groups, supported_versions, use_srtp,
-};
+use crate::message::extension::{key_share, signature_algorithms, supported_groups, supported_versions};
 use crate::message::{
     CertificateRequest, ClientHello, Codes, EncryptedExtensions, ExtensionType, Extensions, HandshakeType,
     ServerHello,
@@ -99,7 +98,7 @@ fn answer(
     let credential = credential.ok_or(Failure::NOTHING_IN_COMMON)?;
     let shares = key_share::parse_offer(extension(hello, ExtensionType::KEY_SHARE)?)?;
     let share = shares.iter().find(|share| share.group == group.code()).ok_or(Failure::ILLEGAL)?;
-    let srtp = handshake.select_srtp(hello)?;
+    let agreed = Agreed::select(handshake, hello, Version::Dtls13)?;
     let provider = handshake.provider();
     let (our_share, shared) = provider.answer_key_exchange(group, share.share)?;
 
@@ -113,11 +112,10 @@ fn answer(
     send_hello(handshake, random, suite, &extensions)?;
 
     let mut keys = Keys::derive(handshake, suite, group, shared.as_bytes())?;
-    keys.srtp = srtp;
     extensions.clear();
-    if let Some(profile) = srtp {
-        use_srtp::write(&mut Writer::new(&mut extensions), &[profile]);
-    }
+    agreed.write(&mut Writer::new(&mut extensions));
+    agreed.apply(handshake, Version::Dtls13);
+    keys.agreed = agreed;
     let encrypted = EncryptedExtensions { extensions: Extensions::new(&extensions)? };
     handshake.send(HANDSHAKE_EPOCH, HandshakeType::EncryptedExtensions, |w| encrypted.write(w));
     let asks = handshake.config.authentication != Authentication::ServerOnly;

@@ -1,9 +1,11 @@
 //! The extensions of the handshake, one file each (RFC 8446, section 4.2).
 
+pub(crate) mod alpn;
 pub(crate) mod cookie;
 pub(crate) mod ec_point_formats;
 pub(crate) mod extended_master_secret;
 pub(crate) mod key_share;
+pub(crate) mod record_size_limit;
 pub(crate) mod renegotiation_info;
 pub(crate) mod signature_algorithms;
 pub(crate) mod supported_groups;
@@ -23,7 +25,9 @@ impl ExtensionType {
     pub(crate) const EC_POINT_FORMATS: Self = Self(11);
     pub(crate) const SIGNATURE_ALGORITHMS: Self = Self(13);
     pub(crate) const USE_SRTP: Self = Self(14);
+    pub(crate) const ALPN: Self = Self(16);
     pub(crate) const EXTENDED_MASTER_SECRET: Self = Self(23);
+    pub(crate) const RECORD_SIZE_LIMIT: Self = Self(28);
     pub(crate) const SUPPORTED_VERSIONS: Self = Self(43);
     pub(crate) const COOKIE: Self = Self(44);
     pub(crate) const KEY_SHARE: Self = Self(51);
