@@ -14,7 +14,8 @@ fn names(names: &[&str]) -> Vec<Vec<u8>> {
 #[test]
 fn application_protocols() {
     let both: &[&str] = &["webrtc", "c-webrtc"];
-    let table: [(&[&str], &[&str], Result<Option<&str>, ()>); 7] = [
+    type Row<'a> = (&'a [&'a str], &'a [&'a str], Result<Option<&'a str>, ()>);
+    let table: [Row<'_>; 7] = [
         (both, both, Ok(Some("webrtc"))),
         // The server's order counts (RFC 7301, section 3.2).
         (both, &["c-webrtc", "webrtc"], Ok(Some("c-webrtc"))),
@@ -128,9 +129,11 @@ fn records_beyond_our_limit_are_discarded() {
     }
 }
 
+type Line = (&'static str, [u8; 32], Vec<u8>);
+
 /// Everything that was written to it.
 #[derive(Debug, Default)]
-struct Log(Mutex<Vec<(&'static str, [u8; 32], Vec<u8>)>>);
+struct Log(Mutex<Vec<Line>>);
 
 impl KeyLog for Log {
     fn log(&self, label: &'static str, client_random: &[u8; 32], secret: &[u8]) {
