@@ -210,8 +210,8 @@ fn handshakes(report: &mut Report, version: Version, groups: &[NamedGroup], name
     let group = groups[0];
     let theirs = theirs();
     let key = config.certificates[0].key().clone();
-    let public =
-        drywire_crypto::PublicKey::from_certificate(config.certificates[0].certificate()).expect("our own key");
+    let public = drywire_crypto::PublicKey::from_certificate(config.certificates[0].certificate())
+        .expect("our own key");
     let row = Row::new(format!("{version} handshake of both sides, {name}"), Unit::Nanoseconds("handshake"))
         .drywire(|watch| {
             watch.time(|| {

@@ -75,7 +75,7 @@ impl Machine for Dtls {
                 }
             }
             10 => self.connection.set_mtu(usize::try_from(rng.below(3_000)).unwrap()),
-            11 => self.connection.set_initial_rtt(Duration::from_millis(u64::from(rng.below(100_000)))),
+            11 => self.connection.set_initial_rtt(now, Duration::from_millis(u64::from(rng.below(100_000)))),
             12 if rng.below(20) == 0 => self.connection.close(now),
             _ => {
                 let mut keys = [0; 32];

@@ -1,12 +1,14 @@
 //! Connecting, staying connected, and ending.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use drywire::{CloseReason, ConnectionState, Event, dtls};
-use drywire_sim::{Link, Outcome};
+use drywire_sim::{Link, Network, Outcome};
 
-use crate::harness::{CONFIG, binary, call, call_with, config, connected, open, pass, text};
+use crate::harness::{
+    CONFIG, Manner, Peer, address, binary, call, call_with, config, connected, open, pass, text,
+};
 
 #[test]
 fn without_delay_nothing_waits_for_a_timer() {
@@ -54,10 +56,68 @@ fn a_peer_that_knows_only_dtls_1_2_connects() {
     }
 }
 
+/// Whether a datagram begins with a ClientHello.
+fn is_client_hello(datagram: &[u8]) -> bool {
+    datagram.first() == Some(&22) && datagram.get(13) == Some(&1)
+}
+
+/// The times at which ClientHellos are sent, of which those before `lost_until` are lost.
+fn lose_client_hellos(network: &mut Network<Peer>, lost_until: Duration) -> Arc<Mutex<Vec<Duration>>> {
+    let hellos = Arc::new(Mutex::new(Vec::new()));
+    let seen = hellos.clone();
+    network.set_filter(move |at, _, datagram| {
+        let hello = is_client_hello(datagram);
+        if hello {
+            seen.lock().unwrap().push(at);
+        }
+        !(hello && at < lost_until)
+    });
+    hellos
+}
+
+#[test]
+fn a_lost_client_hello_is_sent_again_as_soon_as_the_round_trip_time_allows() {
+    let (mut network, offerer, answerer, _) = call(20, |peer, now| open(peer, now, "first", true));
+    network.set_default_link(Link::new().delay(Duration::from_millis(10)));
+    let hellos = lose_client_hellos(&mut network, Duration::from_millis(100));
+    connected(&mut network, offerer);
+    connected(&mut network, answerer);
+    // A ClientHello in two datagrams, and all of it once more.
+    let (first, again) = (Duration::from_millis(20), Duration::from_millis(120));
+    assert_eq!(*hellos.lock().unwrap(), [first, first, again, again]);
+    assert!(network.elapsed() < Duration::from_millis(200), "{:?}", network.elapsed());
+}
+
+#[test]
+fn that_holds_when_ice_found_the_path_before_dtls_began() {
+    use drywire::jsep::DescriptionType::{Answer, Offer};
+    let now = drywire_sim::origin();
+    let mut offering = Peer::new(&CONFIG, Manner::Keep, 1, [21; 32], now);
+    open(&mut offering, now, "first", true);
+    let mut network = Network::new(now, [21; 32]);
+    network.set_default_link(Link::new().delay(Duration::from_millis(10)));
+    let offerer = network.add(offering, &[address(1)]);
+    let answerer = network.add(Peer::new(&CONFIG, Manner::Echo, 2, [22; 32], now), &[address(2)]);
+    let hellos = lose_client_hellos(&mut network, Duration::from_millis(1050));
+
+    let offer = network[offerer].connection.create_offer(now).expect("an offer");
+    network[offerer].connection.set_local_description(now, Offer, &offer).expect("our own offer");
+    network[answerer].connection.set_remote_description(now, Offer, &offer).expect("the offer");
+    // The application thinks about its answer. Its checks are answered meanwhile.
+    pass(&mut network, Duration::from_secs(1));
+    assert!(network[answerer].connection.path().is_some());
+    let now = network.now();
+    let answer = network[answerer].connection.create_answer(now).expect("an answer");
+    network[answerer].connection.set_local_description(now, Answer, &answer).expect("its own answer");
+    network[offerer].connection.set_remote_description(now, Answer, &answer).expect("the answer");
+    connected(&mut network, answerer);
+    let (first, again) = (Duration::from_millis(1000), Duration::from_millis(1100));
+    assert_eq!(*hellos.lock().unwrap(), [first, first, again, again]);
+}
+
 #[test]
 fn a_peer_with_another_certificate_is_refused() {
     // The answer is signalled by one and the handshake done by another: the fingerprint of the answer is replaced.
-    use crate::harness::{Manner, Peer, address};
     let now = drywire_sim::origin();
     let mut offering = Peer::new(&CONFIG, Manner::Keep, 1, [6; 32], now);
     let mut answering = Peer::new(&CONFIG, Manner::Echo, 2, [7; 32], now);
@@ -76,7 +136,7 @@ fn a_peer_with_another_certificate_is_refused() {
         .set_remote_description(now, drywire::jsep::DescriptionType::Answer, forged)
         .expect("the forged answer");
 
-    let mut network = drywire_sim::Network::new(now, [6; 32]);
+    let mut network = Network::new(now, [6; 32]);
     let offering = network.add(offering, &[address(1)]);
     network.add(answering, &[address(2)]);
     pass(&mut network, Duration::from_secs(20));

@@ -155,10 +155,12 @@ impl Connection {
         self.mtu = mtu.clamp(MIN_MTU, MAX_MTU);
     }
 
-    /// Tells the round-trip time of the path, as ICE measured it: flights that are lost are sent again the sooner.
-    pub fn set_initial_rtt(&mut self, rtt: Duration) {
+    /// Tells the round-trip time of the path, as ICE measured it: flights that are lost are sent again the sooner. That
+    /// counts for the flight that is on its way, too, which from `now` on waits no longer than a flight that begins now.
+    pub fn set_initial_rtt(&mut self, now: Instant, rtt: Duration) {
+        let now = self.clock.observe(now);
         let rto = rtt.saturating_mul(2).max(self.handshake.config.min_rto);
-        self.handshake.flight.set_rto(rto);
+        self.handshake.flight.set_rto(now, rto);
     }
 
     /// Which side of the handshake this is.

@@ -108,10 +108,12 @@ impl Flight {
         }
     }
 
-    /// The time until a flight is sent again for the first time.
-    pub(crate) fn set_rto(&mut self, rto: Duration) {
+    /// The time until a flight is sent again for the first time. One that waits already waits that long from `now` on, if
+    /// that is sooner.
+    pub(crate) fn set_rto(&mut self, now: Instant, rto: Duration) {
         self.base_rto = rto.clamp(MIN_RTO, MAX_RTO);
         self.rto = self.base_rto;
+        self.deadline = self.deadline.map(|at| at.min(now + self.base_rto));
     }
 
     pub(crate) const fn initial_rto(&self) -> Duration {

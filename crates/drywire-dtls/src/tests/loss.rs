@@ -69,7 +69,7 @@ fn a_known_round_trip_time_makes_up_for_loss_sooner() {
         let mut pair = Pair::new(only(config(0), version), config(1), 1, Link::default());
         let rtt = Duration::from_millis(40);
         for end in &mut pair.ends {
-            end.set_initial_rtt(rtt);
+            end.set_initial_rtt(pair.now, rtt);
         }
         let begin = pair.now;
         // The first ClientHello is lost as a whole.
@@ -80,6 +80,22 @@ fn a_known_round_trip_time_makes_up_for_loss_sooner() {
         assert!(pair.events[CLIENT].contains(&Event::Connected));
         assert!(pair.now - begin <= Duration::from_millis(400), "{:?}", pair.now - begin);
     }
+}
+
+#[test]
+fn a_round_trip_time_that_comes_late_counts_for_the_flight_on_its_way() {
+    let mut pair = Pair::new(config(0), config(1), 1, Link::default());
+    let mut out = Vec::new();
+    while pair.ends[CLIENT].poll_transmit(pair.now, &mut out).is_some() {}
+    let sent = pair.now;
+    pair.ends[CLIENT].set_initial_rtt(sent + Duration::from_millis(30), Duration::from_millis(100));
+    let again = sent + Duration::from_millis(230);
+    assert_eq!(pair.ends[CLIENT].poll_timeout(), Some(again));
+    // It never makes the wait longer, and however late the timer comes, it sends one flight.
+    pair.ends[CLIENT].set_initial_rtt(again, Duration::from_secs(20));
+    assert_eq!(pair.ends[CLIENT].poll_timeout(), Some(again));
+    pair.ends[CLIENT].handle_timeout(again + Duration::from_secs(60));
+    assert_eq!(pair.ends[CLIENT].stats().retransmissions, 1);
 }
 
 #[test]

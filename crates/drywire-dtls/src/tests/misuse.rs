@@ -84,7 +84,7 @@ fn apply(pair: &mut Pair, op: Op) {
         }
         Op::Update(end) => pair.ends[end].update_keys(),
         Op::Mtu(end, mtu) => pair.ends[end].set_mtu(mtu),
-        Op::Rtt(end, ms) => pair.ends[end].set_initial_rtt(Duration::from_millis(ms)),
+        Op::Rtt(end, ms) => pair.ends[end].set_initial_rtt(pair.now, Duration::from_millis(ms)),
         Op::Close(end) => pair.ends[end].close(pair.now),
         Op::Poll(end) => {
             pair.ends[end].poll_event();

@@ -213,7 +213,7 @@ impl PeerConnection {
 
     /// Drains what the input made the rooms tell, once, so that events are ready and timers right.
     fn settle(&mut self, now: Instant) {
-        while let Some(event) = self.transport.poll_event() {
+        while let Some(event) = self.transport.poll_event(now) {
             match event {
                 transport::Event::Ice(state) => self.tell(Event::IceConnectionStateChanged(state)),
                 transport::Event::Secured => self.secured(now),

@@ -72,6 +72,10 @@ impl Transport {
         self.fingerprints.clone_from(&fingerprints);
         let mut dtls = drywire_dtls::Connection::new(self.config.dtls.clone(), role, now, self.seed);
         dtls.set_remote_fingerprints(now, fingerprints);
+        if let Some(rtt) = self.ice.rtt() {
+            // ICE was the first to be ready: its word on the path was told already.
+            dtls.set_initial_rtt(now, rtt);
+        }
         self.dtls = Some(dtls);
         self.replay_early(now);
     }
@@ -190,14 +194,14 @@ impl Transport {
         self.srtp.is_some()
     }
 
-    pub(crate) fn poll_event(&mut self) -> Option<Event> {
+    pub(crate) fn poll_event(&mut self, now: Instant) -> Option<Event> {
         while let Some(event) = self.ice.poll_event() {
             match event {
                 drywire_ice::Event::StateChanged(state) => return Some(Event::Ice(state)),
                 drywire_ice::Event::SelectedPathChanged(path) => {
                     tracing::debug!(%path, "the path for media and data");
                     if let Some((dtls, rtt)) = self.dtls.as_mut().zip(self.ice.rtt()) {
-                        dtls.set_initial_rtt(rtt);
+                        dtls.set_initial_rtt(now, rtt);
                     }
                 }
                 other => tracing::trace!(event = ?other, "ice"),
