@@ -68,7 +68,7 @@ fn lose_client_hellos(network: &mut Network<Peer>, lost_until: Duration) -> Arc<
     network.set_filter(move |at, _, datagram| {
         let hello = is_client_hello(datagram);
         if hello {
-            seen.lock().unwrap().push(at);
+            seen.lock().expect("nobody panicked").push(at);
         }
         !(hello && at < lost_until)
     });
@@ -84,7 +84,7 @@ fn a_lost_client_hello_is_sent_again_as_soon_as_the_round_trip_time_allows() {
     connected(&mut network, answerer);
     // A ClientHello in two datagrams, and all of it once more.
     let (first, again) = (Duration::from_millis(20), Duration::from_millis(120));
-    assert_eq!(*hellos.lock().unwrap(), [first, first, again, again]);
+    assert_eq!(*hellos.lock().expect("nobody panicked"), [first, first, again, again]);
     assert!(network.elapsed() < Duration::from_millis(200), "{:?}", network.elapsed());
 }
 
@@ -112,7 +112,7 @@ fn that_holds_when_ice_found_the_path_before_dtls_began() {
     network[offerer].connection.set_remote_description(now, Answer, &answer).expect("the answer");
     connected(&mut network, answerer);
     let (first, again) = (Duration::from_millis(1000), Duration::from_millis(1100));
-    assert_eq!(*hellos.lock().unwrap(), [first, first, again, again]);
+    assert_eq!(*hellos.lock().expect("nobody panicked"), [first, first, again, again]);
 }
 
 #[test]
