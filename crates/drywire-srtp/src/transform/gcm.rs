@@ -6,6 +6,9 @@ use super::{RTCP_HEADER_LEN, Scope, SrtcpWord};
 use crate::KeyError;
 use crate::derive::SessionKeys;
 
+#[cfg(test)]
+mod tests;
+
 /// AES in Galois/counter mode (RFC 7714).
 pub(crate) struct Gcm {
     cipher: Box<dyn AeadKey>,

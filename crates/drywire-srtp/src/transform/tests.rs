@@ -1,6 +1,5 @@
 use drywire_crypto::CtrAlgorithm;
 use drywire_rtp::RtpHeader;
-use zeroize::Zeroizing;
 
 use super::*;
 
@@ -10,92 +9,34 @@ pub(crate) fn hex(digits: &str) -> Vec<u8> {
     pairs.map(|pair| u8::from_str_radix(pair, 16).unwrap()).collect()
 }
 
-fn scope(packet: &[u8]) -> Scope {
+pub(crate) fn scope(packet: &[u8]) -> Scope {
     Scope::payload(&RtpHeader::parse_encrypted(packet).unwrap())
 }
 
-/// RFC 3711, appendix B.2.
+/// The keystream of RFC 3711, appendix B.2 (AES-128), and RFC 6188, section 7.1 (AES-256): its first and last blocks.
 #[test]
-fn rfc_3711_b2_keystream() {
+fn rfc_3711_b2_and_rfc_6188_7_1_keystream() {
     let provider = drywire_crypto_aws_lc::provider();
-    let key = provider.ctr_key(CtrAlgorithm::Aes128, &hex("2b7e151628aed2a6abf7158809cf4f3c")).unwrap();
-    let iv: [u8; 16] = hex("f0f1f2f3f4f5f6f7f8f9fafbfcfd0000").try_into().unwrap();
-    let mut stream = vec![0; 16 * 0xFF02];
-    key.apply_keystream(&iv, &mut stream);
-    for (block, expected) in [
-        (0x0000, "e03ead0935c95e80e166b16dd92b4eb4"),
-        (0x0001, "d23513162b02d0f72a43a2fe4a5f97ab"),
-        (0x0002, "41e95b3bb0a2e8dd477901e4fca894c0"),
-        (0xFEFF, "ec8cdf7398607cb0f2d21675ea9ea1e4"),
-        (0xFF00, "362b7c3c6773516318a077d7fc5073ae"),
-        (0xFF01, "6a2cc3787889374fbeb4c81b17ba6c44"),
-    ] {
-        assert_eq!(stream[16 * block..][..16], hex(expected));
+    let aes_128 = (
+        CtrAlgorithm::Aes128,
+        "2b7e151628aed2a6abf7158809cf4f3c",
+        "e03ead0935c95e80e166b16dd92b4eb4 d23513162b02d0f72a43a2fe4a5f97ab 41e95b3bb0a2e8dd477901e4fca894c0",
+        "ec8cdf7398607cb0f2d21675ea9ea1e4 362b7c3c6773516318a077d7fc5073ae 6a2cc3787889374fbeb4c81b17ba6c44",
+    );
+    let aes_256 = (
+        CtrAlgorithm::Aes256,
+        "57f82fe3613fd170a85ec93c40b1f0922ec4cb0dc025b58272147cc438944a98",
+        "92bdd28a93c3f52511c677d08b5515a4 9da71b2378a854f67050756ded165bac 63c4868b7096d88421b563b8c94c9a31",
+        "cea518c90fd91ced9cbb18c078a54711 3dbc4814f4da5f00a08772b63c6a046d 6eb246913062a16891433e97dd01a57f",
+    );
+    for (algorithm, key, first, last) in [aes_128, aes_256] {
+        let key = provider.ctr_key(algorithm, &hex(key)).unwrap();
+        let iv: [u8; 16] = hex("f0f1f2f3f4f5f6f7f8f9fafbfcfd0000").try_into().unwrap();
+        let mut stream = vec![0; 16 * 0xFF02];
+        key.apply_keystream(&iv, &mut stream);
+        assert_eq!(stream[..48], hex(first));
+        assert_eq!(stream[16 * 0xFEFF..], hex(last));
     }
-}
-
-/// The session keys of RFC 7714, sections 16 and 17: 00 01 … 0f and the salt "Quid pro quo".
-fn rfc_7714() -> Transform {
-    let provider = drywire_crypto_aws_lc::provider();
-    let keys = SessionKeys {
-        cipher_key: Zeroizing::new((0..16).collect()),
-        auth_key: Zeroizing::new([0; 20]),
-        salt: Zeroizing::new(*b"Quid pro quo\0\0"),
-    };
-    Transform::from_session_keys(&*provider, Profile::AeadAes128Gcm, Use::Rtp, &keys).unwrap()
-}
-
-/// RFC 7714, sections 16.1.1 and 16.1.2.
-#[test]
-fn rfc_7714_16_rtp() {
-    let keys = rfc_7714();
-    let plain = [&hex("8040f17b8041f8d35501a0b2")[..], b"Gallia est omnis divisa in partes tres"].concat();
-    let protected = hex(
-        "8040f17b8041f8d35501a0b2 f24de3a3fb34de6cacba861c9d7e4bcabe633bd50d294e6f42a5f47a51c7d19b36de3adf8833
-         899d7f27beb16a9152cf765ee4390cce",
-    );
-    let mut packet = plain.clone();
-    keys.seal_rtp(&mut packet, 0, scope(&plain), Ssrc(0x5501_a0b2), 0xf17b).unwrap();
-    assert_eq!(packet, protected);
-    let len = keys.open_rtp(&mut packet, scope(&plain), Ssrc(0x5501_a0b2), 0xf17b).unwrap();
-    assert_eq!(packet[..len], plain);
-}
-
-/// The RTCP packet of RFC 7714, sections 17.1 to 17.4, as encrypted there.
-const MARS: &str =
-    "81c8000d4d617273 4e5450314e545032525450200000042a0000e9304c756e61deadbeefdeadbeefdeadbeefdeadbeef
-                    deadbeef";
-
-/// RFC 7714, sections 17.1 and 17.2: encrypted.
-#[test]
-fn rfc_7714_17_rtcp_encrypted() {
-    let keys = rfc_7714();
-    let (plain, ssrc) = (hex(MARS), Ssrc(0x4d61_7273));
-    let protected = hex(
-        "81c8000d4d617273 63e94885dcdab67ca727d7662f6b7e997ff5c0f76c06f32dc676a5f1730d6fda4ce09b4686303ded0bb9275b
-         c84aa45896cf4d2fc5abf87245d9eade 800005d4",
-    );
-    let mut packet = plain.clone();
-    keys.seal_rtcp(&mut packet, 0, ssrc, 0x5d4).unwrap();
-    assert_eq!(packet, protected);
-    let word = keys.rtcp_word(&packet).unwrap();
-    assert_eq!((word.index(), word.is_encrypted()), (0x5d4, true));
-    let len = keys.open_rtcp(&mut packet, ssrc, word).unwrap();
-    assert_eq!(packet[..len], plain);
-}
-
-/// RFC 7714, sections 17.3 and 17.4: authenticated only.
-#[test]
-fn rfc_7714_17_rtcp_tag_only() {
-    let keys = rfc_7714();
-    let (plain, ssrc) = (hex(MARS), Ssrc(0x4d61_7273));
-    let mut packet = [&plain[..], &hex("841dd9683dd78ec92ae58790125f62b3 000005d4")].concat();
-    let word = keys.rtcp_word(&packet).unwrap();
-    assert_eq!((word.index(), word.is_encrypted()), (0x5d4, false));
-    let len = keys.open_rtcp(&mut packet, ssrc, word).unwrap();
-    assert_eq!(packet[..len], plain);
-    let mut forged = [&plain[..], &hex("841dd9683dd78ec92ae58790125f62b4 000005d4")].concat();
-    assert_eq!(keys.open_rtcp(&mut forged, ssrc, word), Err(OpenError));
 }
 
 /// Whole packets in counter mode, with the master key and salt of RFC 3711 B.3: the reference packets that other
