@@ -14,6 +14,18 @@ pub enum KeyError {
     Provider(#[from] InvalidKey),
 }
 
+/// Why a rollover counter was not set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum RolloverError {
+    /// A packet of the stream was protected or accepted before. The counter goes on from there by itself.
+    #[error("the stream has begun")]
+    Begun,
+    /// There are as many streams as the limit allows.
+    #[error("too many streams")]
+    TooManyStreams,
+}
+
 /// Why a packet was not protected. Nothing of it is left in the buffer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]

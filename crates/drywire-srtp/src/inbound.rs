@@ -6,10 +6,11 @@ use drywire_rtp::{RtpHeader, Ssrc};
 
 use crate::derive::{MasterKey, Use};
 use crate::outbound::rtcp_sender;
-use crate::replay::{ReplayWindow, estimate_index};
+use crate::replay::{MAX_RTP_INDEX, ReplayWindow, estimate_index, join_index, rollover_counter};
+use crate::rollover::RolloverCounters;
 use crate::table::Table;
 use crate::transform::{ExtensionCipher, RTCP_HEADER_LEN, Scope, Transform};
-use crate::{HeaderEncryption, KeyError, Profile, UnprotectError};
+use crate::{HeaderEncryption, KeyError, Profile, RolloverError, UnprotectError};
 
 #[cfg(test)]
 mod tests;
@@ -41,6 +42,7 @@ pub struct Inbound {
     header_encryption: HeaderEncryption,
     rtp_streams: Table<ReplayWindow<16>>,
     rtcp_streams: Table<ReplayWindow<2>>,
+    rollover_counters: RolloverCounters,
     /// The first packet of a stream, while its rollover counter is guessed.
     copy: Vec<u8>,
     stats: InboundStats,
@@ -58,6 +60,7 @@ impl Inbound {
             header_encryption: HeaderEncryption::None,
             rtp_streams: Table::default(),
             rtcp_streams: Table::default(),
+            rollover_counters: RolloverCounters::default(),
             copy: Vec::new(),
             stats: InboundStats::default(),
         })
@@ -74,6 +77,22 @@ impl Inbound {
     pub fn unprotect_rtcp(&mut self, packet: &mut BytesMut) -> Result<(), UnprotectError> {
         let result = self.try_unprotect_rtcp(packet);
         self.count(result)
+    }
+
+    /// How often the sequence number of a stream has wrapped around, `None` before its first packet (RFC 3711, section
+    /// 3.3.1).
+    #[must_use]
+    pub fn rollover_counter(&self, ssrc: Ssrc) -> Option<u32> {
+        Some(rollover_counter(self.rtp_streams.get(ssrc)?.highest()))
+    }
+
+    /// Sets with which rollover counter a stream begins, instead of 0: for a receiver that joins late, and was told.
+    /// It may be one too high or too low, when the sequence number wraps around meanwhile.
+    pub fn set_rollover_counter(&mut self, ssrc: Ssrc, counter: u32) -> Result<(), RolloverError> {
+        match self.rtp_streams.get(ssrc) {
+            Some(_) => Err(RolloverError::Begun),
+            None => self.rollover_counters.set(ssrc, counter),
+        }
     }
 
     /// Which parts of the headers of RTP packets may be encrypted: what we told the peer that we can receive.
@@ -121,6 +140,10 @@ impl Inbound {
                 } else if !window.is_new(index) {
                     return Err(UnprotectError::Replayed);
                 }
+                if index > MAX_RTP_INDEX {
+                    // No sender gets there with these keys (RFC 3711, section 9.2).
+                    return Err(UnprotectError::Authentication);
+                }
                 let len = self
                     .rtp
                     .open_rtp(packet, scope, ssrc, index)
@@ -140,30 +163,33 @@ impl Inbound {
         Ok(header.decrypted(packet)?)
     }
 
-    /// Opens the first packet of a stream. Its rollover counter should be 0; but when the sender began shortly before
-    /// the sequence number wraps around and those packets were lost, it is 1 already.
+    /// Opens the first packet of a stream. Its rollover counter should be the one it begins with, 0 if nothing else was
+    /// said; but when packets around a wrap of the sequence number were lost or overtaken, it is the next or the last.
     fn open_first_rtp(
         &mut self,
         packet: &mut BytesMut,
         header: &RtpHeader,
         scope: Scope,
     ) -> Result<(u64, usize), UnprotectError> {
-        let ssrc = header.ssrc();
-        let first_cycle = u64::from(header.sequence_number().0);
-        let second_cycle = first_cycle + (1 << 16);
-        let wrapped = first_cycle < 1 << 15;
-        if wrapped {
+        let (ssrc, sequence_number) = (header.ssrc(), header.sequence_number().0);
+        let counter = self.rollover_counters.of(ssrc);
+        let other = match sequence_number {
+            0..0x8000 => counter.checked_add(1),
+            0x8000.. => counter.checked_sub(1),
+        };
+        if other.is_some() {
             self.copy.clear();
             self.copy.extend_from_slice(packet);
         }
-        let mut index = first_cycle;
-        let mut opened = self.rtp.open_rtp(packet, scope, ssrc, first_cycle);
-        if opened.is_err() && wrapped {
+        let mut index = join_index(counter, sequence_number);
+        let mut opened = self.rtp.open_rtp(packet, scope, ssrc, index);
+        if let (Err(OpenError), Some(other)) = (opened, other) {
             packet.copy_from_slice(&self.copy);
-            index = second_cycle;
-            opened = self.rtp.open_rtp(packet, scope, ssrc, second_cycle);
+            index = join_index(other, sequence_number);
+            opened = self.rtp.open_rtp(packet, scope, ssrc, index);
         }
         let len = opened.map_err(|OpenError| UnprotectError::Authentication)?;
+        self.rollover_counters.remove(ssrc);
         if self.rtp_streams.insert_or_replace(ssrc, ReplayWindow::new(index)) {
             self.stats.displaced_streams += 1;
         }

@@ -33,10 +33,11 @@ mod inbound;
 mod outbound;
 mod profile;
 mod replay;
+mod rollover;
 mod table;
 mod transform;
 
-pub use error::{KeyError, ProtectError, UnprotectError};
+pub use error::{KeyError, ProtectError, RolloverError, UnprotectError};
 pub use header_encryption::{ExtensionIds, HeaderEncryption};
 pub use inbound::{Inbound, InboundStats};
 pub use outbound::Outbound;

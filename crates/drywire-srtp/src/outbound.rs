@@ -4,15 +4,18 @@ use drywire_crypto::{Provider, SealError};
 use drywire_rtp::{RtpHeader, Ssrc};
 
 use crate::derive::{MasterKey, Use};
-use crate::replay::{ReplayWindow, estimate_index};
+use crate::replay::{MAX_RTP_INDEX, ReplayWindow, estimate_index, join_index, rollover_counter};
+use crate::rollover::RolloverCounters;
 use crate::table::Table;
 use crate::transform::{ExtensionCipher, RTCP_HEADER_LEN, Scope, Transform};
-use crate::{HeaderEncryption, KeyError, Profile, ProtectError};
+use crate::{HeaderEncryption, KeyError, Profile, ProtectError, RolloverError};
 
 /// Protects the RTP and RTCP packets that one side sends.
 ///
 /// A sequence number is used once for each SSRC: a packet with a number that was used before, or that is more than
-/// 1,024 behind, is refused.
+/// 1,024 behind, is refused. So when two senders choose the same SSRC by mistake, no keystream is used twice: the second
+/// of two packets with the same number is an error. That the peer uses the SSRC, too, is harmless, because each direction
+/// has its own keys (RFC 3711, section 9.1).
 pub struct Outbound {
     profile: Profile,
     rtp: Transform,
@@ -20,14 +23,13 @@ pub struct Outbound {
     extensions: ExtensionCipher,
     header_encryption: HeaderEncryption,
     streams: Table<ReplayWindow<16>>,
+    rollover_counters: RolloverCounters,
     /// The index of the next RTCP packet. One for all senders' SSRCs keeps the pairs of SSRC and index unique, with
     /// nothing to remember for each SSRC.
     rtcp_index: u32,
 }
 
 impl Outbound {
-    /// The highest index of an RTP packet: 32 bits of cycles and 16 of sequence number.
-    const MAX_RTP_INDEX: u64 = (1 << 48) - 1;
     const MAX_RTCP_INDEX: u32 = (1 << 31) - 1;
 
     /// Prepares the keys of one direction. `key` and `salt` are the master key and master salt.
@@ -40,6 +42,7 @@ impl Outbound {
             extensions: ExtensionCipher::new(provider, &master)?,
             header_encryption: HeaderEncryption::None,
             streams: Table::default(),
+            rollover_counters: RolloverCounters::default(),
             // As other implementations do; 0 stands for "none yet" in some receivers.
             rtcp_index: 1,
         })
@@ -49,6 +52,25 @@ impl Outbound {
     #[must_use]
     pub const fn profile(&self) -> Profile {
         self.profile
+    }
+
+    /// How often the sequence number of a stream has wrapped around, `None` before its first packet (RFC 3711, section
+    /// 3.3.1). A receiver that joins a stream late has to be told.
+    #[must_use]
+    pub fn rollover_counter(&self, ssrc: Ssrc) -> Option<u32> {
+        Some(rollover_counter(self.streams.get(ssrc)?.highest()))
+    }
+
+    /// Sets with which rollover counter a stream begins, instead of 0: for a sender that goes on with the keys of
+    /// another one, from whom it knows the counter.
+    ///
+    /// It must be higher than the last one that was used with these keys, or the sequence numbers must go on where they
+    /// were: what was sent before is not known here, so [`Reused`](ProtectError::Reused) does not guard it.
+    pub fn set_rollover_counter(&mut self, ssrc: Ssrc, counter: u32) -> Result<(), RolloverError> {
+        match self.streams.get(ssrc) {
+            Some(_) => Err(RolloverError::Begun),
+            None => self.rollover_counters.set(ssrc, counter),
+        }
     }
 
     /// Which parts of the headers of RTP packets are encrypted: what the peer said it can receive.
@@ -69,6 +91,16 @@ impl Outbound {
         Self::finish(protected, out, start)
     }
 
+    /// Appends an RTP packet to `out` and protects it there: for a packet that goes to several receivers, each with keys
+    /// of its own. Returns the length of what was appended; on `Err` nothing is.
+    pub fn protect_rtp_into(&mut self, packet: &[u8], out: &mut Vec<u8>) -> Result<usize, ProtectError> {
+        let start = out.len();
+        // Room for an empty header extension, too.
+        out.reserve(packet.len() + self.profile.rtp_overhead() + 4);
+        out.extend_from_slice(packet);
+        self.protect_rtp(out, start)
+    }
+
     /// Protects the RTCP datagram at `out[start..]`, one packet or several: encrypts all behind the first eight bytes
     /// in place, appends index and tag, and returns the new length. On `Err` the datagram is removed from `out`.
     pub fn protect_rtcp(&mut self, out: &mut Vec<u8>, start: usize) -> Result<usize, ProtectError> {
@@ -87,7 +119,7 @@ impl Outbound {
         let index = match self.streams.get_mut(ssrc) {
             Some(window) => {
                 let index = estimate_index(window.highest(), sequence_number);
-                if index > Self::MAX_RTP_INDEX {
+                if index > MAX_RTP_INDEX {
                     return Err(ProtectError::KeyExhausted);
                 }
                 if !window.is_new(index) {
@@ -97,10 +129,11 @@ impl Outbound {
                 index
             }
             None => {
-                let index = u64::from(sequence_number);
+                let index = join_index(self.rollover_counters.of(ssrc), sequence_number);
                 self.streams
                     .insert(ssrc, ReplayWindow::new(index))
                     .map_err(|_| ProtectError::TooManyStreams)?;
+                self.rollover_counters.remove(ssrc);
                 index
             }
         };
@@ -124,9 +157,8 @@ impl Outbound {
 
     /// Goes to the end of the numbers, which no test could reach by sending.
     #[cfg(test)]
-    pub(crate) fn seek(&mut self, ssrc: Ssrc, rtp_index: u64, rtcp_index: u32) {
-        assert!(self.streams.insert(ssrc, ReplayWindow::new(rtp_index)).is_ok());
-        self.rtcp_index = rtcp_index;
+    pub(crate) const fn seek_rtcp(&mut self, index: u32) {
+        self.rtcp_index = index;
     }
 
     fn finish(

@@ -1,3 +1,6 @@
+/// The highest index of an RTP packet: 32 bits of rollover counter and 16 of sequence number (RFC 3711, section 3.3.1).
+pub(crate) const MAX_RTP_INDEX: u64 = (1 << 48) - 1;
+
 /// Which of the last `64 * WORDS` packet indices were seen (RFC 3711, section 3.3.2).
 ///
 /// The RFC asks for 64 at least. RTP gets 1,024: a packet that is sent again on the same SSRC after a loss comes late,
@@ -76,6 +79,17 @@ impl<const WORDS: usize> ReplayWindow<WORDS> {
         let position = index % Self::len();
         (usize::try_from(position / 64).unwrap_or(0), 1 << (position % 64))
     }
+}
+
+/// The index of a packet with a rollover counter.
+pub(crate) fn join_index(rollover_counter: u32, sequence_number: u16) -> u64 {
+    u64::from(rollover_counter) << 16 | u64::from(sequence_number)
+}
+
+/// The rollover counter in an index.
+pub(crate) const fn rollover_counter(index: u64) -> u32 {
+    let [_, _, a, b, c, d, _, _] = index.to_be_bytes();
+    u32::from_be_bytes([a, b, c, d])
 }
 
 /// The index of an RTP packet: its sequence number extended by the number of cycles, nearest to the `highest` index so

@@ -33,6 +33,11 @@ impl<T> Table<T> {
         self.entries.len()
     }
 
+    /// The stream with this SSRC.
+    pub(crate) fn get(&self, ssrc: Ssrc) -> Option<&T> {
+        self.entries.get(*self.positions.get(&ssrc)?).map(|entry| &entry.stream)
+    }
+
     /// The stream with this SSRC. Looking at it does not count as use.
     pub(crate) fn get_mut(&mut self, ssrc: Ssrc) -> Option<&mut T> {
         if self.entries.get(self.last).is_none_or(|entry| entry.ssrc != ssrc) {
