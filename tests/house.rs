@@ -46,12 +46,14 @@ const GRAPH: &[(&str, &[&str])] = &[
     ("drywire-sim", &["drywire-core"]),
     ("drywire-tokio", &["drywire"]),
     ("drywire-cli", &["drywire", "drywire-tokio"]),
+    // The shim of the BoringSSL test runner.
+    ("drywire-bogo", &["drywire-core", "drywire-crypto", "drywire-crypto-aws-lc", "drywire-dtls"]),
     // The root package: only tests and benches.
     ("drywire-workspace", &[]),
 ];
 
 /// The packages that may open sockets, read clocks, spawn and lock.
-const ADAPTERS: &[&str] = &["drywire-tokio", "drywire-cli", "drywire-workspace"];
+const ADAPTERS: &[&str] = &["drywire-tokio", "drywire-cli", "drywire-bogo", "drywire-workspace"];
 
 /// Packages of others that do I/O: for adapters only, whatever the kind of dependency, except in tests.
 const IO_CRATES: &[&str] = &[
