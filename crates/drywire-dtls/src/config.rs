@@ -123,9 +123,15 @@ impl Config {
     /// The defaults, with one certificate.
     #[must_use]
     pub fn new(provider: Arc<dyn Provider>, certificate: Arc<CertifiedKey>) -> Self {
+        Self { certificates: vec![certificate], ..Self::without_certificate(provider) }
+    }
+
+    /// The defaults, without a certificate: for clients that are never asked for one. Not for WebRTC.
+    #[must_use]
+    pub fn without_certificate(provider: Arc<dyn Provider>) -> Self {
         Self {
             provider,
-            certificates: vec![certificate],
+            certificates: Vec::new(),
             authentication: Authentication::Mutual,
             min_version: Version::Dtls12,
             max_version: Version::Dtls13,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use bytes::BytesMut;
 use drywire_core::{Duration, Instant, Monotonic, Rng};
-use drywire_crypto::Fingerprint;
+use drywire_crypto::{CertifiedKey, Fingerprint};
 use zeroize::Zeroizing;
 
 use crate::ack::Acks;
@@ -84,6 +84,7 @@ impl Connection {
                 acks: Acks::default(),
                 client_random: [0; 32],
                 fingerprints: None,
+                local_certificate: None,
                 peer_certificate: None,
                 stats: Stats::default(),
                 #[cfg(test)]
@@ -185,6 +186,13 @@ impl Connection {
     #[must_use]
     pub fn info(&self) -> Option<&ConnectionInfo> {
         self.machine.connected().map(|session| &session.info)
+    }
+
+    /// The certificate that we have shown to the peer, one of [`Config::certificates`]. `None` when we were not asked
+    /// for one, or not yet.
+    #[must_use]
+    pub const fn local_certificate(&self) -> Option<&Arc<CertifiedKey>> {
+        self.handshake.local_certificate.as_ref()
     }
 
     /// The certificate that the peer has shown, in DER: from the moment that it came. That the peer has its key is
@@ -321,6 +329,14 @@ impl Connection {
         self.clock.observe(now);
         let told = self.state() != State::New;
         self.end(CloseReason::Local, told.then_some((AlertLevel::Warning, Alert::CLOSE_NOTIFY)));
+    }
+
+    /// Ends the session at once with a fatal alert to the peer: the application has found something that it cannot
+    /// go on with.
+    pub fn abort(&mut self, now: Instant, alert: Alert) {
+        self.clock.observe(now);
+        let told = self.state() != State::New;
+        self.end(CloseReason::Local, told.then_some((AlertLevel::Fatal, alert)));
     }
 
     /// Appends one datagram of the handshake, an acknowledgement or an alert to `out` and returns its length.

@@ -17,8 +17,9 @@ pub(crate) struct Credential {
 }
 
 impl Credential {
-    /// Signs `content`.
-    pub(crate) fn sign(&self, content: &[u8]) -> Result<Vec<u8>, Failure> {
+    /// Signs `content`, with which we prove to the peer that the certificate is ours.
+    pub(crate) fn sign(&self, handshake: &mut Handshake, content: &[u8]) -> Result<Vec<u8>, Failure> {
+        handshake.local_certificate = Some(Arc::clone(&self.certified));
         Ok(self.certified.key().sign(self.scheme, content)?)
     }
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use drywire_core::{Rng, Writer};
-use drywire_crypto::{Fingerprint, HashAlgorithm, NamedGroup, Provider, PublicKey, SignatureScheme};
+use drywire_crypto::{CertifiedKey, Fingerprint, HashAlgorithm, NamedGroup, Provider, PublicKey, SignatureScheme};
 
 use crate::ack::Acks;
 use crate::credential::is_allowed;
@@ -28,6 +28,8 @@ pub(crate) struct Handshake {
     /// The random of the ClientHello.
     pub(crate) client_random: [u8; 32],
     pub(crate) fingerprints: Option<Vec<Fingerprint>>,
+    /// The certificate that we have proved to be ours.
+    pub(crate) local_certificate: Option<Arc<CertifiedKey>>,
     /// The certificate that the peer has shown.
     pub(crate) peer_certificate: Option<Vec<u8>>,
     pub(crate) stats: Stats,

@@ -76,14 +76,12 @@ pub(crate) fn config(flags: &Flags, provider: Arc<dyn Provider>) -> Result<Confi
 }
 
 fn versions(flags: &Flags) -> Result<(Version, Version), ConfigError> {
-    let (lowest, highest) = (Version::Dtls12.code(), Version::Dtls13.code());
     // In DTLS the numbers count down.
     let allowed = |version: Version, disabled: bool| {
         let below = flags.min_version.is_some_and(|min| version.code() > min);
         let above = flags.max_version.is_some_and(|max| version.code() < max);
         !(disabled || below || above)
     };
-    let _ = (lowest, highest);
     match (allowed(Version::Dtls12, flags.no_dtls12), allowed(Version::Dtls13, flags.no_dtls13)) {
         (true, true) => Ok((Version::Dtls12, Version::Dtls13)),
         (true, false) => Ok((Version::Dtls12, Version::Dtls12)),

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
 use drywire_core::Instant;
-use drywire_crypto::{Fingerprint, HashAlgorithm, Provider};
+use drywire_crypto::{CertifiedKey, Fingerprint, HashAlgorithm, Provider};
 use drywire_dtls::{Alert, CloseReason, Config, Connection, Event, RecordError, Role};
 use thiserror::Error;
 
@@ -15,6 +15,8 @@ use crate::packets::{Operation, Packets};
 
 /// What the runner expects of a client or server that writes first.
 const INITIAL_WRITE: &[u8] = b"hello";
+/// The alert that the runner wants to see.
+const DECOMPRESSION_FAILURE: Alert = Alert::from_code(30);
 
 /// Why a test is over and not well.
 #[derive(Debug, Error)]
@@ -38,6 +40,7 @@ pub(crate) enum SessionError {
 pub(crate) struct Session<'a> {
     flags: &'a Flags,
     provider: Arc<dyn Provider>,
+    certificates: Vec<Arc<CertifiedKey>>,
     connection: Connection,
     packets: Packets,
     now: Instant,
@@ -47,9 +50,10 @@ pub(crate) struct Session<'a> {
 impl<'a> Session<'a> {
     pub(crate) fn new(flags: &'a Flags, config: Config, packets: Packets, now: Instant) -> Self {
         let provider = Arc::clone(&config.provider);
+        let certificates = config.certificates.clone();
         let role = if flags.server { Role::Server } else { Role::Client };
         let connection = Connection::new(Arc::new(config), role, now, [0x42; 32]);
-        let mut session = Self { flags, provider, connection, packets, now, datagram: Vec::new() };
+        let mut session = Self { flags, provider, certificates, connection, packets, now, datagram: Vec::new() };
         if flags.verify_fail {
             // The peer is announced to have another certificate.
             let other = Fingerprint::of(&*session.provider, HashAlgorithm::Sha256, b"another certificate");
@@ -75,7 +79,7 @@ impl<'a> Session<'a> {
                     Event::Connected => {
                         self.check_credential()?;
                         if self.flags.send_alert {
-                            self.connection.abort(self.now, Alert::DECOMPRESSION_FAILURE);
+                            self.connection.abort(self.now, DECOMPRESSION_FAILURE);
                             return Ok(());
                         }
                         self.export()?;
@@ -142,7 +146,8 @@ impl<'a> Session<'a> {
         let Some(expected) = self.flags.expect_selected_credential else {
             return Ok(());
         };
-        let actual = self.connection.info().and_then(|info| info.local_certificate);
+        let shown = self.connection.local_certificate();
+        let actual = shown.and_then(|shown| self.certificates.iter().position(|own| Arc::ptr_eq(own, shown)));
         // The default credential stands behind all others, and has the number -1.
         let wanted = usize::try_from(expected).unwrap_or(self.flags.credentials.len());
         if actual == Some(wanted) { Ok(()) } else { Err(SessionError::Credential { expected, actual }) }

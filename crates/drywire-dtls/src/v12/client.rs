@@ -183,7 +183,8 @@ fn answer(
     handshake.send(0, HandshakeType::ClientKeyExchange, |w| message.write(w));
     let (master, client, server) = negotiated.master(handshake, premaster.as_bytes())?;
     if let Some(Some(credential)) = request {
-        let signature = credential.sign(handshake.transcript.messages())?;
+        let content = handshake.transcript.messages().to_vec();
+        let signature = credential.sign(handshake, &content)?;
         let signed = DigitallySigned { scheme: credential.scheme.code(), signature: &signature };
         handshake.send(0, HandshakeType::CertificateVerify, |w| signed.write(w));
     }

@@ -79,7 +79,7 @@ pub(crate) fn start(
     content.extend_from_slice(&negotiated.client_random);
     content.extend_from_slice(&negotiated.server_random);
     content.extend_from_slice(&params);
-    let signature = credential.sign(&content)?;
+    let signature = credential.sign(handshake, &content)?;
     let signed = DigitallySigned { scheme: credential.scheme.code(), signature: &signature };
     handshake.send(0, HandshakeType::ServerKeyExchange, |w| ServerKeyExchange::write(w, &params, &signed));
     let asks = handshake.config.authentication != Authentication::ServerOnly;

@@ -167,7 +167,7 @@ fn send_certificate(handshake: &mut Handshake, credential: Option<&Credential>) 
         return Ok(());
     };
     let content = signed_content(handshake, handshake.role);
-    let signature = credential.sign(&content)?;
+    let signature = credential.sign(handshake, &content)?;
     let signed = DigitallySigned { scheme: credential.scheme.code(), signature: &signature };
     handshake.send(HANDSHAKE_EPOCH, HandshakeType::CertificateVerify, |w: &mut Writer<'_>| signed.write(w));
     Ok(())
