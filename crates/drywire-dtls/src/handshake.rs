@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use drywire_core::{Rng, Writer};
-use drywire_crypto::{CertifiedKey, Fingerprint, HashAlgorithm, NamedGroup, Provider, PublicKey, SignatureScheme};
+use drywire_crypto::{
+    CertifiedKey, Fingerprint, HashAlgorithm, NamedGroup, Provider, PublicKey, SignatureScheme,
+};
 
 use crate::ack::Acks;
 use crate::credential::is_allowed;

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use drywire_crypto::{
-    CertificateError, CertifiedKey, KeyAlgorithm, NamedGroup, Provider, SignError, SignatureScheme, SigningKey,
+    CertificateError, CertifiedKey, KeyAlgorithm, NamedGroup, Provider, SignError, SignatureScheme,
+    SigningKey,
 };
 use drywire_dtls::{Authentication, Config, SrtpProfile, Version};
 use thiserror::Error;

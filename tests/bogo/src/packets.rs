@@ -65,12 +65,16 @@ impl Packets {
                 let _ = self.stream.write_all(b"t");
                 Operation::AdvanceClock(time)
             }
-            b'M' => Operation::SetMtu(usize::try_from(u32::from_be_bytes(self.read()?)).unwrap_or(usize::MAX)),
+            b'M' => {
+                Operation::SetMtu(usize::try_from(u32::from_be_bytes(self.read()?)).unwrap_or(usize::MAX))
+            }
             b'E' => {
                 let nanos = u64::from_be_bytes(self.read()?);
                 Operation::ExpectTimeout((nanos != u64::MAX).then(|| Duration::from_nanos(nanos)))
             }
-            b'U' => Operation::SetInitialTimeout(Duration::from_millis(u32::from_be_bytes(self.read()?).into())),
+            b'U' => {
+                Operation::SetInitialTimeout(Duration::from_millis(u32::from_be_bytes(self.read()?).into()))
+            }
             _ => return Err(io::Error::new(io::ErrorKind::InvalidData, "unknown operation of the runner")),
         })
     }
@@ -91,7 +95,9 @@ impl Packets {
     fn read_or_end<const N: usize>(&mut self) -> io::Result<Option<[u8; N]>> {
         match self.read() {
             Ok(bytes) => Ok(Some(bytes)),
-            Err(error) if matches!(error.kind(), io::ErrorKind::UnexpectedEof | io::ErrorKind::ConnectionReset) => {
+            Err(error)
+                if matches!(error.kind(), io::ErrorKind::UnexpectedEof | io::ErrorKind::ConnectionReset) =>
+            {
                 Ok(None)
             }
             Err(error) => Err(error),

@@ -53,7 +53,8 @@ impl<'a> Session<'a> {
         let certificates = config.certificates.clone();
         let role = if flags.server { Role::Server } else { Role::Client };
         let connection = Connection::new(Arc::new(config), role, now, [0x42; 32]);
-        let mut session = Self { flags, provider, certificates, connection, packets, now, datagram: Vec::new() };
+        let mut session =
+            Self { flags, provider, certificates, connection, packets, now, datagram: Vec::new() };
         if flags.verify_fail {
             // The peer is announced to have another certificate.
             let other = Fingerprint::of(&*session.provider, HashAlgorithm::Sha256, b"another certificate");
@@ -136,9 +137,10 @@ impl<'a> Session<'a> {
 
     /// What an application does that learns the peer's certificate on another way: it trusts this one.
     fn trust_peer(&mut self) {
-        let fingerprints = self.connection.peer_certificate().map(|certificate| {
-            vec![Fingerprint::of(&*self.provider, HashAlgorithm::Sha256, certificate)]
-        });
+        let fingerprints = self
+            .connection
+            .peer_certificate()
+            .map(|certificate| vec![Fingerprint::of(&*self.provider, HashAlgorithm::Sha256, certificate)]);
         self.connection.set_remote_fingerprints(self.now, fingerprints.unwrap_or_default());
     }
 
