@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use drywire_crypto::{CertifiedKey, NamedGroup, Provider, SignatureScheme};
 
-use crate::{CipherSuite, KeyLog, SrtpProfile};
+use crate::{CipherSuite, Cookies, KeyLog, SrtpProfile};
 
 /// Which side of the handshake a connection takes (the `a=setup` attribute of the session description, RFC 8842).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -106,6 +106,9 @@ pub struct Config {
     /// one byte of it is the type of the content. Longer ones are discarded. What the peer wants of us is kept in any
     /// case. Default: `None`, nothing is asked for.
     pub record_size_limit: Option<u16>,
+    /// Has a server ask clients for a cookie before it answers them: for servers on an open port, without ICE. Default:
+    /// `None`.
+    pub cookies: Option<Cookies>,
     /// Where the secrets of the connection are written to, for Wireshark and the like. Default: `None`, nowhere.
     pub key_log: Option<Arc<dyn KeyLog>>,
     /// The longest datagram of the handshake, in bytes of UDP payload. Default: 1200; lower limit: 256.
@@ -141,6 +144,7 @@ impl Config {
             srtp_profiles: vec![SrtpProfile::AeadAes128Gcm, SrtpProfile::Aes128CmSha1_80],
             alpn: Vec::new(),
             record_size_limit: None,
+            cookies: None,
             key_log: None,
             mtu: 1200,
             initial_rto: Duration::from_secs(1),

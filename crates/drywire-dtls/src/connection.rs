@@ -1,6 +1,7 @@
 mod input;
 
 use std::fmt;
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use bytes::BytesMut;
@@ -82,6 +83,7 @@ impl Connection {
                 flight: Flight::new(rto),
                 transcript: Transcript::new(),
                 acks: Acks::default(),
+                peer_address: None,
                 client_random: [0; 32],
                 fingerprints: None,
                 local_certificate: None,
@@ -149,6 +151,12 @@ impl Connection {
             self.fail(Failure::Fingerprint);
         }
         self.settle(now);
+    }
+
+    /// Tells a server where its client is, for [`Cookies`](crate::Cookies): they are worth nothing at another address.
+    /// To be called before the first input.
+    pub const fn set_peer_address(&mut self, address: SocketAddr) {
+        self.handshake.peer_address = Some(address);
     }
 
     /// Sets the longest datagram of the handshake, in bytes of UDP payload: 256 to 16,384.

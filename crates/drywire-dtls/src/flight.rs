@@ -140,6 +140,11 @@ impl Flight {
         message_seq
     }
 
+    /// Sets the number that the next message gets.
+    pub(crate) const fn set_next_message_seq(&mut self, message_seq: u16) {
+        self.next_message_seq = message_seq;
+    }
+
     /// The number that the next message gets.
     pub(crate) const fn next_message_seq(&self) -> u16 {
         self.next_message_seq

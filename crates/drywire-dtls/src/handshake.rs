@@ -1,5 +1,6 @@
 //! What the handshakes of both versions and both roles work with.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use drywire_core::{Rng, Writer};
@@ -27,6 +28,8 @@ pub(crate) struct Handshake {
     pub(crate) flight: Flight,
     pub(crate) transcript: Transcript,
     pub(crate) acks: Acks,
+    /// Where the peer is, if cookies are to prove it.
+    pub(crate) peer_address: Option<SocketAddr>,
     /// The random of the ClientHello.
     pub(crate) client_random: [u8; 32],
     pub(crate) fingerprints: Option<Vec<Fingerprint>>,

@@ -4,6 +4,7 @@ use drywire_core::Writer;
 use drywire_crypto::{NamedGroup, PendingKeyExchange};
 
 use crate::agreed;
+use crate::cookie::Proof;
 use crate::failure::Failure;
 use crate::handshake::Handshake;
 use crate::machine::Machine;
@@ -165,6 +166,18 @@ pub(crate) fn answered(
     }
 }
 
+/// The server has received a ClientHello with a valid cookie.
+pub(crate) fn proved(handshake: &mut Handshake, message: &Message, proof: Proof) -> Result<Machine, Failure> {
+    let hello = ClientHello::parse(&message.body)?;
+    handshake.client_random = hello.random;
+    // Our messages have the numbers of those that they answer: message 0 was the request for the cookie.
+    handshake.flight.set_next_message_seq(message.message_seq);
+    match proof {
+        Proof::Dtls12 => v12::server::start(handshake, message, &hello),
+        Proof::Dtls13(retried) => v13::server::resume(handshake, message, &hello, &retried),
+    }
+}
+
 /// The server has received its first ClientHello.
 pub(crate) fn offered(handshake: &mut Handshake, message: &Message) -> Result<Machine, Failure> {
     if message.kind != HandshakeType::ClientHello || message.epoch != 0 {
@@ -178,7 +191,7 @@ pub(crate) fn offered(handshake: &mut Handshake, message: &Message) -> Result<Ma
     }
 }
 
-fn select_version(handshake: &Handshake, hello: &ClientHello<'_>) -> Result<Version, Failure> {
+pub(crate) fn select_version(handshake: &Handshake, hello: &ClientHello<'_>) -> Result<Version, Failure> {
     let allows = |version| handshake.config.allows(version);
     let selected = match hello.extensions.find(ExtensionType::SUPPORTED_VERSIONS) {
         Some(data) => {

@@ -139,6 +139,18 @@ impl Reassembler {
         }
     }
 
+    /// Skips message 0 when message 1 is there: a ClientHello with a cookie may be the first that a server sees, because
+    /// it has forgotten the one before it.
+    pub(crate) fn skip_forgotten(&mut self) {
+        if self.next == 0
+            && !self.partial.get(&0).is_some_and(Partial::is_complete)
+            && self.partial.get(&1).is_some_and(Partial::is_complete)
+        {
+            self.remove(0);
+            self.next = 1;
+        }
+    }
+
     /// Takes the next message, if it is complete.
     pub(crate) fn pop(&mut self) -> Option<Message> {
         let entry = self.partial.first_entry()?;

@@ -87,7 +87,7 @@ impl Transcript {
 }
 
 /// The header of a handshake message in TLS: its type, and its length in three bytes.
-fn tls_header(kind: HandshakeType, len: usize) -> [u8; 4] {
+pub(crate) fn tls_header(kind: HandshakeType, len: usize) -> [u8; 4] {
     let [_, l0, l1, l2] = u32::try_from(len).unwrap_or(u32::MAX).to_be_bytes();
     [kind.code(), l0, l1, l2]
 }

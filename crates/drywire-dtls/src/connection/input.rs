@@ -4,12 +4,13 @@ use bytes::BytesMut;
 use drywire_core::{Instant, Reader};
 
 use super::{AlertLevel, Connection};
-use crate::ack;
+use crate::cookie::{self, Cookies, Judgement};
 use crate::machine::Machine;
 use crate::message::{ClientHello, FragmentHeader};
 use crate::reassembly::Insertion;
+use crate::reassembly::Message;
 use crate::record::{ContentType, Opened, Opening, RawRecord, RecordNumber};
-use crate::{Alert, CloseReason};
+use crate::{Alert, CloseReason, ack, hello};
 
 impl Connection {
     /// Reads a record and gives what it carries to where it belongs.
@@ -88,11 +89,11 @@ impl Connection {
                 self.handshake.acks.send_now();
             }
         }
-        self.take_messages(now);
+        self.take_messages(now, number);
     }
 
-    /// Takes all messages that are complete and in order.
-    fn take_messages(&mut self, now: Instant) {
+    /// Takes all messages that are complete and in order; `number` is of the record that has completed them.
+    fn take_messages(&mut self, now: Instant, number: RecordNumber) {
         while !self.is_ended() {
             self.reassembler.retain_from(self.machine.expected_epoch());
             #[cfg(test)]
@@ -100,6 +101,11 @@ impl Connection {
                 Some(0) => break,
                 Some(left) => *left -= usize::from(self.reassembler.is_ready()),
                 None => {}
+            }
+            let cookies = self.handshake.config.cookies.clone();
+            let cookies = cookies.filter(|_| matches!(self.machine, Machine::ServerStart));
+            if cookies.is_some() {
+                self.reassembler.skip_forgotten();
             }
             let Some(message) = self.reassembler.pop() else {
                 break;
@@ -110,12 +116,39 @@ impl Connection {
                 self.reassembler.restart();
                 break;
             }
+            if let Some(cookies) = cookies {
+                self.judge(now, &cookies, &message, number);
+                if matches!(self.machine, Machine::ServerStart) {
+                    break;
+                }
+                continue;
+            }
             if self.machine.is_handshaking() {
                 // The peer answers: it has all of our flight (RFC 9147, section 5.8.1).
                 self.handshake.flight.set_received();
             }
             self.transition(|machine, handshake| machine.step(handshake, &message));
             self.start_clock(now);
+        }
+    }
+
+    /// Begins the handshake if the client shows a valid cookie; else nothing is kept of its ClientHello.
+    fn judge(&mut self, now: Instant, cookies: &Cookies, message: &Message, number: RecordNumber) {
+        match cookie::judge(&mut self.handshake, cookies, now, message, number.sequence) {
+            Ok(Judgement::Proved(proof)) => {
+                self.transition(|_, handshake| hello::proved(handshake, message, proof));
+                self.start_clock(now);
+            }
+            Ok(Judgement::Refused(alert)) => {
+                self.alert = Some((AlertLevel::Fatal, alert));
+                self.reassembler.restart();
+            }
+            Ok(Judgement::Undecided) => self.reassembler.restart(),
+            Err(failure) => {
+                tracing::debug!(?failure, "ClientHello without a cookie");
+                self.handshake.stats.records_discarded += 1;
+                self.reassembler.restart();
+            }
         }
     }
 

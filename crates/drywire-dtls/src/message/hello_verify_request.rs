@@ -26,7 +26,6 @@ impl<'a> HelloVerifyRequest<'a> {
         Ok(Self { server_version, cookie })
     }
 
-    #[cfg_attr(not(test), allow(dead_code, reason = "we never ask for a cookie: ICE has validated the path"))]
     pub(crate) fn write(&self, writer: &mut Writer<'_>) {
         writer.u16(self.server_version).prefixed_u8(|w| {
             w.bytes(self.cookie);

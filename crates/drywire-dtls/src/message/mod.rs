@@ -185,6 +185,11 @@ impl<'a> Codes<'a> {
         Ok(Self(bytes))
     }
 
+    /// The numbers as they stand in the message.
+    pub(crate) const fn bytes(self) -> &'a [u8] {
+        self.0
+    }
+
     pub(crate) fn iter(self) -> impl Iterator<Item = u16> + 'a {
         self.0.chunks_exact(2).filter_map(|pair| pair.first_chunk().map(|pair| u16::from_be_bytes(*pair)))
     }

@@ -105,6 +105,13 @@ impl RecordLayer {
         self.read.push(ReadEpoch { epoch, window: ReplayWindow::default(), keys });
     }
 
+    /// Sets the number of the next record that is not protected.
+    pub(crate) fn set_plaintext_sequence(&mut self, sequence: u64) {
+        if let Some(first) = self.write.first_mut().filter(|write| write.epoch == 0) {
+            first.next = sequence;
+        }
+    }
+
     /// Forgets the keys that wrote epochs before `epoch`.
     pub(crate) fn retire_write_before(&mut self, epoch: u64) {
         self.write.retain(|write| write.epoch >= epoch);

@@ -2,6 +2,7 @@
 
 mod attacks;
 mod certificates;
+mod cookies;
 mod features;
 mod handshakes;
 mod loss;

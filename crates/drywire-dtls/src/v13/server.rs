@@ -7,10 +7,13 @@ use super::{
     Application, HANDSHAKE_EPOCH, Keys, send_certificate, take_certificate, take_certificate_verify,
 };
 use crate::agreed::Agreed;
+use crate::cookie::Retried;
 use crate::failure::Failure;
 use crate::handshake::Handshake;
 use crate::machine::Machine;
-use crate::message::extension::{key_share, signature_algorithms, supported_groups, supported_versions};
+use crate::message::extension::{
+    cookie, key_share, signature_algorithms, supported_groups, supported_versions,
+};
 use crate::message::{
     CertificateRequest, ClientHello, Codes, EncryptedExtensions, ExtensionType, Extensions, HandshakeType,
     ServerHello,
@@ -28,35 +31,117 @@ pub(crate) enum State {
     Finished(Box<Keys>, Box<Application>, Option<SignatureScheme>),
 }
 
+/// The group of the key exchange.
+pub(crate) enum Share {
+    /// The client has offered a share of it.
+    Offered(NamedGroup),
+    /// The client knows it, but has offered no share of it.
+    Wanted(NamedGroup),
+}
+
+/// Selects the cipher suite and the group.
+pub(crate) fn select(
+    handshake: &Handshake,
+    hello: &ClientHello<'_>,
+) -> Result<(CipherSuite, Share), Failure> {
+    let suite = select_suite(handshake, hello)?;
+    let offered = supported_groups::parse(extension(hello, ExtensionType::SUPPORTED_GROUPS)?)?;
+    let shares = key_share::parse_offer(extension(hello, ExtensionType::KEY_SHARE)?)?;
+    let common = || handshake.groups(Version::Dtls13).filter(|group| offered.contains(group.code()));
+    // A share that is there spares a round trip, whatever our preference among groups without one.
+    let shared = common().find(|group| shares.iter().any(|share| share.group == group.code()));
+    let share = match shared {
+        Some(group) => Share::Offered(group),
+        None => Share::Wanted(common().next().ok_or(Failure::NOTHING_IN_COMMON)?),
+    };
+    Ok((suite, share))
+}
+
 /// Takes the first ClientHello: answers it, or asks for another share.
 pub(crate) fn start(
     handshake: &mut Handshake,
     message: &Message,
     hello: &ClientHello<'_>,
 ) -> Result<Machine, Failure> {
-    let suite = select_suite(handshake, hello)?;
+    let (suite, share) = select(handshake, hello)?;
     let provider = handshake.provider();
     handshake.transcript.start(&*provider, Version::Dtls13, suite.hash());
     handshake.note(message);
-    let offered = extension(hello, ExtensionType::SUPPORTED_GROUPS)?;
-    let offered = supported_groups::parse(offered)?;
-    let shares = key_share::parse_offer(extension(hello, ExtensionType::KEY_SHARE)?)?;
-    let common = |group: &NamedGroup| offered.contains(group.code());
-    let groups: Vec<_> = handshake.groups(Version::Dtls13).filter(common).collect();
-    // A share that is there spares a round trip, whatever our preference among groups without one.
-    let shared = groups.iter().find(|group| shares.iter().any(|share| share.group == group.code()));
-    if let Some(group) = shared {
-        return answer(handshake, hello, suite, *group);
+    match share {
+        Share::Offered(group) => answer(handshake, hello, suite, group),
+        Share::Wanted(group) => {
+            handshake.transcript.replace_by_hash(&*provider);
+            handshake.flight.begin();
+            let body = retry_request(suite, Some(group), None)?;
+            handshake.send(0, HandshakeType::ServerHello, |w| {
+                w.bytes(&body);
+            });
+            Ok(Machine::Server13(State::ClientHello(suite, group)))
+        }
     }
-    let group = *groups.first().ok_or(Failure::NOTHING_IN_COMMON)?;
-    handshake.transcript.replace_by_hash(&*provider);
-    handshake.flight.begin();
+}
+
+/// Takes the second ClientHello of a client whose first one was forgotten: its cookie remembers all that counts.
+pub(crate) fn resume(
+    handshake: &mut Handshake,
+    message: &Message,
+    hello: &ClientHello<'_>,
+    retried: &Retried,
+) -> Result<Machine, Failure> {
+    let provider = handshake.provider();
+    handshake.transcript.start(&*provider, Version::Dtls13, retried.suite.hash());
+    handshake.transcript.add(HandshakeType::MessageHash, 0, &retried.hash);
+    let request = retry_request(retried.suite, retried.group, Some(&retried.cookie))?;
+    handshake.transcript.add(HandshakeType::ServerHello, 0, &request);
+    let group = match (retried.group, select(handshake, hello)?.1) {
+        (Some(group), _) => group,
+        (None, Share::Offered(group)) => group,
+        (None, Share::Wanted(_)) => return Err(Failure::ILLEGAL),
+    };
+    retried_hello(handshake, message, hello, retried.suite, group, retried.group.is_some())
+}
+
+/// Takes a second ClientHello. The client may change only what the HelloRetryRequest asked for (RFC 8446, section
+/// 4.1.2): if a `share` was asked for, there is just that one.
+fn retried_hello(
+    handshake: &mut Handshake,
+    message: &Message,
+    hello: &ClientHello<'_>,
+    suite: CipherSuite,
+    group: NamedGroup,
+    share: bool,
+) -> Result<Machine, Failure> {
+    let shares = key_share::parse_offer(extension(hello, ExtensionType::KEY_SHARE)?)?;
+    let versions = supported_versions::parse_offer(extension(hello, ExtensionType::SUPPORTED_VERSIONS)?)?;
+    let single = matches!(shares.as_slice(), [share] if share.group == group.code());
+    if (share && !single)
+        || select_suite(handshake, hello)? != suite
+        || !Codes::contains(versions, Version::Dtls13.code())
+    {
+        return Err(Failure::ILLEGAL);
+    }
+    handshake.note(message);
+    answer(handshake, hello, suite, group)
+}
+
+/// A HelloRetryRequest (RFC 8446, section 4.1.4).
+pub(crate) fn retry_request(
+    suite: CipherSuite,
+    group: Option<NamedGroup>,
+    cookie: Option<&[u8]>,
+) -> Result<Vec<u8>, Failure> {
     let mut extensions = Vec::new();
     let mut w = Writer::new(&mut extensions);
     supported_versions::write_selected(&mut w, Version::Dtls13);
-    key_share::write_retry(&mut w, group.code());
-    send_hello(handshake, ServerHello::retry_random(), suite, &extensions)?;
-    Ok(Machine::Server13(State::ClientHello(suite, group)))
+    if let Some(group) = group {
+        key_share::write_retry(&mut w, group.code());
+    }
+    if let Some(cookie) = cookie {
+        cookie::write(&mut w, cookie);
+    }
+    let mut body = Vec::new();
+    hello_with(ServerHello::retry_random(), suite, &extensions)?.write(&mut Writer::new(&mut body));
+    Ok(body)
 }
 
 /// An extension that a ClientHello of DTLS 1.3 must have (RFC 8446, section 9.2).
@@ -64,22 +149,15 @@ fn extension<'a>(hello: &ClientHello<'a>, kind: ExtensionType) -> Result<&'a [u8
     hello.extensions.find(kind).ok_or(Failure::Misbehaved(Alert::MISSING_EXTENSION))
 }
 
-fn send_hello(
-    handshake: &mut Handshake,
-    random: [u8; 32],
-    suite: CipherSuite,
-    extensions: &[u8],
-) -> Result<(), Failure> {
-    let hello = ServerHello {
+fn hello_with(random: [u8; 32], suite: CipherSuite, extensions: &[u8]) -> Result<ServerHello<'_>, Failure> {
+    Ok(ServerHello {
         legacy_version: Version::Dtls12.code(),
         random,
         // Not echoed in DTLS (RFC 9147, section 5.4).
         session_id: &[],
         cipher_suite: suite.code(),
         extensions: Extensions::new(extensions)?,
-    };
-    handshake.send(0, HandshakeType::ServerHello, |w| hello.write(w));
-    Ok(())
+    })
 }
 
 /// Answers a ClientHello that has a share of `group`: sends our whole flight.
@@ -109,7 +187,8 @@ fn answer(
     let entry = key_share::KeyShareEntry { group: group.code(), share: &our_share };
     key_share::write_answer(&mut w, entry);
     let random = handshake.rng.array();
-    send_hello(handshake, random, suite, &extensions)?;
+    let hello = hello_with(random, suite, &extensions)?;
+    handshake.send(0, HandshakeType::ServerHello, |w| hello.write(w));
 
     let mut keys = Keys::derive(handshake, suite, group, shared.as_bytes())?;
     extensions.clear();
@@ -163,19 +242,7 @@ impl State {
         let next = match (self, message.kind, message.epoch) {
             (Self::ClientHello(suite, group), HandshakeType::ClientHello, 0) => {
                 let hello = ClientHello::parse(&message.body)?;
-                // The client may change only what the HelloRetryRequest asked for (RFC 8446, section 4.1.2).
-                let shares = key_share::parse_offer(extension(&hello, ExtensionType::KEY_SHARE)?)?;
-                let offered =
-                    supported_versions::parse_offer(extension(&hello, ExtensionType::SUPPORTED_VERSIONS)?)?;
-                let single = matches!(shares.as_slice(), [share] if share.group == group.code());
-                if !single
-                    || select_suite(handshake, &hello)? != suite
-                    || !Codes::contains(offered, Version::Dtls13.code())
-                {
-                    return Err(Failure::ILLEGAL);
-                }
-                handshake.note(message);
-                return answer(handshake, &hello, suite, group);
+                return retried_hello(handshake, message, &hello, suite, group, true);
             }
             (Self::Certificate(keys, application), HandshakeType::Certificate, HANDSHAKE_EPOCH) => {
                 match take_certificate(handshake, message)? {
