@@ -3,8 +3,8 @@
 use std::net::SocketAddr;
 
 use drywire_stun::attributes::{
-    AlternateServer, ErrorCode, MappedAddress, NetworkCost, Nonce, PasswordAlgorithms, Priority, Realm,
-    Software, UnknownAttributes, UserHash, Username, XorMappedAddress,
+    AlternateServer, DtlsInStunAck, DtlsInStunData, ErrorCode, MappedAddress, NetworkCost, Nonce,
+    PasswordAlgorithms, Priority, Realm, Software, UnknownAttributes, UserHash, Username, XorMappedAddress,
 };
 use drywire_stun::{Class, IntegrityKey, Message, binding, is_stun};
 
@@ -21,6 +21,8 @@ pub fn run(data: &[u8]) {
         assert!(attribute.value.len() <= data.len());
     }
     let _ = message.find::<AlternateServer>();
+    let _ = message.find::<DtlsInStunAck>();
+    let _ = message.find::<DtlsInStunData<'_>>();
     let _ = message.find::<ErrorCode<'_>>();
     let _ = message.find::<MappedAddress>();
     let _ = message.find::<NetworkCost>();

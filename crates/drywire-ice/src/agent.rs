@@ -3,6 +3,7 @@ use std::collections::VecDeque;
 use bytes::BytesMut;
 use drywire_core::{Duration, Instant, Monotonic, Path, Rng, TimerTable, Transmit};
 
+use crate::attachment::Attachments;
 use crate::candidate::is_usable;
 use crate::checklist::Checklist;
 use crate::credentials::{LocalCredentials, RemoteCredentials};
@@ -14,7 +15,7 @@ use crate::select::Selected;
 use crate::state::Condition;
 use crate::timer::Timer;
 use crate::{
-    Candidate, CandidateError, CandidatePairInfo, Config, ConnectionState, Credentials, Event,
+    Attach, Candidate, CandidateError, CandidatePairInfo, Config, ConnectionState, Credentials, Event,
     RemoteCredentialsError, Role, Stats,
 };
 
@@ -53,6 +54,7 @@ pub struct Agent {
     /// The pair that the controlling agent chose last.
     pub(crate) chosen: Option<PairId>,
     pub(crate) replies: VecDeque<Reply>,
+    pub(crate) attachments: Attachments,
     /// The patience of RFC 8863 is at its end.
     pub(crate) patience_over: bool,
     /// Consent expired, and no other path was there.
@@ -86,6 +88,7 @@ impl Agent {
             retired: None,
             chosen: None,
             replies: VecDeque::new(),
+            attachments: Attachments::default(),
             patience_over: false,
             consent_lost: false,
             state: ConnectionState::New,
@@ -285,14 +288,25 @@ impl Agent {
 
     /// Appends the next STUN message to send.
     pub fn poll_transmit(&mut self, now: Instant, out: &mut Vec<u8>) -> Option<Transmit> {
+        self.poll_transmit_with(now, out, &mut ())
+    }
+
+    /// Appends the next STUN message to send. If it is a check, or a success response, `attach` is asked once what it
+    /// shall carry besides (draft-hancke-webrtc-sped-00).
+    pub fn poll_transmit_with(
+        &mut self,
+        now: Instant,
+        out: &mut Vec<u8>,
+        attach: &mut dyn Attach,
+    ) -> Option<Transmit> {
         let now = self.advance(now);
-        if let Some(transmit) = self.send_reply(out) {
+        if let Some(transmit) = self.send_reply(out, attach) {
             return Some(transmit);
         }
         if self.send_at.is_none_or(|at| at > now) {
             return None;
         }
-        let transmit = self.send_due(now, out);
+        let transmit = self.send_due(now, out, attach);
         self.arm(now);
         transmit
     }

@@ -6,7 +6,7 @@ use drywire_stun::{Class, IntegrityAlgorithm, MessageBuilder, Method, Retransmis
 
 use crate::credentials::RemoteCredentials;
 use crate::pair::{CandidatePair, Check, PairId, PairState};
-use crate::{Agent, Role};
+use crate::{Agent, Attach, Role, attachment};
 
 /// What is to be sent next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,6 +24,8 @@ struct Request {
     tie_breaker: u64,
     priority: u32,
     use_candidate: bool,
+    /// Whether the path that it goes along is valid already.
+    is_valid: bool,
 }
 
 impl Agent {
@@ -72,20 +74,31 @@ impl Agent {
     }
 
     /// Sends what is due.
-    pub(crate) fn send_due(&mut self, now: Instant, out: &mut Vec<u8>) -> Option<Transmit> {
+    pub(crate) fn send_due(
+        &mut self,
+        now: Instant,
+        out: &mut Vec<u8>,
+        attach: &mut dyn Attach,
+    ) -> Option<Transmit> {
         match self.next_due(now).filter(|(at, _)| *at <= now)?.1 {
-            Due::Consent => self.send_consent(now, out),
-            Due::Retransmission(pair) => self.send_retransmission(now, pair, out),
+            Due::Consent => self.send_consent(now, out, attach),
+            Due::Retransmission(pair) => self.send_retransmission(now, pair, out, attach),
             Due::Triggered => {
                 let pair = self.checklist.next_triggered()?;
-                self.send_check(now, pair, out)
+                self.send_check(now, pair, out, attach)
             }
-            Due::Ordinary(pair) => self.send_check(now, pair, out),
+            Due::Ordinary(pair) => self.send_check(now, pair, out, attach),
         }
     }
 
     /// Begins a check of a pair.
-    fn send_check(&mut self, now: Instant, id: PairId, out: &mut Vec<u8>) -> Option<Transmit> {
+    fn send_check(
+        &mut self,
+        now: Instant,
+        id: PairId,
+        out: &mut Vec<u8>,
+        attach: &mut dyn Attach,
+    ) -> Option<Transmit> {
         let retransmission = RetransmissionConfig {
             rto: self.rto(),
             max_sent: self.config.max_sent,
@@ -100,19 +113,32 @@ impl Agent {
             pair.state = PairState::InProgress;
         }
         self.stats.checks_sent += 1;
-        self.write_check(now, id, out)
+        self.write_check(now, id, out, attach)
     }
 
-    /// Sends a check again: the same transaction, in the same words.
-    fn send_retransmission(&mut self, now: Instant, id: PairId, out: &mut Vec<u8>) -> Option<Transmit> {
+    /// Sends a check again: the same transaction, in the same words. Only what rides on it can be another thing: each
+    /// transmission is answered for itself, by what the peer has to say then.
+    fn send_retransmission(
+        &mut self,
+        now: Instant,
+        id: PairId,
+        out: &mut Vec<u8>,
+        attach: &mut dyn Attach,
+    ) -> Option<Transmit> {
         let check = self.checklist.pair_mut(id)?.check.as_mut()?;
         check.due = false;
         check.last_sent = now;
         self.stats.checks_retransmitted += 1;
-        self.write_check(now, id, out)
+        self.write_check(now, id, out, attach)
     }
 
-    fn write_check(&mut self, now: Instant, id: PairId, out: &mut Vec<u8>) -> Option<Transmit> {
+    fn write_check(
+        &mut self,
+        now: Instant,
+        id: PairId,
+        out: &mut Vec<u8>,
+        attach: &mut dyn Attach,
+    ) -> Option<Transmit> {
         self.pace.sent(now);
         let remote = self.remote.as_ref()?;
         let pair = self.checklist.pair(id)?;
@@ -123,14 +149,20 @@ impl Agent {
             tie_breaker: self.tie_breaker,
             priority: self.checklist.local(pair.local)?.reflexive_priority(),
             use_candidate: check.use_candidate,
+            is_valid: self.is_valid_path(pair.path),
         };
         tracing::trace!(path = %pair.path, id = ?check.id, nominates = check.use_candidate, "ice check");
-        write(pair.path, &request, remote, out)
+        let (transmit, more) = write(pair.path, &request, remote, out, attach)?;
+        let check = self.checklist.pair_mut(id).and_then(|pair| pair.check.as_mut());
+        if let Some(check) = check.filter(|_| more) {
+            check.hasten(self.config.pace);
+        }
+        Some(transmit)
     }
 
     /// A check of the path in use, for consent (RFC 7675, section 5.1). That of the controlling agent nominates, be
     /// it again, so that the peer ends up where we are, whatever was lost.
-    fn send_consent(&mut self, now: Instant, out: &mut Vec<u8>) -> Option<Transmit> {
+    fn send_consent(&mut self, now: Instant, out: &mut Vec<u8>, attach: &mut dyn Attach) -> Option<Transmit> {
         let selected = self.selected.as_mut()?;
         let id = TransactionId::random(&mut self.rng);
         selected.consent.sent(&self.config, id, self.role, selected.rtt, now);
@@ -145,8 +177,9 @@ impl Agent {
             tie_breaker: self.tie_breaker,
             priority: selected.local.reflexive_priority(),
             use_candidate: self.role == Role::Controlling && selected.pair.is_some(),
+            is_valid: true,
         };
-        write(selected.path, &request, remote, out)
+        Some(write(selected.path, &request, remote, out, attach)?.0)
     }
 
     /// RFC 8445, section 14.3.
@@ -161,8 +194,14 @@ impl Agent {
     }
 }
 
-/// Appends a Binding request.
-fn write(path: Path, request: &Request, remote: &RemoteCredentials, out: &mut Vec<u8>) -> Option<Transmit> {
+/// Appends a Binding request; says whether more payloads wait for a ride.
+fn write(
+    path: Path,
+    request: &Request,
+    remote: &RemoteCredentials,
+    out: &mut Vec<u8>,
+    attach: &mut dyn Attach,
+) -> Option<(Transmit, bool)> {
     let mut message = MessageBuilder::new(out, Class::Request, Method::BINDING, request.id);
     message.attribute(&Username(&remote.username)).attribute(&Priority(request.priority));
     match request.role {
@@ -172,7 +211,8 @@ fn write(path: Path, request: &Request, remote: &RemoteCredentials, out: &mut Ve
     if request.use_candidate {
         message.attribute(&UseCandidate);
     }
+    let more = attachment::write(&mut message, path, request.is_valid, attach);
     message.integrity(&remote.key, IntegrityAlgorithm::Sha1).fingerprint();
     let len = message.finish().ok()?;
-    Some(Transmit::datagram(path, len))
+    Some((Transmit::datagram(path, len), more))
 }

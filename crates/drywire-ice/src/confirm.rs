@@ -66,6 +66,7 @@ impl Agent {
             pair.nominate = false;
         }
         let (local, path) = (pair.local, pair.path);
+        self.take_attachment(message);
         if mapped != path.local {
             self.learn_own_address(local, path, mapped);
         }
@@ -146,6 +147,7 @@ impl Agent {
         let Some((rtt, claimed)) = selected.consent.answered(&self.config, id, interval, now) else { return };
         smooth(&mut selected.rtt, Some(rtt));
         let Some(in_use) = selected.pair else { return };
+        self.take_attachment(message);
         let Some(pair) = self.checklist.pair_mut(in_use) else { return };
         pair.answered_at = Some(now);
         pair.measure(Some(rtt));

@@ -47,6 +47,7 @@
 //! names: who has a name like `….local` for a candidate resolves it first, or leaves it away.
 
 mod agent;
+mod attachment;
 mod candidate;
 mod check;
 mod checklist;
@@ -67,6 +68,7 @@ mod state;
 mod timer;
 
 pub use agent::Agent;
+pub use attachment::{Attach, Attachment, Carrier, ReceivedAttachment};
 pub use candidate::{Candidate, CandidateKind};
 pub use config::Config;
 pub use credentials::Credentials;

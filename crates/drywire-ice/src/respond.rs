@@ -11,7 +11,7 @@ use drywire_stun::{
 use crate::candidate::is_usable;
 use crate::pair::{PairId, PairState};
 use crate::role::{Conflict, resolve};
-use crate::{Agent, Candidate, CandidateKind, Event, Role};
+use crate::{Agent, Attach, Candidate, CandidateKind, Event, Role, attachment};
 
 /// The most responses that wait to be sent. More requests at once than this are as if lost on the way.
 const MAX_REPLIES: usize = 64;
@@ -140,7 +140,9 @@ impl Agent {
             return;
         }
         self.queue(reply);
-        self.learn(now, path, theirs, priority, message.has_use_candidate());
+        if self.learn(now, path, theirs, priority, message.has_use_candidate()) {
+            self.take_attachment(message);
+        }
     }
 
     /// Whether the peer claims our role and has to give it up. If it is we who have to, we do (RFC 8445,
@@ -163,25 +165,26 @@ impl Agent {
     }
 
     /// Draws what can be learnt from an authentic request: the peer's address (RFC 8445, section 7.3.1.3), a pair to
-    /// be checked in return (section 7.3.1.4) and the nomination of it (section 7.3.1.5).
-    fn learn(&mut self, now: Instant, path: Path, theirs: &str, priority: u32, use_candidate: bool) {
+    /// be checked in return (section 7.3.1.4) and the nomination of it (section 7.3.1.5). Returns whether the request is
+    /// taken up.
+    fn learn(&mut self, now: Instant, path: Path, theirs: &str, priority: u32, use_candidate: bool) -> bool {
         // Another fragment than the signalled one is of another generation.
         let stale = self.remote.as_ref().is_some_and(|remote| remote.credentials.ufrag() != theirs);
         if stale || !is_usable(path.remote) || !(self.config.accept_remote)(path.remote) {
             self.stats.refused += 1;
-            return;
+            return false;
         }
         let Some(pair) = self.pair_of(path, theirs, priority) else {
             self.stats.refused += 1;
-            return;
+            return false;
         };
         let use_candidate = use_candidate && self.role == Role::Controlled;
         if self.config.lite {
             self.learn_lite(now, pair, use_candidate);
-            return;
+            return true;
         }
         let (pace, timeout) = (self.config.pace, self.config.consent_timeout);
-        let Some(known) = self.checklist.pair_mut(pair) else { return };
+        let Some(known) = self.checklist.pair_mut(pair) else { return false };
         if use_candidate {
             known.chosen_at = Some(now);
         }
@@ -197,6 +200,7 @@ impl Agent {
             }
             PairState::Frozen | PairState::Waiting | PairState::Failed => self.checklist.trigger(pair),
         }
+        true
     }
 
     /// A lite agent sends no checks: it goes by the nominations, and by that the requests keep coming (RFC 8445,
@@ -244,17 +248,17 @@ impl Agent {
     }
 
     /// Sends the next response: to where the request came from, from where it came to (RFC 8445, section 7.3).
-    pub(crate) fn send_reply(&mut self, out: &mut Vec<u8>) -> Option<Transmit> {
+    pub(crate) fn send_reply(&mut self, out: &mut Vec<u8>, attach: &mut dyn Attach) -> Option<Transmit> {
         loop {
             let reply = self.replies.pop_front()?;
-            if let Some(len) = self.write_reply(&reply, out) {
+            if let Some(len) = self.write_reply(&reply, out, attach) {
                 self.stats.responses_sent += 1;
                 return Some(Transmit::datagram(reply.path, len));
             }
         }
     }
 
-    fn write_reply(&self, reply: &Reply, out: &mut Vec<u8>) -> Option<usize> {
+    fn write_reply(&self, reply: &Reply, out: &mut Vec<u8>, attach: &mut dyn Attach) -> Option<usize> {
         let local = if reply.previous { &self.previous.as_ref()?.local } else { &self.local };
         let class = if matches!(reply.kind, ReplyKind::Success) { Class::Success } else { Class::Error };
         let mut response = MessageBuilder::new(out, class, Method::BINDING, reply.id);
@@ -266,6 +270,9 @@ impl Agent {
                 response.attribute(&ErrorCode::UNKNOWN_ATTRIBUTE).attribute(list)
             }
         };
+        if matches!(reply.kind, ReplyKind::Success) && !reply.previous {
+            attachment::write(&mut response, reply.path, self.is_valid_path(reply.path), attach);
+        }
         response.integrity(&local.key, reply.algorithm).fingerprint();
         response.finish().ok()
     }

@@ -15,6 +15,8 @@
 
 mod address;
 mod alternate_server;
+mod dtls_in_stun_ack;
+mod dtls_in_stun_data;
 mod error_code;
 mod ice_controlled;
 mod ice_controlling;
@@ -38,6 +40,8 @@ use drywire_core::{Reader, UnexpectedEnd, Writer};
 use crate::TransactionId;
 
 pub use alternate_server::AlternateServer;
+pub use dtls_in_stun_ack::DtlsInStunAck;
+pub use dtls_in_stun_data::DtlsInStunData;
 pub use error_code::ErrorCode;
 pub use ice_controlled::IceControlled;
 pub use ice_controlling::IceControlling;
@@ -133,6 +137,10 @@ attribute_types! {
     ICE_CONTROLLING = 0x802A, "ICE-CONTROLLING";
     /// The network cost that Chromium sends in ICE checks.
     NETWORK_COST = 0xC057, "NETWORK-COST";
+    /// DTLS-IN-STUN-DATA (draft-hancke-webrtc-sped-00), by Chromium's number.
+    DTLS_IN_STUN_DATA = 0xC070, "DTLS-IN-STUN-DATA";
+    /// DTLS-IN-STUN-ACK (draft-hancke-webrtc-sped-00), by Chromium's number.
+    DTLS_IN_STUN_ACK = 0xC071, "DTLS-IN-STUN-ACK";
 }
 
 impl AttributeType {

@@ -49,6 +49,8 @@ proptest! {
         assert_round_trip!(types.iter().copied().map(AttributeType::new).collect::<UnknownAttributes>(), id);
         assert_round_trip!(PasswordAlgorithmAttribute(PasswordAlgorithm::SHA256), id);
         assert_round_trip!(PasswordAlgorithms::ALL, id);
+        assert_round_trip!(DtlsInStunData(&hash), id);
+        assert_round_trip!([a, !a, a ^ 1].into_iter().collect::<DtlsInStunAck>(), id);
     }
 
     #[test]
@@ -60,6 +62,9 @@ proptest! {
             prop_assert!(algorithms.iter().count() <= value.len() / 4);
         }
         let _ = (PasswordAlgorithmAttribute::parse(&value, id), Priority::parse(&value, id));
+        if let Some(acks) = DtlsInStunAck::parse(&value, id) {
+            prop_assert!(acks.iter().count() <= DtlsInStunAck::MAX.min(value.len() / 4));
+        }
     }
 }
 
