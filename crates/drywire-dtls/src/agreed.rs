@@ -7,7 +7,7 @@ use crate::failure::Failure;
 use crate::handshake::Handshake;
 use crate::message::extension::alpn::ProtocolNames;
 use crate::message::extension::use_srtp::UseSrtp;
-use crate::message::extension::{alpn, record_size_limit, use_srtp};
+use crate::message::extension::{alpn, connection_id, record_size_limit, use_srtp};
 use crate::message::{ClientHello, ExtensionType};
 use crate::{Alert, SrtpProfile, Version};
 
@@ -18,6 +18,9 @@ pub(crate) struct Agreed {
     pub(crate) alpn: Option<Vec<u8>>,
     /// How long the protected records are that the peer takes, and that we take (RFC 8449): both or neither.
     pub(crate) record_limits: Option<RecordLimits>,
+    /// What the peer wants in the header of each protected record, perhaps nothing, if both sides agree to connection
+    /// identifiers at all.
+    pub(crate) connection_id: Option<Vec<u8>>,
 }
 
 /// The longest protected records, as their receivers have asked for.
@@ -46,6 +49,9 @@ pub(crate) fn offer(handshake: &Handshake, writer: &mut Writer<'_>) {
     }
     if let Some(limit) = config.record_size_limit {
         record_size_limit::write(writer, limit.clamp(record_size_limit::MIN, largest(config.max_version)));
+    }
+    if let Some(id) = handshake.records.ids.offered() {
+        connection_id::write(writer, id);
     }
 }
 
@@ -84,6 +90,10 @@ impl Agreed {
                     agreed.record_limits =
                         Some(RecordLimits { write: record_size_limit::parse(data)?, read });
                 }
+                ExtensionType::CONNECTION_ID => {
+                    let id = connection_id::parse(data)?;
+                    agreed.connection_id = handshake.records.ids.offered().map(|_| id.to_vec());
+                }
                 _ => {}
             }
         }
@@ -95,6 +105,29 @@ impl Agreed {
         if let Some(limits) = self.record_limits {
             handshake.records.set_limits(version, limits);
         }
+    }
+
+    /// Puts the connection identifiers into effect.
+    pub(crate) fn apply_connection_id(&self, handshake: &mut Handshake) {
+        if let Some(id) = &self.connection_id {
+            handshake.records.ids.agree(id);
+        }
+    }
+
+    /// Writes the server's own connection identifier, in the ServerHello of both versions.
+    pub(crate) fn write_connection_id(&self, handshake: &Handshake, writer: &mut Writer<'_>) {
+        if let Some(id) = handshake.records.ids.offered().filter(|_| self.connection_id.is_some()) {
+            connection_id::write(writer, id);
+        }
+    }
+
+    /// Takes, as the client, the server's connection identifier.
+    pub(crate) fn take_connection_id(&mut self, handshake: &Handshake, data: &[u8]) -> Result<(), Failure> {
+        if handshake.records.ids.offered().is_none() {
+            return Err(Failure::Misbehaved(Alert::UNSUPPORTED_EXTENSION));
+        }
+        self.connection_id = Some(connection_id::parse(data)?.to_vec());
+        Ok(())
     }
 
     /// Writes the server's answer.

@@ -106,6 +106,10 @@ pub struct Config {
     /// one byte of it is the type of the content. Longer ones are discarded. What the peer wants of us is kept in any
     /// case. Default: `None`, nothing is asked for.
     pub record_size_limit: Option<u16>,
+    /// How long the connection identifiers are that we want to receive, in bytes (RFC 9146; RFC 9147, section 9): up to
+    /// 32; longer ones are cut. 0: we want none, but write the peer's. Both sides must want to use them. Behind ICE there
+    /// is no use for them. Default: `None`, neither offered nor answered.
+    pub connection_id: Option<u8>,
     /// Has a server ask clients for a cookie before it answers them: for servers on an open port, without ICE. Default:
     /// `None`.
     pub cookies: Option<Cookies>,
@@ -144,6 +148,7 @@ impl Config {
             srtp_profiles: vec![SrtpProfile::AeadAes128Gcm, SrtpProfile::Aes128CmSha1_80],
             alpn: Vec::new(),
             record_size_limit: None,
+            connection_id: None,
             cookies: None,
             key_log: None,
             mtu: 1200,

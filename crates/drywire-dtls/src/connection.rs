@@ -30,6 +30,8 @@ const MIN_MTU: usize = 256;
 const MAX_MTU: usize = 16 * 1024;
 /// The most bytes that a record adds to its plaintext: header, explicit nonce and tag of DTLS 1.2.
 const MAX_OVERHEAD: usize = 13 + 8 + 16;
+/// The longest connection identifier that we want to receive, in bytes.
+const MAX_ID_LEN: usize = 32;
 /// The label of the exporter for SRTP (RFC 5764, section 4.2).
 const SRTP_LABEL: &str = "EXTRACTOR-dtls_srtp";
 
@@ -72,14 +74,20 @@ impl Connection {
     /// first [`poll_transmit`](Self::poll_transmit).
     #[must_use]
     pub fn new(config: Arc<Config>, role: Role, now: Instant, seed: [u8; 32]) -> Self {
+        let (mut rng, mut records) = (Rng::new(seed), RecordLayer::new());
+        if let Some(len) = config.connection_id {
+            let mut id = vec![0; usize::from(len).min(MAX_ID_LEN)];
+            rng.fill(&mut id);
+            records.ids.offer(id);
+        }
         let (mtu, rto) = (config.mtu.clamp(MIN_MTU, MAX_MTU), config.initial_rto);
         Self {
             clock: Monotonic::new(now),
             handshake: Handshake {
                 config,
                 role,
-                rng: Rng::new(seed),
-                records: RecordLayer::new(),
+                rng,
+                records,
                 flight: Flight::new(rto),
                 transcript: Transcript::new(),
                 acks: Acks::default(),
@@ -112,7 +120,7 @@ impl Connection {
         self.handshake.stats.datagrams_received += 1;
         let mut rest = datagram;
         while !self.is_ended() {
-            let Some(record) = record::split_record(&mut rest) else {
+            let Some(record) = record::split_record(&mut rest, self.handshake.records.ids.local_len()) else {
                 break;
             };
             self.take_record(now, record);
@@ -262,7 +270,7 @@ impl Connection {
         if self.is_connected() {
             self.handshake.records.overhead(self.handshake.records.write_epoch())
         } else {
-            MAX_OVERHEAD
+            MAX_OVERHEAD + self.handshake.records.ids.remote().len()
         }
     }
 
@@ -277,6 +285,39 @@ impl Connection {
         let record = self.begin_record(out)?;
         out.extend_from_slice(data);
         self.finish_record(out, record)
+    }
+
+    /// The connection identifiers that the peer may write into its records to us, if it was agreed on with
+    /// [`Config::connection_id`]: find the connection of a datagram from an unknown address by them. More may come at the
+    /// peer's request (DTLS 1.3), and none goes.
+    pub fn local_connection_ids(&self) -> impl Iterator<Item = &[u8]> {
+        self.handshake.records.ids.local()
+    }
+
+    /// The connection identifier that we write into our records, if the peer wants one.
+    #[must_use]
+    pub fn remote_connection_id(&self) -> Option<&[u8]> {
+        Some(self.handshake.records.ids.remote()).filter(|id| !id.is_empty())
+    }
+
+    /// Writes the peer's next spare connection identifier from now on, so that nobody on a new path can link it to the
+    /// old one. Says whether there was a spare one: see [`request_connection_ids`](Self::request_connection_ids).
+    pub fn change_connection_id(&mut self) -> bool {
+        self.handshake.records.ids.change()
+    }
+
+    /// Asks the peer for `count` more connection identifiers (RFC 9147, section 9). Without effect in DTLS 1.2, which has
+    /// no such thing, while the peer wants none, while not connected, and while an earlier request is not answered.
+    pub fn request_connection_ids(&mut self, count: u8) {
+        if self.is_connected()
+            && let Some(traffic) = self.machine.session_mut().and_then(|session| session.traffic.as_mut())
+            && !self.handshake.records.ids.remote().is_empty()
+        {
+            traffic.request_ids(count);
+            if let Err(failure) = traffic.proceed(&mut self.handshake) {
+                self.fail(failure);
+            }
+        }
     }
 
     /// Starts to replace the keys that we write with (RFC 9147, section 8). It is done by itself long before a key has

@@ -52,9 +52,12 @@
 //!
 //! # What it deliberately does not do
 //!
-//! No sessions are resumed, no early data is sent, nothing is renegotiated, no connection identifiers are used, no
-//! certificate chains are built: WebRTC has no use for them. As a server it asks for no cookie, because ICE has
-//! validated the path before the first byte of DTLS (RFC 8445).
+//! No sessions are resumed, no early data is sent, nothing is renegotiated, no certificate chains are built: WebRTC has no
+//! use for them. Nothing is compressed, and there are no ciphers without authentication or forward secrecy.
+//!
+//! Off unless the [`Config`] says otherwise, because it is of no use behind ICE, which has validated the path before the
+//! first byte of DTLS (RFC 8445): [`Cookies`], and connection identifiers (RFC 9146). Off, too, is what WebRTC does not
+//! need: application protocols (RFC 7301), limits of records (RFC 8449), and the [`KeyLog`].
 
 mod ack;
 mod agreed;

@@ -29,7 +29,7 @@ fn hex(bytes: &[u8]) -> String {
 }
 
 /// Connects two ends, says something, and writes down what went over the wire. Gives the capture and the key log.
-fn record(name: &str, suite: CipherSuite) -> (PathBuf, PathBuf) {
+fn record(name: &str, suite: CipherSuite, connection_id: Option<u8>) -> (PathBuf, PathBuf) {
     let provider = drywire_crypto_aws_lc::provider();
     let options = CertificateOptions::new(Duration::from_secs(1_750_000_000));
     let certificate = Arc::new(CertifiedKey::self_signed(&*provider, &options).unwrap());
@@ -39,6 +39,7 @@ fn record(name: &str, suite: CipherSuite) -> (PathBuf, PathBuf) {
     (config.min_version, config.max_version) = (suite.version(), suite.version());
     config.cipher_suites = vec![suite];
     config.alpn = vec![b"webrtc".to_vec()];
+    config.connection_id = connection_id;
     config.key_log = Some(log.clone());
     let config = Arc::new(config);
 
@@ -93,8 +94,14 @@ fn wireshark_reads_what_the_key_log_opens() {
         println!("skipped: the program `tshark` is not installed");
         return;
     }
-    for suite in [CipherSuite::EcdheEcdsaAes128GcmSha256, CipherSuite::EcdheEcdsaAes256GcmSha384] {
-        let (pcap, keys) = record(&suite.to_string(), suite);
+    for (suite, connection_id) in [
+        (CipherSuite::EcdheEcdsaAes128GcmSha256, None),
+        (CipherSuite::EcdheEcdsaAes256GcmSha384, None),
+        (CipherSuite::EcdheEcdsaAes128GcmSha256, Some(6)),
+        (CipherSuite::EcdheEcdsaAes256GcmSha384, Some(20)),
+    ] {
+        let name = format!("{suite}-{}", connection_id.unwrap_or_default());
+        let (pcap, keys) = record(&name, suite, connection_id);
         let output = Command::new("tshark")
             .args(["-o", &format!("tls.keylog_file:{}", keys.display())])
             .args(["-d", "udp.port==50000,dtls", "-V", "-r"])

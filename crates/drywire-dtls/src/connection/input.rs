@@ -47,7 +47,9 @@ impl Connection {
             }
             // The epoch of the records after it says all that a ChangeCipherSpec could say.
             ContentType::ChangeCipherSpec => {}
-            ContentType::ApplicationData | ContentType::Ack => self.handshake.stats.records_discarded += 1,
+            ContentType::ApplicationData | ContentType::Ack | ContentType::WithConnectionId => {
+                self.handshake.stats.records_discarded += 1
+            }
         }
     }
 

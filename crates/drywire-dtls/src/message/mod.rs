@@ -4,6 +4,7 @@ mod certificate;
 mod certificate_request;
 mod certificate_verify;
 mod client_hello;
+mod connection_id;
 mod encrypted_extensions;
 pub(crate) mod extension;
 mod hello_verify_request;
@@ -15,6 +16,7 @@ pub(crate) use certificate::Certificate;
 pub(crate) use certificate_request::CertificateRequest;
 pub(crate) use certificate_verify::DigitallySigned;
 pub(crate) use client_hello::ClientHello;
+pub(crate) use connection_id::{NewConnectionId, RequestConnectionId};
 pub(crate) use encrypted_extensions::EncryptedExtensions;
 pub(crate) use extension::{ExtensionType, Extensions};
 pub(crate) use hello_verify_request::HelloVerifyRequest;
@@ -48,6 +50,8 @@ pub(crate) enum HandshakeType {
     HelloVerifyRequest,
     NewSessionTicket,
     EncryptedExtensions,
+    RequestConnectionId,
+    NewConnectionId,
     Certificate,
     ServerKeyExchange,
     CertificateRequest,
@@ -61,13 +65,15 @@ pub(crate) enum HandshakeType {
 }
 
 impl HandshakeType {
-    const ALL: [Self; 15] = [
+    const ALL: [Self; 17] = [
         Self::HelloRequest,
         Self::ClientHello,
         Self::ServerHello,
         Self::HelloVerifyRequest,
         Self::NewSessionTicket,
         Self::EncryptedExtensions,
+        Self::RequestConnectionId,
+        Self::NewConnectionId,
         Self::Certificate,
         Self::ServerKeyExchange,
         Self::CertificateRequest,
@@ -87,6 +93,8 @@ impl HandshakeType {
             Self::HelloVerifyRequest => 3,
             Self::NewSessionTicket => 4,
             Self::EncryptedExtensions => 8,
+            Self::RequestConnectionId => 9,
+            Self::NewConnectionId => 10,
             Self::Certificate => 11,
             Self::ServerKeyExchange => 12,
             Self::CertificateRequest => 13,

@@ -4,7 +4,10 @@ use drywire_crypto::TAG_LEN;
 use super::number::MAX_SEQUENCE;
 use super::protect13::OpenFailure;
 use super::replay::ReplayWindow;
-use super::{ContentType, Header, Keys12, Keys13, MAX_PLAINTEXT, PlaintextHeader, RawRecord, RecordNumber};
+use super::{
+    ConnectionIds, ContentType, Header, Keys12, Keys13, MAX_PLAINTEXT, PlaintextHeader, RawRecord,
+    RecordNumber,
+};
 use crate::agreed::RecordLimits;
 use crate::{RecordError, Stats, Version};
 
@@ -67,6 +70,7 @@ pub(crate) struct RecordLayer {
     write: Vec<WriteEpoch>,
     read: Vec<ReadEpoch>,
     forgeries: u64,
+    pub(crate) ids: ConnectionIds,
     /// The longest content of protected records, to the peer and from it (RFC 8449).
     max_write: usize,
     max_read: usize,
@@ -79,6 +83,7 @@ impl RecordLayer {
             write: vec![plaintext],
             read: Vec::new(),
             forgeries: 0,
+            ids: ConnectionIds::default(),
             max_write: MAX_PLAINTEXT,
             max_read: MAX_PLAINTEXT,
         }
@@ -92,8 +97,13 @@ impl RecordLayer {
     }
 
     /// The longest content of a record of `epoch`.
-    pub(crate) const fn max_plaintext(&self, epoch: u64) -> usize {
-        if epoch == 0 { MAX_PLAINTEXT } else { self.max_write }
+    pub(crate) fn max_plaintext(&self, epoch: u64) -> usize {
+        match epoch {
+            0 => MAX_PLAINTEXT,
+            // With a connection identifier the type of the content counts in DTLS 1.2, too.
+            1 if !self.ids.remote().is_empty() => self.max_write - 1,
+            _ => self.max_write,
+        }
     }
 
     /// Adds the keys of a new epoch, which becomes the current one.
@@ -147,8 +157,10 @@ impl RecordLayer {
     /// What stands before the plaintext in a record of `epoch`.
     pub(crate) fn header_len(&self, epoch: u64) -> usize {
         match self.write.iter().rev().find(|write| write.epoch == epoch).map(|write| &write.keys) {
-            Some(WriteKeys::Dtls13(_)) => super::UnifiedHeader::LEN,
-            Some(WriteKeys::Dtls12(keys)) => PlaintextHeader::LEN + keys.explicit_nonce_len(),
+            Some(WriteKeys::Dtls13(_)) => super::UnifiedHeader::LEN + self.ids.remote().len(),
+            Some(WriteKeys::Dtls12(keys)) => {
+                PlaintextHeader::LEN + self.ids.remote().len() + keys.explicit_nonce_len()
+            }
             Some(WriteKeys::Plaintext) | None => PlaintextHeader::LEN,
         }
     }
@@ -158,7 +170,8 @@ impl RecordLayer {
         let trailer =
             match self.write.iter().rev().find(|write| write.epoch == epoch).map(|write| &write.keys) {
                 Some(WriteKeys::Dtls13(_)) => 1 + TAG_LEN,
-                Some(WriteKeys::Dtls12(_)) => TAG_LEN,
+                // With a connection identifier the type of the content stands inside (RFC 9146, section 4).
+                Some(WriteKeys::Dtls12(_)) => usize::from(!self.ids.remote().is_empty()) + TAG_LEN,
                 Some(WriteKeys::Plaintext) | None => 0,
             };
         self.header_len(epoch) + trailer
@@ -232,14 +245,22 @@ impl RecordLayer {
         write.next += 1;
         write.blocks = write.blocks.saturating_add(blocks);
         match &write.keys {
-            WriteKeys::Plaintext => put_header(out, start, content, number)?,
+            WriteKeys::Plaintext => put_header(out, start, content, number, &[])?,
             WriteKeys::Dtls12(keys) => {
-                let body = out.get_mut(start + PlaintextHeader::LEN..).ok_or(RecordError::WrongBuffer)?;
-                let tag = keys.seal(content, number, body)?;
+                let id = self.ids.remote();
+                let outer = if id.is_empty() {
+                    content
+                } else {
+                    out.push(content.code());
+                    ContentType::WithConnectionId
+                };
+                let body = start + PlaintextHeader::LEN + id.len();
+                let body = out.get_mut(body..).ok_or(RecordError::WrongBuffer)?;
+                let tag = keys.seal(outer, number, id, body)?;
                 out.extend_from_slice(&tag);
-                put_header(out, start, content, number)?;
+                put_header(out, start, outer, number, id)?;
             }
-            WriteKeys::Dtls13(keys) => keys.seal(content, epoch, number.sequence, out, start)?,
+            WriteKeys::Dtls13(keys) => keys.seal(content, number, self.ids.remote(), out, start)?,
         }
         Ok(number)
     }
@@ -267,24 +288,50 @@ impl RecordLayer {
             stats.records_discarded += 1;
             return Opening::Discarded;
         };
+        // What has no identifier of ours where it must have one, or one where it must not, is not for us (RFC 9146,
+        // section 3).
+        let id = record.connection_id(self.ids.local_len());
+        if !self.ids.is_ours(id) {
+            stats.records_discarded += 1;
+            return Opening::Discarded;
+        }
         if !read.window.is_fresh(header.sequence) {
             stats.records_replayed += 1;
             return Opening::Discarded;
         }
         let number = RecordNumber { epoch, sequence: header.sequence };
-        let body = record.bytes.get_mut(PlaintextHeader::LEN..).unwrap_or_default();
-        let Some((skip, len)) = keys.open(header.content, number, body) else {
+        let (head, body) = record.bytes.split_at_mut_checked(record.header_len).unwrap_or_default();
+        let id = match header.content {
+            ContentType::WithConnectionId => {
+                head.get(PlaintextHeader::ID_OFFSET..head.len().saturating_sub(2))
+            }
+            _ => None,
+        };
+        let Some((skip, len)) = keys.open(header.content, number, id.unwrap_or_default(), body) else {
             stats.records_forged += 1;
             self.forgeries = self.forgeries.saturating_add(1);
             return Opening::Discarded;
         };
         read.window.mark(header.sequence);
         // A record that is longer than we asked for may be discarded (RFC 8449, section 4).
-        if len > self.max_read {
+        let content_type = usize::from(header.content == ContentType::WithConnectionId);
+        if len > self.max_read + content_type {
             stats.records_discarded += 1;
             return Opening::Discarded;
         }
-        opened(record, header.content, number, PlaintextHeader::LEN + skip, Some(len))
+        let start = record.header_len + skip;
+        if header.content != ContentType::WithConnectionId {
+            return opened(record, header.content, number, start, Some(len));
+        }
+        // The true type is the last byte that is not zero; the zeros are padding (RFC 9146, section 4).
+        let inner = record.bytes.get(start..start + len).unwrap_or_default();
+        let at = inner.iter().rposition(|byte| *byte != 0);
+        let content = at.and_then(|at| Some((at, ContentType::from_code(*inner.get(at)?)?)));
+        let Some((at, content)) = content else {
+            stats.records_discarded += 1;
+            return Opening::Discarded;
+        };
+        opened(record, content, number, start, Some(at))
     }
 
     fn open13(&mut self, mut record: RawRecord, stats: &mut Stats) -> Opening {
@@ -300,6 +347,11 @@ impl RecordLayer {
             stats.records_discarded += 1;
             return Opening::Discarded;
         };
+        // RFC 9147, section 9: in every protected record, or in none.
+        if !self.ids.is_ours(record.connection_id(self.ids.local_len())) {
+            stats.records_discarded += 1;
+            return Opening::Discarded;
+        }
         let window = &read.window;
         let fresh = |sequence| window.is_fresh(sequence);
         match keys.open(header, record.header_len, &mut record.bytes, window.next(), fresh) {
@@ -355,12 +407,10 @@ fn put_header(
     start: usize,
     content: ContentType,
     number: RecordNumber,
+    id: &[u8],
 ) -> Result<(), RecordError> {
     let record = out.get_mut(start..).ok_or(RecordError::WrongBuffer)?;
-    let body_len = record.len().saturating_sub(PlaintextHeader::LEN);
-    let head = record.first_chunk_mut().ok_or(RecordError::WrongBuffer)?;
-    *head = PlaintextHeader::bytes(content, number, body_len);
-    Ok(())
+    PlaintextHeader::put(record, content, number, id).ok_or(RecordError::WrongBuffer)
 }
 
 fn opened(

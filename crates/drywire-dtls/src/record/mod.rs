@@ -1,5 +1,6 @@
 //! The record layer (RFC 9147, section 4; RFC 6347, section 4.1).
 
+mod connection_id;
 mod layer;
 mod number;
 mod plaintext;
@@ -8,6 +9,7 @@ mod protect13;
 mod replay;
 mod unified;
 
+pub(crate) use connection_id::{ConnectionIds, MAX_IDS};
 pub(crate) use layer::{Opened, Opening, ReadKeys, RecordLayer, WriteKeys};
 pub(crate) use number::RecordNumber;
 pub(crate) use plaintext::PlaintextHeader;
@@ -27,6 +29,8 @@ pub(crate) enum ContentType {
     Alert,
     Handshake,
     ApplicationData,
+    /// A protected record of DTLS 1.2 with a connection identifier, and its true type inside (RFC 9146, section 4).
+    WithConnectionId,
     Ack,
 }
 
@@ -37,6 +41,7 @@ impl ContentType {
             Self::Alert => 21,
             Self::Handshake => 22,
             Self::ApplicationData => 23,
+            Self::WithConnectionId => 25,
             Self::Ack => 26,
         }
     }
@@ -47,6 +52,7 @@ impl ContentType {
             21 => Some(Self::Alert),
             22 => Some(Self::Handshake),
             23 => Some(Self::ApplicationData),
+            25 => Some(Self::WithConnectionId),
             26 => Some(Self::Ack),
             _ => None,
         }
@@ -71,16 +77,31 @@ pub(crate) struct RawRecord {
     pub(crate) bytes: BytesMut,
 }
 
-/// Takes the first record off `datagram`. `None`: what is left is not a record, and is of no use.
-pub(crate) fn split_record(datagram: &mut BytesMut) -> Option<RawRecord> {
+impl RawRecord {
+    /// The connection identifier in the header, of length `id_len`, if there is one.
+    fn connection_id(&self, id_len: usize) -> Option<&[u8]> {
+        let start = match self.header {
+            Header::Plaintext(header) if header.content == ContentType::WithConnectionId => {
+                PlaintextHeader::ID_OFFSET
+            }
+            Header::Unified(header) if header.has_id => UnifiedHeader::ID_OFFSET,
+            _ => return None,
+        };
+        self.bytes.get(start..start + id_len)
+    }
+}
+
+/// Takes the first record off `datagram`; `id_len` is the length of our connection identifiers. `None`: what is left is
+/// not a record, and is of no use.
+pub(crate) fn split_record(datagram: &mut BytesMut, id_len: usize) -> Option<RawRecord> {
     let first = *datagram.first()?;
     // The ranges of RFC 9147, section 4.1: 20 to 63 is DTLS, of which 32 to 63 has the unified header.
     let (header, header_len, len) = if matches!(first, 32..=63) {
-        let (header, header_len, body_len) = UnifiedHeader::parse(datagram)?;
+        let (header, header_len, body_len) = UnifiedHeader::parse(datagram, id_len)?;
         (Header::Unified(header), header_len, header_len + body_len)
     } else {
-        let (header, body_len) = PlaintextHeader::parse(datagram)?;
-        (Header::Plaintext(header), PlaintextHeader::LEN, PlaintextHeader::LEN + body_len)
+        let (header, header_len, body_len) = PlaintextHeader::parse(datagram, id_len)?;
+        (Header::Plaintext(header), header_len, header_len + body_len)
     };
     if len > datagram.len() {
         return None;
@@ -100,7 +121,7 @@ mod tests {
         fn any_datagram_comes_apart_and_comes_to_an_end(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
             let mut datagram = BytesMut::from(&bytes[..]);
             let mut total = 0;
-            while let Some(record) = split_record(&mut datagram) {
+            while let Some(record) = split_record(&mut datagram, 3) {
                 prop_assert!(record.header_len <= record.bytes.len() && !record.bytes.is_empty());
                 total += record.bytes.len();
             }

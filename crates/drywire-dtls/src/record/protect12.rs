@@ -47,19 +47,21 @@ impl Keys12 {
         if self.explicit { EXPLICIT_NONCE_LEN } else { 0 }
     }
 
-    /// Encrypts `body`, which starts with room for the explicit nonce, in place; gives the tag.
+    /// Encrypts `body`, which starts with room for the explicit nonce, in place; gives the tag. `id` is the connection
+    /// identifier of a record that has one.
     pub(crate) fn seal(
         &self,
         content: ContentType,
         number: RecordNumber,
+        id: &[u8],
         body: &mut [u8],
     ) -> Result<[u8; TAG_LEN], RecordError> {
         let packed = pack(number);
         let (explicit, plaintext) =
             body.split_at_mut_checked(self.explicit_nonce_len()).ok_or(RecordError::WrongBuffer)?;
         explicit.copy_from_slice(packed.get(..explicit.len()).unwrap_or_default());
-        let aad = additional_data(content, &packed, plaintext.len());
-        self.key.seal(&self.nonce(packed), &aad, plaintext).map_err(|_| RecordError::Encryption)
+        let aad = AdditionalData::new(content, &packed, id, plaintext.len());
+        self.key.seal(&self.nonce(packed), aad.as_bytes(), plaintext).map_err(|_| RecordError::Encryption)
     }
 
     /// Decrypts `body`, all that comes after the header, in place; gives where the plaintext begins in it and its
@@ -68,18 +70,19 @@ impl Keys12 {
         &self,
         content: ContentType,
         number: RecordNumber,
+        id: &[u8],
         body: &mut [u8],
     ) -> Option<(usize, usize)> {
         let skip = self.explicit_nonce_len();
         let (explicit, ciphertext) = body.split_at_mut_checked(skip)?;
         let plaintext_len = ciphertext.len().checked_sub(TAG_LEN)?;
-        let aad = additional_data(content, &pack(number), plaintext_len);
+        let aad = AdditionalData::new(content, &pack(number), id, plaintext_len);
         // The peer chooses the explicit nonce; mostly it is the record number.
         let nonce = match explicit.first_chunk::<EXPLICIT_NONCE_LEN>() {
             Some(explicit) => self.nonce(*explicit),
             None => self.nonce(pack(number)),
         };
-        let len = self.key.open(&nonce, &aad, ciphertext).ok()?;
+        let len = self.key.open(&nonce, aad.as_bytes(), ciphertext).ok()?;
         Some((skip, len))
     }
 
@@ -98,10 +101,47 @@ fn pack(number: RecordNumber) -> [u8; 8] {
     ((number.epoch << 48) | (number.sequence & MAX_SEQUENCE)).to_be_bytes()
 }
 
-/// `seq_num + type + version + length` (RFC 5246, section 6.2.3.3).
-fn additional_data(content: ContentType, packed: &[u8; 8], len: usize) -> [u8; 13] {
-    let [s0, s1, s2, s3, s4, s5, s6, s7] = *packed;
-    let [v0, v1] = RECORD_VERSION.to_be_bytes();
-    let [l0, l1] = u16::try_from(len).unwrap_or(u16::MAX).to_be_bytes();
-    [s0, s1, s2, s3, s4, s5, s6, s7, content.code(), v0, v1, l0, l1]
+/// What is authenticated besides the content.
+struct AdditionalData {
+    bytes: [u8; Self::MAX_LEN],
+    len: usize,
+}
+
+impl AdditionalData {
+    const MAX_LEN: usize = 23 + 255;
+
+    /// `seq_num + type + version + length` (RFC 5246, section 6.2.3.3). With a connection identifier more than that (RFC
+    /// 9146, section 5.3):
+    ///
+    /// ```text
+    /// seq_num_placeholder + tls12_cid + cid_length + tls12_cid + version + epoch + sequence_number + cid + length
+    /// ```
+    fn new(content: ContentType, packed: &[u8; 8], id: &[u8], len: usize) -> Self {
+        let [v0, v1] = RECORD_VERSION.to_be_bytes();
+        let [l0, l1] = u16::try_from(len).unwrap_or(u16::MAX).to_be_bytes();
+        let mut data = Self { bytes: [0; Self::MAX_LEN], len: 0 };
+        if content == ContentType::WithConnectionId {
+            let id_len = u8::try_from(id.len()).unwrap_or(u8::MAX);
+            data.push(&[0xFF; 8]);
+            data.push(&[content.code(), id_len, content.code(), v0, v1]);
+            data.push(packed);
+            data.push(id);
+            data.push(&[l0, l1]);
+        } else {
+            data.push(packed);
+            data.push(&[content.code(), v0, v1, l0, l1]);
+        }
+        data
+    }
+
+    fn push(&mut self, bytes: &[u8]) {
+        if let Some(to) = self.bytes.get_mut(self.len..self.len + bytes.len()) {
+            to.copy_from_slice(bytes);
+            self.len += bytes.len();
+        }
+    }
+
+    fn as_bytes(&self) -> &[u8] {
+        self.bytes.get(..self.len).unwrap_or_default()
+    }
 }

@@ -2,7 +2,7 @@ use drywire_crypto::{AeadAlgorithm, AeadKey, InvalidKey, MaskKey, Nonce, Provide
 use zeroize::Zeroizing;
 
 use super::number::reconstruct;
-use super::{ContentType, UnifiedHeader};
+use super::{ContentType, RecordNumber, UnifiedHeader};
 use crate::RecordError;
 
 /// The keys of one direction and one epoch of DTLS 1.3 (RFC 9147, section 4.2.3).
@@ -42,31 +42,36 @@ impl Keys13 {
         })
     }
 
-    /// Seals the record at `start` of `out`: there is room for the header, then the plaintext. Appends the content
-    /// type and the tag, writes the header and masks the sequence number.
+    /// Seals the record at `start` of `out`: there is room for the header with the connection identifier `id`, then the
+    /// plaintext. Appends the content type and the tag, writes the header and masks the sequence number.
     pub(crate) fn seal(
         &self,
         content: ContentType,
-        epoch: u64,
-        sequence: u64,
+        number: RecordNumber,
+        id: &[u8],
         out: &mut Vec<u8>,
         start: usize,
     ) -> Result<(), RecordError> {
         out.push(content.code());
-        let body_len = out.len().saturating_sub(start + UnifiedHeader::LEN) + TAG_LEN;
-        let header = UnifiedHeader::bytes(epoch, sequence, body_len);
-        let body = out.get_mut(start + UnifiedHeader::LEN..).ok_or(RecordError::WrongBuffer)?;
+        let header_len = UnifiedHeader::LEN + id.len();
+        let record = out.get_mut(start..).ok_or(RecordError::WrongBuffer)?;
+        let (head, body) = record.split_at_mut_checked(header_len).ok_or(RecordError::WrongBuffer)?;
+        UnifiedHeader::put(head, number.epoch, number.sequence, id, body.len() + TAG_LEN)
+            .ok_or(RecordError::WrongBuffer)?;
         // The additional data is the header before its sequence number is masked (RFC 9147, section 4.2.3).
-        let tag = self.key.seal(&self.nonce(sequence), &header, body).map_err(|_| RecordError::Encryption)?;
+        let nonce = self.nonce(number.sequence);
+        let tag = self.key.seal(&nonce, head, body).map_err(|_| RecordError::Encryption)?;
         out.extend_from_slice(&tag);
         let record = out.get_mut(start..).ok_or(RecordError::WrongBuffer)?;
-        let (head, body) =
-            record.split_first_chunk_mut::<{ UnifiedHeader::LEN }>().ok_or(RecordError::WrongBuffer)?;
+        let (head, body) = record.split_at_mut_checked(header_len).ok_or(RecordError::WrongBuffer)?;
         // At least 17 bytes stand here: the content type and the tag.
         let sample = body.first_chunk::<16>().ok_or(RecordError::WrongBuffer)?;
-        let [m0, m1, ..] = self.mask.mask(sample);
-        let [first, s0, s1, l0, l1] = header;
-        *head = [first, s0 ^ m0, s1 ^ m1, l0, l1];
+        let mask = self.mask.mask(sample);
+        // The sequence number stands between the identifier and the length.
+        let masked = head.iter_mut().skip(UnifiedHeader::ID_OFFSET + id.len()).take(2);
+        for (byte, mask) in masked.zip(mask) {
+            *byte ^= mask;
+        }
         Ok(())
     }
 
@@ -85,7 +90,9 @@ impl Keys13 {
         let sample = body.first_chunk::<16>().ok_or(OpenFailure::Malformed)?;
         let mask = self.mask.mask(sample);
         let sequence_len = if header.long_sequence { 2 } else { 1 };
-        let masked = head.get_mut(1..=sequence_len).ok_or(OpenFailure::Malformed)?;
+        // It stands before the length, if that is there.
+        let end = header_len.saturating_sub(if header.has_length { 2 } else { 0 });
+        let masked = head.get_mut(end.saturating_sub(sequence_len)..end).ok_or(OpenFailure::Malformed)?;
         for (byte, mask) in masked.iter_mut().zip(mask) {
             *byte ^= mask;
         }
@@ -144,7 +151,7 @@ mod tests {
             for sequence in [0_u64, 200, 300, 70_000] {
                 for (long, length) in [(true, true), (true, false), (false, true), (false, false)] {
                     let mut record = sealed(&keys, sequence, long, length, b"hello\x17\0\0\0");
-                    let (header, header_len, _) = UnifiedHeader::parse(&record).unwrap();
+                    let (header, header_len, _) = UnifiedHeader::parse(&record, 0).unwrap();
                     let opened = keys.open(header, header_len, &mut record, sequence, |_| true);
                     let opened = opened.ok().unwrap();
                     assert_eq!((opened.content, opened.sequence, opened.len), (23, sequence, 5));
@@ -154,11 +161,21 @@ mod tests {
             // Our own form is one of them.
             let mut ours = vec![0; UnifiedHeader::LEN];
             ours.extend_from_slice(b"hello");
-            keys.seal(ContentType::ApplicationData, 2, 300, &mut ours, 0).unwrap();
+            let number = RecordNumber { epoch: 2, sequence: 300 };
+            keys.seal(ContentType::ApplicationData, number, &[], &mut ours, 0).unwrap();
             assert_eq!(ours, sealed(&keys, 300, true, true, b"hello\x17"));
+            // And with a connection identifier.
+            let mut with_id = vec![0; UnifiedHeader::LEN + 3];
+            with_id.extend_from_slice(b"hello");
+            keys.seal(ContentType::ApplicationData, number, b"abc", &mut with_id, 0).unwrap();
+            assert_eq!(&with_id[..4], b"\x3Eabc");
+            let (header, header_len, body_len) = UnifiedHeader::parse(&with_id, 3).unwrap();
+            assert_eq!((header_len, header_len + body_len), (8, with_id.len()));
+            let opened = keys.open(header, header_len, &mut with_id, 290, |_| true).ok().unwrap();
+            assert_eq!((opened.content, opened.sequence, opened.len), (23, 300, 5));
             // All padding and no content type; too short to be sampled; not fresh; not authentic.
             let failure = |mut record: Vec<u8>, fresh| {
-                let (header, header_len, _) = UnifiedHeader::parse(&record).unwrap();
+                let (header, header_len, _) = UnifiedHeader::parse(&record, 0).unwrap();
                 keys.open(header, header_len, &mut record, 0, |_| fresh).err().unwrap()
             };
             assert!(matches!(failure(sealed(&keys, 0, true, true, &[0; 9]), true), OpenFailure::Malformed));

@@ -181,7 +181,7 @@ fn c16_changed_cookies_are_worth_nothing() {
         let mut first = server(&cookies, 1);
         give(&mut first, now, &hello);
         let request = said(&mut first, now).concat();
-        give(&mut client, now, &[request.clone()]);
+        give(&mut client, now, std::slice::from_ref(&request));
         let second = said(&mut client, now);
         // The last 32 bytes of the request are the code. It stands somewhere in the second ClientHello.
         let code = &request[request.len() - 32..];

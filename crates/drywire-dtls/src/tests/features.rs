@@ -185,7 +185,7 @@ fn the_key_log_decrypts_the_records() {
                     let sequence = u64::from_be_bytes(record[3..11].try_into().unwrap()) & 0xFFFF_FFFF_FFFF;
                     let number = RecordNumber { epoch: 1, sequence };
                     let content = crate::record::ContentType::ApplicationData;
-                    let (skip, len) = keys.open(content, number, &mut record[13..]).unwrap();
+                    let (skip, len) = keys.open(content, number, &[], &mut record[13..]).unwrap();
                     assert_eq!(&record[13 + skip..][..len], b"secret");
                 }
                 Version::Dtls13 => {
@@ -201,7 +201,7 @@ fn the_key_log_decrypts_the_records() {
                     let mut secret = Secret::zeros(logged.len());
                     secret.as_mut_bytes().copy_from_slice(&logged);
                     let keys = schedule::record_keys(&*provider, suite, &secret).unwrap();
-                    let (header, header_len, _) = crate::record::UnifiedHeader::parse(&record).unwrap();
+                    let (header, header_len, _) = crate::record::UnifiedHeader::parse(&record, 0).unwrap();
                     let opened = keys.open(header, header_len, &mut record, 3, |_| true).ok().unwrap();
                     assert_eq!(&record[header_len..][..opened.len], b"secret");
                 }

@@ -2,6 +2,7 @@
 
 mod attacks;
 mod certificates;
+mod connection_ids;
 mod cookies;
 mod features;
 mod handshakes;

@@ -107,9 +107,9 @@ fn c05_no_record_number_is_used_twice() {
         let mut seen = [std::collections::HashSet::new(), std::collections::HashSet::new()];
         let mut note = |end: usize, datagram: &[u8]| {
             let mut rest = datagram;
-            while let Some((header, len)) = crate::record::PlaintextHeader::parse(rest) {
+            while let Some((header, header_len, len)) = crate::record::PlaintextHeader::parse(rest, 0) {
                 assert!(seen[end].insert((header.epoch, header.sequence)), "{header:?}");
-                rest = &rest[crate::record::PlaintextHeader::LEN + len..];
+                rest = &rest[header_len + len..];
             }
         };
         let mut out = Vec::new();

@@ -52,6 +52,7 @@ pub(crate) fn start(
                 extended_master_secret::parse(data)?;
                 extended = true;
             }
+            ExtensionType::CONNECTION_ID => agreed.take_connection_id(handshake, data)?,
             ExtensionType::RENEGOTIATION_INFO => renegotiation_info::parse(data)?,
             ExtensionType::EC_POINT_FORMATS => ec_point_formats::parse(data)?,
             // Some servers send their groups, too.
@@ -65,6 +66,7 @@ pub(crate) fn start(
         return Err(Failure::NOTHING_IN_COMMON);
     }
     agreed.apply(handshake, Version::Dtls12);
+    agreed.apply_connection_id(handshake);
     let provider = handshake.provider();
     handshake.transcript.start(&*provider, Version::Dtls12, suite.hash());
     handshake.note(message);

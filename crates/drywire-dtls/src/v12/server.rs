@@ -59,6 +59,7 @@ pub(crate) fn start(
     let (suite, credential) = handshake.select_suite12(hello, schemes, curves)?;
     let agreed = Agreed::select(handshake, hello, Version::Dtls12)?;
     agreed.apply(handshake, Version::Dtls12);
+    agreed.apply_connection_id(handshake);
     let provider = handshake.provider();
     handshake.transcript.start(&*provider, Version::Dtls12, suite.hash());
     handshake.note(message);
@@ -122,6 +123,7 @@ fn send_hello(
         ec_point_formats::write(&mut w);
     }
     negotiated.agreed.write(&mut w);
+    negotiated.agreed.write_connection_id(handshake, &mut w);
     let hello = ServerHello {
         legacy_version: Version::Dtls12.code(),
         random: negotiated.server_random,

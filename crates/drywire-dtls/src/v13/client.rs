@@ -3,6 +3,7 @@
 use drywire_crypto::{NamedGroup, PublicKey, SignatureScheme};
 
 use super::{HANDSHAKE_EPOCH, Keys, send_certificate, take_certificate, take_certificate_verify};
+use crate::agreed::Agreed;
 use crate::credential::Credential;
 use crate::failure::Failure;
 use crate::handshake::Handshake;
@@ -77,10 +78,15 @@ pub(crate) fn start(
     if offer.retry.as_ref().is_some_and(|retry| retry.suite != suite) {
         return Err(Failure::ILLEGAL);
     }
-    let allowed = [ExtensionType::SUPPORTED_VERSIONS, ExtensionType::KEY_SHARE];
-    if hello.extensions.iter().any(|(kind, _)| !allowed.contains(&kind)) {
-        return Err(Failure::Misbehaved(Alert::UNSUPPORTED_EXTENSION));
+    let mut agreed = Agreed::default();
+    for (kind, data) in hello.extensions.iter() {
+        match kind {
+            ExtensionType::SUPPORTED_VERSIONS | ExtensionType::KEY_SHARE => {}
+            ExtensionType::CONNECTION_ID => agreed.take_connection_id(handshake, data)?,
+            _ => return Err(Failure::Misbehaved(Alert::UNSUPPORTED_EXTENSION)),
+        }
     }
+    agreed.apply_connection_id(handshake);
     let share = hello.extensions.find(ExtensionType::KEY_SHARE);
     let share = key_share::parse_answer(share.ok_or(Failure::Misbehaved(Alert::MISSING_EXTENSION))?)?;
     let ours =
@@ -90,7 +96,8 @@ pub(crate) fn start(
     let provider = handshake.provider();
     handshake.transcript.start(&*provider, Version::Dtls13, suite.hash());
     handshake.note(message);
-    let keys = Keys::derive(handshake, suite, group, shared.as_bytes())?;
+    let mut keys = Keys::derive(handshake, suite, group, shared.as_bytes())?;
+    keys.agreed = agreed;
     Ok(Machine::Client13(State::EncryptedExtensions(Box::new(keys))))
 }
 

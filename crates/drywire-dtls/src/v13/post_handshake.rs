@@ -1,11 +1,14 @@
-//! What follows the handshake of DTLS 1.3: updates of keys (RFC 8446, section 4.6; RFC 9147, section 8).
+//! What follows the handshake of DTLS 1.3: updates of keys and connection identifiers (RFC 8446, section 4.6; RFC
+//! 9147, sections 8 and 9).
+
+use drywire_core::Writer;
 
 use crate::CipherSuite;
 use crate::failure::Failure;
 use crate::handshake::Handshake;
-use crate::message::{HandshakeType, KeyUpdate};
+use crate::message::{HandshakeType, KeyUpdate, NewConnectionId, RequestConnectionId};
 use crate::reassembly::Message;
-use crate::record::{ReadKeys, WriteKeys};
+use crate::record::{MAX_IDS, ReadKeys, WriteKeys};
 use crate::schedule;
 use crate::secret::Secret;
 
@@ -15,6 +18,11 @@ pub(crate) struct TrafficKeys {
     read: (u64, Secret),
     write: (u64, Secret),
     update: Update,
+    /// Identifiers for the peer that are not announced yet.
+    new_ids: Option<Vec<Vec<u8>>>,
+    /// How many more identifiers of the peer we want, and whether it was asked for them.
+    wanted_ids: u8,
+    asked_ids: bool,
 }
 
 /// How far an update of our own keys is.
@@ -29,7 +37,15 @@ enum Update {
 
 impl TrafficKeys {
     pub(crate) const fn new(suite: CipherSuite, epoch: u64, read: Secret, write: Secret) -> Self {
-        Self { suite, read: (epoch, read), write: (epoch, write), update: Update::Idle }
+        Self {
+            suite,
+            read: (epoch, read),
+            write: (epoch, write),
+            update: Update::Idle,
+            new_ids: None,
+            wanted_ids: 0,
+            asked_ids: false,
+        }
     }
 
     /// The epoch that the peer writes now.
@@ -52,10 +68,46 @@ impl TrafficKeys {
                     self.update = Update::Wanted;
                 }
             }
+            HandshakeType::NewConnectionId => {
+                // Only from a peer that wants to receive any (RFC 9147, section 9).
+                if handshake.records.ids.remote().is_empty() {
+                    return Err(Failure::UNEXPECTED);
+                }
+                let new = NewConnectionId::parse(&message.body, MAX_IDS)?;
+                handshake.records.ids.add_remote(new.ids, new.immediate);
+                self.asked_ids = false;
+            }
+            HandshakeType::RequestConnectionId => self.take_request(handshake, &message.body)?,
             _ => return Err(Failure::UNEXPECTED),
         }
         handshake.acks.send_now();
         self.proceed(handshake)
+    }
+
+    /// The peer wants more of our identifiers. It gets them while there are few; with too many it has to do with what it
+    /// has (RFC 9147, section 9).
+    fn take_request(&mut self, handshake: &mut Handshake, body: &[u8]) -> Result<(), Failure> {
+        let wanted = RequestConnectionId::parse(body)?.count;
+        let known = handshake.records.ids.local().count();
+        if known == 0 {
+            return Err(Failure::UNEXPECTED);
+        }
+        let len = handshake.records.ids.local_len();
+        let new = self.new_ids.get_or_insert_default();
+        for _ in 0..usize::from(wanted).min(MAX_IDS.saturating_sub(known)) {
+            let mut id = vec![0; len];
+            handshake.rng.fill(&mut id);
+            handshake.records.ids.add_local(id.clone());
+            new.push(id);
+        }
+        Ok(())
+    }
+
+    /// Wants more identifiers of the peer.
+    pub(crate) fn request_ids(&mut self, count: u8) {
+        if !self.asked_ids && self.wanted_ids == 0 {
+            self.wanted_ids = count;
+        }
     }
 
     /// Wants new keys for what we write.
@@ -71,13 +123,29 @@ impl TrafficKeys {
             self.next_write(handshake)?;
             self.update = Update::Idle;
         }
-        if self.update == Update::Wanted && handshake.flight.is_received() {
-            handshake.flight.begin();
-            let mut body = Vec::new();
-            KeyUpdate { requested: false }.write(&mut drywire_core::Writer::new(&mut body));
-            handshake.flight.push(self.write.0, HandshakeType::KeyUpdate, body);
-            self.update = Update::Sent;
+        // One message after the other: each waits until the one before it is acknowledged.
+        if !handshake.flight.is_received() {
+            return Ok(());
         }
+        let mut body = Vec::new();
+        let mut writer = Writer::new(&mut body);
+        let kind = if self.update == Update::Wanted {
+            self.update = Update::Sent;
+            KeyUpdate { requested: false }.write(&mut writer);
+            HandshakeType::KeyUpdate
+        } else if let Some(ids) = self.new_ids.take() {
+            let ids = ids.iter().map(Vec::as_slice).collect();
+            NewConnectionId { ids, immediate: false }.write(&mut writer);
+            HandshakeType::NewConnectionId
+        } else if self.wanted_ids > 0 {
+            RequestConnectionId { count: std::mem::take(&mut self.wanted_ids) }.write(&mut writer);
+            self.asked_ids = true;
+            HandshakeType::RequestConnectionId
+        } else {
+            return Ok(());
+        };
+        handshake.flight.begin();
+        handshake.flight.push(self.write.0, kind, body);
         Ok(())
     }
 

@@ -186,6 +186,8 @@ fn answer(
     supported_versions::write_selected(&mut w, Version::Dtls13);
     let entry = key_share::KeyShareEntry { group: group.code(), share: &our_share };
     key_share::write_answer(&mut w, entry);
+    agreed.write_connection_id(handshake, &mut w);
+    agreed.apply_connection_id(handshake);
     let random = handshake.rng.array();
     let hello = hello_with(random, suite, &extensions)?;
     handshake.send(0, HandshakeType::ServerHello, |w| hello.write(w));

@@ -1,6 +1,7 @@
 //! The extensions of the handshake, one file each (RFC 8446, section 4.2).
 
 pub(crate) mod alpn;
+pub(crate) mod connection_id;
 pub(crate) mod cookie;
 pub(crate) mod ec_point_formats;
 pub(crate) mod extended_master_secret;
@@ -31,6 +32,7 @@ impl ExtensionType {
     pub(crate) const SUPPORTED_VERSIONS: Self = Self(43);
     pub(crate) const COOKIE: Self = Self(44);
     pub(crate) const KEY_SHARE: Self = Self(51);
+    pub(crate) const CONNECTION_ID: Self = Self(54);
     pub(crate) const RENEGOTIATION_INFO: Self = Self(0xFF01);
 }
 
