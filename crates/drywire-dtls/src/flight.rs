@@ -16,9 +16,7 @@ const MAX_RTO: Duration = Duration::from_secs(60);
 const MIN_RTO: Duration = Duration::from_millis(10);
 /// The shortest time between two answers to a peer that sends its flight again.
 const MIN_REPEAT: Duration = Duration::from_millis(50);
-/// The shortest piece of a message that is worth a record at the end of a datagram.
-const MIN_FRAGMENT: usize = 64;
-/// How many records of a flight are remembered for their acknowledgements.
+/// How many fragments of a flight are remembered for their acknowledgements.
 const MAX_SENT: usize = 256;
 
 #[derive(Debug)]
@@ -220,12 +218,11 @@ impl Flight {
             item.done = true;
         }
         for number in numbers {
-            let Some(sent) = self.sent.iter().find(|sent| sent.number == *number).copied() else {
-                continue;
-            };
-            if let Some(item) = self.items.get_mut(sent.item) {
-                insert_range(&mut item.acknowledged, sent.range.0, sent.range.1);
-                item.done = item.len() == 0 || item.acknowledged == [(0, item.len())];
+            for sent in self.sent.iter().filter(|sent| sent.number == *number) {
+                if let Some(item) = self.items.get_mut(sent.item) {
+                    insert_range(&mut item.acknowledged, sent.range.0, sent.range.1);
+                    item.done = item.len() == 0 || item.acknowledged == [(0, item.len())];
+                }
             }
         }
         if !self.items.is_empty() && self.items.iter().all(|item| item.done) {
@@ -244,8 +241,8 @@ impl Flight {
         out: &mut Vec<u8>,
         place: Range<usize>,
     ) -> Result<(), RecordError> {
-        while let Some((at, offset)) = self.cursor {
-            let Some(item) = self.items.get(at) else {
+        while self.cursor.is_some() {
+            let Some((at, _)) = self.seek() else {
                 self.cursor = None;
                 self.last_sent = Some(now);
                 if !self.last {
@@ -253,49 +250,75 @@ impl Flight {
                 }
                 break;
             };
-            let Some((from, to)) = item.missing(offset) else {
-                self.cursor = Some((at + 1, 0));
-                continue;
+            let Some(item) = self.items.get(at) else {
+                break;
             };
-            let used = out.len().saturating_sub(place.start);
-            let overhead = records.overhead(item.epoch);
-            let room = place.end.saturating_sub(out.len() + overhead);
-            let range = match &item.content {
+            let epoch = item.epoch;
+            let taken = out.len() + records.overhead(epoch);
+            let room = place.end.saturating_sub(taken).min(records.max_plaintext(epoch));
+            match &item.content {
+                Content::ChangeCipherSpec if room == 0 => break,
                 Content::ChangeCipherSpec => {
-                    if room == 0 {
-                        break;
-                    }
-                    records.write(item.epoch, ContentType::ChangeCipherSpec, &[&[1]], out)?;
-                    (from, to)
+                    records.write(epoch, ContentType::ChangeCipherSpec, &[&[1]], out)?;
+                    self.cursor = Some((at + 1, 0));
                 }
-                Content::Message { kind, message_seq, body } => {
-                    let room = room.saturating_sub(FragmentHeader::LEN);
-                    let longest = records.max_plaintext(item.epoch).saturating_sub(FragmentHeader::LEN);
-                    let wanted = (to - from).min(longest);
-                    // A short piece at the end of a full datagram is not worth a record, unless it is all there is.
-                    if used > 0 && room < wanted.clamp(1, MIN_FRAGMENT) {
-                        break;
-                    }
-                    let end = from + wanted.min(room.max(1));
-                    let header = FragmentHeader {
-                        kind: kind.code(),
-                        length: u32::try_from(body.len()).unwrap_or(u32::MAX),
-                        message_seq: *message_seq,
-                        offset: u32::try_from(from).unwrap_or(u32::MAX),
-                    };
-                    let fragment = body.get(from..end).unwrap_or_default();
-                    let parts: [&[u8]; 2] = [&header.bytes(fragment.len()), fragment];
-                    let number = records.write(item.epoch, ContentType::Handshake, &parts, out)?;
-                    if self.sent.len() >= MAX_SENT {
-                        self.sent.pop_front();
-                    }
-                    self.sent.push_back(Sent { number, item: at, range: (from, end) });
-                    (from, end)
+                // No datagram is so short that it has no room for a first record.
+                Content::Message { .. } if room <= FragmentHeader::LEN && out.len() > place.start => break,
+                Content::Message { .. } => {
+                    let (start, header_len) = (out.len(), records.header_len(epoch));
+                    out.resize(start + header_len, 0);
+                    self.fill(epoch, records.next_number(epoch), out, room.max(FragmentHeader::LEN + 1));
+                    records.finish(epoch, ContentType::Handshake, out, start, header_len)?;
                 }
-            };
+            }
             stats.records_sent += 1;
-            self.cursor = if range.1 >= item.len() { Some((at + 1, 0)) } else { Some((at, range.1)) };
         }
         Ok(())
+    }
+
+    /// Moves the cursor to what is to be sent next, and gives the item and the range of its body.
+    fn seek(&mut self) -> Option<(usize, (usize, usize))> {
+        while let Some((at, offset)) = self.cursor {
+            if let Some(range) = self.items.get(at)?.missing(offset) {
+                return Some((at, range));
+            }
+            self.cursor = Some((at + 1, 0));
+        }
+        None
+    }
+
+    /// Fills one record with fragments: with as many as there is room for, the last of them cut to fit. Without
+    /// protection a message has a record of its own, as all implementations of DTLS 1.2 are used to.
+    fn fill(&mut self, epoch: u64, number: RecordNumber, out: &mut Vec<u8>, mut room: usize) {
+        while let Some((at, (from, to))) = self.seek() {
+            let Some(Item { epoch: own, content: Content::Message { kind, message_seq, body }, .. }) =
+                self.items.get(at)
+            else {
+                break;
+            };
+            let end = to.min(from.saturating_add(room.saturating_sub(FragmentHeader::LEN)));
+            if *own != epoch || room < FragmentHeader::LEN || (end == from && to > from) {
+                break;
+            }
+            let header = FragmentHeader {
+                kind: kind.code(),
+                length: u32::try_from(body.len()).unwrap_or(u32::MAX),
+                message_seq: *message_seq,
+                offset: u32::try_from(from).unwrap_or(u32::MAX),
+            };
+            let fragment = body.get(from..end).unwrap_or_default();
+            out.extend_from_slice(&header.bytes(fragment.len()));
+            out.extend_from_slice(fragment);
+            room = room.saturating_sub(FragmentHeader::LEN + fragment.len());
+            // An empty message has no byte that the cursor could move over.
+            self.cursor = if end >= body.len() { Some((at + 1, 0)) } else { Some((at, end)) };
+            if self.sent.len() >= MAX_SENT {
+                self.sent.pop_front();
+            }
+            self.sent.push_back(Sent { number, item: at, range: (from, end) });
+            if epoch == 0 {
+                break;
+            }
+        }
     }
 }

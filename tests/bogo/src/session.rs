@@ -109,7 +109,7 @@ impl<'a> Session<'a> {
                 }
                 Operation::SetMtu(mtu) => self.connection.set_mtu(mtu),
                 Operation::SetInitialTimeout(timeout) => {
-                    self.connection.set_initial_rtt(timeout / 2);
+                    self.connection.set_initial_rtt(self.now, timeout / 2);
                 }
                 Operation::ExpectTimeout(expected) => {
                     let now = self.now;

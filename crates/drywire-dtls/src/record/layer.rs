@@ -154,6 +154,12 @@ impl RecordLayer {
         self.forgeries >= MAX_FORGERIES
     }
 
+    /// The number that the next record of `epoch` gets.
+    pub(crate) fn next_number(&self, epoch: u64) -> RecordNumber {
+        let write = self.write.iter().rev().find(|write| write.epoch == epoch);
+        RecordNumber { epoch, sequence: write.map_or(0, |write| write.next) }
+    }
+
     /// What stands before the plaintext in a record of `epoch`.
     pub(crate) fn header_len(&self, epoch: u64) -> usize {
         match self.write.iter().rev().find(|write| write.epoch == epoch).map(|write| &write.keys) {
