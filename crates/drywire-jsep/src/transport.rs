@@ -1,4 +1,4 @@
-use drywire_sdp::{Candidate, MediaSection, SessionDescription, Setup};
+use drywire_sdp::{Candidate, IceOptions, MediaSection, SessionDescription, Setup};
 
 use crate::error::RemoteDescriptionError as Error;
 
@@ -11,6 +11,9 @@ pub struct LocalTransport {
     pub ice_pwd: String,
     /// Whether this side is an ICE lite agent.
     pub ice_lite: bool,
+    /// Whether this side takes DTLS inside STUN (draft-hancke-webrtc-sped-00). Offers say so; answers do if the offer
+    /// does.
+    pub sped: bool,
     /// The fingerprints of the certificate, as `sha-256 6A:CA:…`.
     pub fingerprints: Vec<String>,
     /// The candidates that are known.
@@ -29,6 +32,8 @@ pub struct RemoteTransport {
     pub ice_pwd: String,
     /// Whether the peer is an ICE lite agent.
     pub ice_lite: bool,
+    /// Whether the peer takes DTLS inside STUN (draft-hancke-webrtc-sped-00).
+    pub sped: bool,
     /// The fingerprints, as `sha-256 6A:CA:…` (small letters and capitals as here).
     pub fingerprints: Vec<String>,
     /// The candidates of component 1 that stood in the description or came later.
@@ -81,6 +86,7 @@ impl RemoteTransport {
             ice_ufrag: ufrag.to_owned(),
             ice_pwd: pwd.to_owned(),
             ice_lite: description.session().has("ice-lite"),
+            sped: section.ice_options().or(first.ice_options()).is_some_and(has_sped),
             fingerprints,
             candidates: source.candidates().filter(is_wanted).take(MAX_CANDIDATES).collect(),
             end_of_candidates: source.has("end-of-candidates"),
@@ -111,6 +117,11 @@ impl RemoteTransport {
             _ => Err(Error::IceCredentialsHalfChanged),
         }
     }
+}
+
+/// DTLS inside STUN by the name of the draft, and by that of Chromium, which listens to either.
+fn has_sped(options: IceOptions<'_>) -> bool {
+    options.has("sped") || options.has("googspedv1")
 }
 
 /// RTCP is multiplexed, so that the second component is of no use.

@@ -16,6 +16,8 @@ pub(crate) struct Frame<'a> {
     pub(crate) session_id: u64,
     pub(crate) session_version: u64,
     pub(crate) transport: &'a LocalTransport,
+    /// Whether DTLS inside STUN is offered, or agreed on.
+    pub(crate) sped: bool,
     pub(crate) setup: Setup,
     pub(crate) cname: &'a str,
     pub(crate) sctp_port: u16,
@@ -120,7 +122,8 @@ fn shared(builder: &mut Builder, section: &PlannedSection, frame: &Frame<'_>) ->
     }
     builder.attribute(&IceUfrag::parse(&frame.transport.ice_ufrag)?)?;
     builder.attribute(&IcePwd::parse(&frame.transport.ice_pwd)?)?;
-    builder.attribute(&IceOptions::parse("trickle ice2")?)?;
+    let options = if frame.sped { "trickle ice2 sped googspedv1" } else { "trickle ice2" };
+    builder.attribute(&IceOptions::parse(options)?)?;
     for fingerprint in &frame.transport.fingerprints {
         builder.attribute(&Fingerprint::new(fingerprint)?)?;
     }

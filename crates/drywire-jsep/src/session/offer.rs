@@ -41,7 +41,10 @@ impl Session {
         transport: &LocalTransport,
         setup: Setup,
     ) -> Result<SessionDescription, CreateError> {
+        // RFC 8839, section 5.6: an option of an answer is agreed on, so the offer must have it.
+        let offered = self.state.remote_transport.as_ref().is_some_and(|remote| remote.sped);
         let mut frame = Frame {
+            sped: transport.sped && (kind == DescriptionType::Offer || offered),
             session_id: self.session_id,
             session_version: self.state.session_version.saturating_add(1),
             transport,

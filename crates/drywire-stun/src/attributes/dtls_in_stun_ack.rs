@@ -24,6 +24,12 @@ impl DtlsInStunAck {
     /// The most checksums in one attribute.
     pub const MAX: usize = 4;
 
+    /// No checksum.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self { checksums: [0; Self::MAX], len: 0 }
+    }
+
     /// The checksum of a datagram.
     #[must_use]
     pub fn checksum(datagram: &[u8]) -> u32 {

@@ -174,6 +174,31 @@ fn rollback_removes_what_the_offer_made() {
 }
 
 #[test]
+fn dtls_inside_stun_is_agreed_on_by_both_or_not_at_all() {
+    for (alice, bob) in [(true, true), (true, false), (false, true), (false, false)] {
+        let (mut a, mut b) = (session(1), session(2));
+        a.add_transceiver(MediaKind::Audio, TransceiverInit::default()).unwrap();
+        let local = LocalTransport { sped: alice, ..transport("alice") };
+        let offer = a.create_offer(&local).unwrap();
+        a.set_local_description(DescriptionType::Offer, &offer).unwrap();
+        b.set_remote_description(DescriptionType::Offer, &offer).unwrap();
+        assert_eq!(b.remote_transport().unwrap().sped, alice);
+        let local = LocalTransport { sped: bob, ..transport("bobb") };
+        let answer = b.create_answer(&local).unwrap();
+        b.set_local_description(DescriptionType::Answer, &answer).unwrap();
+        a.set_remote_description(DescriptionType::Answer, &answer).unwrap();
+        assert_eq!(a.remote_transport().unwrap().sped, alice && bob);
+        for (description, has) in [(&offer, alice), (&answer, alice && bob)] {
+            let options = section(description, 0).ice_options().unwrap();
+            for option in ["sped", "googspedv1"] {
+                assert_eq!(options.has(option), has, "{description}");
+            }
+            assert!(options.has("trickle"));
+        }
+    }
+}
+
+#[test]
 fn candidates_trickle() {
     let (mut a, mut b) = (session(1), session(2));
     a.enable_data();
