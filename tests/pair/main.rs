@@ -8,3 +8,4 @@ mod data;
 mod endpoint;
 mod harness;
 mod media;
+mod sped;

@@ -300,7 +300,7 @@ impl Agent {
         attach: &mut dyn Attach,
     ) -> Option<Transmit> {
         let now = self.advance(now);
-        if let Some(transmit) = self.send_reply(out, attach) {
+        if let Some(transmit) = self.send_reply(now, out, attach) {
             return Some(transmit);
         }
         if self.send_at.is_none_or(|at| at > now) {

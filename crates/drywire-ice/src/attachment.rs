@@ -24,7 +24,7 @@ pub struct Attachment<'a> {
     /// The checksums of the payloads that came from the peer.
     pub received: DtlsInStunAck,
     /// Whether another payload waits that was never sent. Then an unanswered check is sent again with it as soon as the
-    /// pace of checks allows, ahead of its schedule.
+    /// pace of checks allows it ([`Config::triggered_burst`](crate::Config::triggered_burst)), ahead of its schedule.
     pub more: bool,
 }
 
@@ -65,6 +65,12 @@ pub struct ReceivedAttachment {
 pub(crate) struct Attachments {
     wanted: bool,
     received: VecDeque<ReceivedAttachment>,
+}
+
+impl Attachments {
+    pub(crate) const fn are_wanted(&self) -> bool {
+        self.wanted
+    }
 }
 
 impl Agent {

@@ -155,7 +155,7 @@ impl Agent {
         let (transmit, more) = write(pair.path, &request, remote, out, attach)?;
         let check = self.checklist.pair_mut(id).and_then(|pair| pair.check.as_mut());
         if let Some(check) = check.filter(|_| more) {
-            check.hasten(self.config.pace);
+            check.repeat();
         }
         Some(transmit)
     }

@@ -233,6 +233,7 @@ impl Checklist {
             nominate: false,
             nominated: false,
             chosen_at: None,
+            answered: None,
             answered_at: None,
             rtt: None,
         };

@@ -23,7 +23,9 @@ impl Agent {
         let Some((pair, expected)) =
             self.checklist.pairs().iter().find(awaiting).map(|pair| (pair.id, pair.path))
         else {
-            self.stats.unmatched += 1;
+            if !self.receive_repetition(path, message) {
+                self.stats.unmatched += 1;
+            }
             return;
         };
         if path != expected {
@@ -43,6 +45,22 @@ impl Agent {
         }
     }
 
+    /// One more response to a check that was sent more than once and is answered already. All that it can bring is what
+    /// rides on it.
+    fn receive_repetition(&mut self, path: Path, message: &Message<'_>) -> bool {
+        let id = message.transaction_id();
+        let known = self.checklist.pairs().iter().any(|pair| pair.answered == Some(id) && pair.path == path);
+        let authentic = |remote: &RemoteCredentials| message.check_integrity(&remote.key).is_ok();
+        let taken = known
+            && self.attachments.are_wanted()
+            && message.class() == Class::Success
+            && self.remote.as_ref().is_some_and(authentic);
+        if taken {
+            self.take_attachment(message);
+        }
+        taken
+    }
+
     /// A check succeeded (RFC 8445, section 7.2.5.3).
     fn succeeded(&mut self, now: Instant, id: PairId, message: &Message<'_>) {
         let Some(mapped) = message.xor_mapped_address() else {
@@ -55,6 +73,7 @@ impl Agent {
         pair.state = PairState::Succeeded;
         pair.valid = true;
         pair.answered_at = Some(now);
+        pair.answered = Some(check.id);
         pair.measure(check.round_trip(now));
         let nominated = match role {
             // Section 8.1.1: the nomination is complete.

@@ -85,15 +85,23 @@ impl Check {
         self.again_at.map_or(self.schedule.deadline(), |at| at.min(self.schedule.deadline()))
     }
 
+    /// Something waits that can ride on a transmission: send it again, as soon as the pace allows.
+    pub(crate) fn repeat(&mut self) {
+        self.again_at = Some(self.last_sent);
+    }
+
     /// The peer's check came along the same way, so that ours, if it was lost at a NAT that was closed then, has a
     /// better chance now: send it again, but not within `Ta` of the last time (RFC 8445, section 7.3.1.4).
     pub(crate) fn hasten(&mut self, pace: Duration) {
         self.again_at.get_or_insert(self.last_sent + pace);
     }
 
-    /// The round-trip time that an answer at `now` shows: none when it is not clear which transmission was answered.
+    /// The round-trip time that an answer at `now` shows. Which transmission was answered is not always clear: then the
+    /// time since the first counts, which is never too short, and nothing if it could be more than twice too long.
     pub(crate) fn round_trip(&self, now: Instant) -> Option<Duration> {
-        (self.last_sent == self.sent_at).then(|| now.saturating_duration_since(self.sent_at))
+        let most = now.saturating_duration_since(self.sent_at);
+        let least = now.saturating_duration_since(self.last_sent);
+        (most <= least.saturating_mul(2)).then_some(most)
     }
 }
 
@@ -117,6 +125,8 @@ pub(crate) struct CandidatePair {
     pub(crate) nominated: bool,
     /// When the peer last chose it.
     pub(crate) chosen_at: Option<Instant>,
+    /// The check that was answered last.
+    pub(crate) answered: Option<TransactionId>,
     /// When a check was last answered.
     pub(crate) answered_at: Option<Instant>,
     pub(crate) rtt: Option<Duration>,

@@ -248,17 +248,40 @@ impl Agent {
     }
 
     /// Sends the next response: to where the request came from, from where it came to (RFC 8445, section 7.3).
-    pub(crate) fn send_reply(&mut self, out: &mut Vec<u8>, attach: &mut dyn Attach) -> Option<Transmit> {
+    pub(crate) fn send_reply(
+        &mut self,
+        now: Instant,
+        out: &mut Vec<u8>,
+        attach: &mut dyn Attach,
+    ) -> Option<Transmit> {
         loop {
             let reply = self.replies.pop_front()?;
-            if let Some(len) = self.write_reply(&reply, out, attach) {
+            if let Some((len, more)) = self.write_reply(&reply, out, attach) {
                 self.stats.responses_sent += 1;
+                if more {
+                    self.repeat_check(now, reply.path);
+                }
                 return Some(Transmit::datagram(reply.path, len));
             }
         }
     }
 
-    fn write_reply(&self, reply: &Reply, out: &mut Vec<u8>, attach: &mut dyn Attach) -> Option<usize> {
+    /// Another payload waits: our own check of that path, if it is on its way, can carry it.
+    fn repeat_check(&mut self, now: Instant, path: Path) {
+        let pair = self.checklist.pair_on(path).and_then(|id| self.checklist.pair_mut(id));
+        if let Some(check) = pair.and_then(|pair| pair.check.as_mut()) {
+            check.repeat();
+            self.arm(now);
+        }
+    }
+
+    /// Writes a response; says how long it is, and whether another payload waits.
+    fn write_reply(
+        &self,
+        reply: &Reply,
+        out: &mut Vec<u8>,
+        attach: &mut dyn Attach,
+    ) -> Option<(usize, bool)> {
         let local = if reply.previous { &self.previous.as_ref()?.local } else { &self.local };
         let class = if matches!(reply.kind, ReplyKind::Success) { Class::Success } else { Class::Error };
         let mut response = MessageBuilder::new(out, class, Method::BINDING, reply.id);
@@ -270,11 +293,11 @@ impl Agent {
                 response.attribute(&ErrorCode::UNKNOWN_ATTRIBUTE).attribute(list)
             }
         };
-        if matches!(reply.kind, ReplyKind::Success) && !reply.previous {
-            attachment::write(&mut response, reply.path, self.is_valid_path(reply.path), attach);
-        }
+        let carries = matches!(reply.kind, ReplyKind::Success) && !reply.previous;
+        let more =
+            carries && attachment::write(&mut response, reply.path, self.is_valid_path(reply.path), attach);
         response.integrity(&local.key, reply.algorithm).fingerprint();
-        response.finish().ok()
+        Some((response.finish().ok()?, more))
     }
 
     /// Switches to the other role, after a conflict.

@@ -124,6 +124,7 @@ impl Agent {
         {
             selected.nominated = nominated;
             selected.priority = pair.priority;
+            selected.rtt = selected.rtt.or(pair.rtt);
             return;
         }
         let Some(info) = self.info(pair) else { return };

@@ -19,6 +19,11 @@ pub struct Config {
     pub dtls: Arc<drywire_dtls::Config>,
     /// Offer/answer: codecs, header extensions, feedback.
     pub negotiation: Arc<drywire_jsep::Config>,
+    /// Whether the DTLS handshake may ride on the checks of ICE (draft-hancke-webrtc-sped-00), which saves a round trip
+    /// and makes up for loss sooner. It is offered to peers, and answered if they offer it; those that do not know it
+    /// connect as ever. Checks of a peer that does are up to 1,000 bytes longer until the handshake is done. Default:
+    /// `false`, as the draft is young. In Chromium it is behind a trial.
+    pub sped: bool,
     /// Data channels: buffers and limits.
     pub data: drywire_datachannel::Config,
     /// The longest datagram that carries data channels, in bytes of UDP payload. Default: 1200, which crosses every
@@ -45,6 +50,7 @@ impl Config {
             ice: drywire_ice::Config::new(provider.clone(), drywire_ice::Role::Controlled),
             dtls: Arc::new(drywire_dtls::Config::new(provider.clone(), certificate)),
             negotiation: Arc::new(drywire_jsep::Config::default()),
+            sped: false,
             data: drywire_datachannel::Config::default(),
             max_datagram_size: 1200,
             max_rtp_datagram_size: 1452,
@@ -59,6 +65,7 @@ impl fmt::Debug for Config {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Config")
             .field("provider", &self.provider)
+            .field("sped", &self.sped)
             .field("max_datagram_size", &self.max_datagram_size)
             .field("max_rtp_datagram_size", &self.max_rtp_datagram_size)
             .field("max_train", &self.max_train)

@@ -46,6 +46,10 @@ pub struct TransportStats {
     pub bytes_sent: u64,
     /// Datagrams dropped because they belong to no protocol of WebRTC.
     pub datagrams_unknown: u64,
+    /// Datagrams of DTLS that were received inside STUN messages, each counted once.
+    pub dtls_in_stun_received: u64,
+    /// Datagrams of DTLS that were sent inside STUN messages, repetitions included.
+    pub dtls_in_stun_sent: u64,
     /// SRTP and SRTCP packets dropped because ICE has not validated the path that they came on.
     pub packets_from_unknown_path: u64,
     /// SRTP and SRTCP packets dropped because they were not authentic, came twice or were malformed.

@@ -157,17 +157,15 @@ fn what_nobody_takes_is_bounded() {
 }
 
 #[test]
-fn a_payload_that_waits_for_a_ride_gets_one_at_the_pace_of_checks() {
-    for (more, after) in [(true, 50), (false, 500)] {
+fn a_payload_that_waits_for_a_ride_gets_one_ahead_of_the_schedule() {
+    for (more, after) in [(true, 0), (false, 500)] {
         let (now, mut a, _) = pair();
         let mut numbered = Numbered { more, ..Numbered::default() };
         let mut out = Vec::new();
         a.poll_transmit_with(now, &mut out, &mut numbered).unwrap();
         numbered.more = false;
         let at = now + Duration::from_millis(after);
-        let before = at - Duration::from_millis(1);
-        a.handle_timeout(before);
-        assert_eq!(a.poll_transmit_with(before, &mut out, &mut numbered), None);
+        assert_eq!(a.poll_timeout(), Some(at));
         out.clear();
         a.handle_timeout(at);
         a.poll_transmit_with(at, &mut out, &mut numbered).unwrap();
@@ -175,4 +173,18 @@ fn a_payload_that_waits_for_a_ride_gets_one_at_the_pace_of_checks() {
         assert_eq!(message.attribute::<DtlsInStunData<'_>>(), Some(DtlsInStunData(&[1])));
         assert!(message.attribute::<DtlsInStunAck>().unwrap().contains(77));
     }
+}
+
+#[test]
+fn payloads_that_always_wait_do_not_break_the_pace() {
+    let (start, mut a, _) = pair();
+    let mut numbered = Numbered { more: true, ..Numbered::default() };
+    let (mut now, mut out) = (start, Vec::new());
+    while now < start + Duration::from_secs(1) {
+        a.handle_timeout(now);
+        while a.poll_transmit_with(now, &mut out, &mut numbered).is_some() {}
+        now = a.poll_timeout().unwrap().max(now);
+    }
+    // One per 50 ms, and the burst.
+    assert!(numbered.carriers.len() <= 20 + 5, "{}", numbered.carriers.len());
 }

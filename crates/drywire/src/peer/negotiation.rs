@@ -195,6 +195,7 @@ impl PeerConnection {
             ice_ufrag: credentials.ufrag().to_owned(),
             ice_pwd: credentials.pwd().to_owned(),
             ice_lite: self.transport.ice.is_lite(),
+            sped: self.config.sped,
             fingerprints: vec![self.local.fingerprint.clone()],
             candidates: self.local.candidates.clone(),
             end_of_candidates: self.local.ended,
@@ -232,6 +233,7 @@ impl PeerConnection {
         let fingerprints = usable_fingerprints(&remote.fingerprints)?;
         let credentials = Credentials::new(remote.ice_ufrag.clone(), remote.ice_pwd.clone())?;
         let (lite, dtls_role) = (remote.ice_lite, remote.dtls_role);
+        self.transport.set_remote_sped(remote.sped);
         if self.local.remote.as_ref() != Some(&credentials) {
             if self.local.remote.is_none() {
                 // RFC 8445, section 6.1.1: a full agent that speaks to a lite one controls; else the offerer does.

@@ -1,7 +1,9 @@
 //! The one transport of a peer connection: ICE finds the path, DTLS secures it and gives the keys of SRTP.
 
 mod early;
+mod handshake;
 mod keys;
+mod sped;
 
 use std::sync::Arc;
 
@@ -13,6 +15,7 @@ use drywire_srtp::{Inbound, Outbound, ProtectError, UnprotectError};
 
 use self::early::EarlyRecords;
 use self::keys::SrtpKeys;
+use self::sped::Sped;
 use crate::{Config, TransportStats};
 
 /// What the transport tells the peer connection.
@@ -36,6 +39,10 @@ pub(crate) struct Transport {
     srtp: Option<SrtpKeys>,
     fingerprints: Vec<Fingerprint>,
     early: EarlyRecords,
+    /// DTLS inside STUN, if it is configured.
+    sped: Option<Sped>,
+    /// Whether DTLS was told the round-trip time of the path in use.
+    timed: bool,
     seed: [u8; 32],
     /// ICE falls silent once DTLS has said goodbye.
     closing: bool,
@@ -44,14 +51,17 @@ pub(crate) struct Transport {
 
 impl Transport {
     pub(crate) fn new(config: Arc<Config>, now: Instant, ice_seed: [u8; 32], seed: [u8; 32]) -> Self {
-        let ice = drywire_ice::Agent::new(config.ice.clone(), now, ice_seed);
+        let mut ice = drywire_ice::Agent::new(config.ice.clone(), now, ice_seed);
+        ice.want_attachments(config.sped);
         Self {
+            sped: config.sped.then(Sped::new),
             config,
             ice,
             dtls: None,
             srtp: None,
             fingerprints: Vec::new(),
             early: EarlyRecords::default(),
+            timed: false,
             seed,
             closing: false,
             stats: TransportStats::default(),
@@ -72,12 +82,10 @@ impl Transport {
         self.fingerprints.clone_from(&fingerprints);
         let mut dtls = drywire_dtls::Connection::new(self.config.dtls.clone(), role, now, self.seed);
         dtls.set_remote_fingerprints(now, fingerprints);
-        if let Some(rtt) = self.ice.rtt() {
-            // ICE was the first to be ready: its word on the path was told already.
-            dtls.set_initial_rtt(now, rtt);
-        }
+        dtls.set_mtu(self.handshake_mtu());
         self.dtls = Some(dtls);
         self.replay_early(now);
+        self.proceed(now);
     }
 
     pub(crate) fn dtls(&self) -> Option<&drywire_dtls::Connection> {
@@ -87,15 +95,18 @@ impl Transport {
     pub(crate) fn handle_stun(&mut self, now: Instant, path: Path, datagram: BytesMut) {
         self.ice.handle_input(now, path, datagram);
         self.replay_early(now);
+        self.proceed(now);
     }
 
     /// Takes a datagram of DTLS records. Only the address of a valid pair is believed: anybody else could send a
     /// ClientHello and win a race against the peer.
     pub(crate) fn handle_dtls(&mut self, now: Instant, path: Path, datagram: BytesMut) {
-        match &mut self.dtls {
-            Some(dtls) if self.ice.is_valid_path(path) => dtls.handle_input(now, datagram),
+        if self.dtls.is_some() && self.ice.is_valid_path(path) {
+            self.take_datagram(now, datagram);
+            self.proceed(now);
+        } else {
             // The peer may be ready before our own check is answered, or before the answer is applied.
-            _ => self.early.hold(path, datagram),
+            self.early.hold(path, datagram);
         }
     }
 
@@ -128,10 +139,13 @@ impl Transport {
 
     pub(crate) fn handle_timeout(&mut self, now: Instant) {
         self.ice.handle_timeout(now);
-        if let Some(dtls) = &mut self.dtls {
+        if !self.rests_dtls()
+            && let Some(dtls) = &mut self.dtls
+        {
             dtls.handle_timeout(now);
         }
         self.replay_early(now);
+        self.proceed(now);
     }
 
     /// The path that media and data take now; `None` when nothing may be sent (RFC 7675, section 5.1).
@@ -141,11 +155,12 @@ impl Transport {
 
     /// The next datagram of ICE, or else of the DTLS handshake.
     pub(crate) fn poll_transmit(&mut self, now: Instant, out: &mut Vec<u8>) -> Option<Transmit> {
-        if let Some(transmit) = self.ice.poll_transmit(now, out) {
+        self.proceed(now);
+        if let Some(transmit) = self.poll_ice(now, out) {
             return Some(transmit);
         }
         let farewell = self.path().and_then(|path| {
-            let len = self.dtls.as_mut()?.poll_transmit(now, out)?;
+            let len = self.poll_dtls(now, out)?;
             Some(Transmit::datagram(path, len))
         });
         if self.closing && farewell.is_none() {
@@ -200,13 +215,12 @@ impl Transport {
                 drywire_ice::Event::StateChanged(state) => return Some(Event::Ice(state)),
                 drywire_ice::Event::SelectedPathChanged(path) => {
                     tracing::debug!(%path, "the path for media and data");
-                    if let Some((dtls, rtt)) = self.dtls.as_mut().zip(self.ice.rtt()) {
-                        dtls.set_initial_rtt(now, rtt);
-                    }
+                    self.timed = false;
                 }
                 other => tracing::trace!(event = ?other, "ice"),
             }
         }
+        self.time_handshake(now);
         let dtls = self.dtls.as_mut()?;
         while let Some(event) = dtls.poll_event() {
             match event {
@@ -223,13 +237,14 @@ impl Transport {
     }
 
     pub(crate) fn poll_timeout(&self) -> Option<Instant> {
-        let dtls = self.dtls.as_ref().and_then(drywire_dtls::Connection::poll_timeout);
-        crate::earliest(self.ice.poll_timeout(), dtls)
+        let dtls = self.dtls.as_ref().filter(|_| !self.rests_dtls());
+        crate::earliest(self.ice.poll_timeout(), dtls.and_then(drywire_dtls::Connection::poll_timeout))
     }
 
     /// Says goodbye to the peer, and then nothing more.
     pub(crate) fn close(&mut self, now: Instant) {
         self.closing = true;
+        self.end_sped();
         if let Some(dtls) = &mut self.dtls {
             dtls.close(now);
         }
@@ -237,12 +252,11 @@ impl Transport {
 
     /// Hands the records that came early to DTLS, as far as their path has become valid.
     fn replay_early(&mut self, now: Instant) {
-        let Some(dtls) = &mut self.dtls else { return };
-        if self.early.is_empty() {
+        if self.dtls.is_none() || self.early.is_empty() {
             return;
         }
         for datagram in self.early.take(|path| self.ice.is_valid_path(path)) {
-            dtls.handle_input(now, datagram);
+            self.take_datagram(now, datagram);
         }
     }
 }
