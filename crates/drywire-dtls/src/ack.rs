@@ -12,6 +12,7 @@ const MAX_NUMBERS: usize = 64;
 pub(crate) struct Acks {
     numbers: Vec<RecordNumber>,
     due: bool,
+    sent_empty: bool,
 }
 
 impl Acks {
@@ -29,6 +30,18 @@ impl Acks {
     /// Says that an ACK is to be sent with the next datagram.
     pub(crate) fn send_now(&mut self) {
         self.due = !self.numbers.is_empty();
+    }
+
+    /// Says that an ACK of nothing is to be sent with the next datagram, once: encrypted records have come, and the
+    /// ServerHello that would open them has not (RFC 9147, section 7.1).
+    pub(crate) const fn send_empty(&mut self) {
+        self.due = !self.sent_empty;
+        self.sent_empty = true;
+    }
+
+    /// Whether that was said.
+    pub(crate) const fn has_sent_empty(&self) -> bool {
+        self.sent_empty
     }
 
     /// Forgets all: our own next flight acknowledges the peer's.

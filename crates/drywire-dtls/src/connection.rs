@@ -136,7 +136,11 @@ impl Connection {
         let now = self.clock.observe(now);
         if self.acks_deadline.is_some_and(|at| at <= now) {
             self.acks_deadline = None;
-            self.handshake.acks.send_now();
+            if self.misses_hello() {
+                self.handshake.acks.send_empty();
+            } else {
+                self.handshake.acks.send_now();
+            }
         }
         self.handshake.flight.handle_timeout(now, &mut self.handshake.stats);
         if self.handshake_deadline.is_some_and(|at| at <= now) {
@@ -167,9 +171,11 @@ impl Connection {
         self.handshake.peer_address = Some(address);
     }
 
-    /// Sets the longest datagram of the handshake, in bytes of UDP payload: 256 to 16,384.
+    /// Sets the longest datagram of the handshake, in bytes of UDP payload: 256 to 16,384. What is sent again is cut anew.
+    /// While datagrams do not seem to arrive, shorter ones are sent, whatever is set (RFC 9147, section 4.4).
     pub fn set_mtu(&mut self, mtu: usize) {
         self.mtu = mtu.clamp(MIN_MTU, MAX_MTU);
+        self.handshake.flight.forget_fallback();
     }
 
     /// Tells the round-trip time of the path, as ICE measured it: flights that are lost are sent again the sooner. That
@@ -426,13 +432,14 @@ impl Connection {
         let Handshake { records, flight, acks, stats, .. } = &mut self.handshake;
         // An ACK is never sent in a lower epoch than what it acknowledges (RFC 9147, section 7).
         let epoch = records.write_epoch();
-        if acks.is_due() && epoch > 0 {
+        if acks.is_due() && (epoch > 0 || acks.is_empty()) {
             let content = acks.take(records.max_plaintext(epoch));
             records.write(epoch, ContentType::Ack, &[&content], out)?;
             stats.records_sent += 1;
             self.acks_deadline = None;
         }
-        flight.poll_transmit(now, records, stats, out, start..start.saturating_add(self.mtu))?;
+        let end = start.saturating_add(flight.longest_datagram(self.mtu));
+        flight.poll_transmit(now, records, stats, out, start..end)?;
         if let Some((level, alert)) = self.alert.take() {
             let level = match level {
                 AlertLevel::Warning => 1,
@@ -442,6 +449,13 @@ impl Connection {
             stats.records_sent += 1;
         }
         Ok(())
+    }
+
+    /// Whether records have come that nobody can read without the ServerHello, and the server was not told so.
+    fn misses_hello(&self) -> bool {
+        matches!(self.machine, Machine::ClientHello(_))
+            && self.early.has_sealed13()
+            && !self.handshake.acks.has_sent_empty()
     }
 
     const fn is_ended(&self) -> bool {
@@ -518,7 +532,7 @@ impl Connection {
             self.end(CloseReason::KeyLimit, None);
         }
         // A part of a flight came, the rest is late: say what came (RFC 9147, section 7.1).
-        let waiting = self.machine.is_handshaking() && !self.handshake.acks.is_empty();
+        let waiting = self.misses_hello() || self.machine.is_handshaking() && !self.handshake.acks.is_empty();
         if !waiting {
             self.acks_deadline = None;
         } else if self.acks_deadline.is_none() && !self.handshake.acks.is_due() {

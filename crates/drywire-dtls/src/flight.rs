@@ -16,6 +16,10 @@ const MAX_RTO: Duration = Duration::from_secs(60);
 const MIN_RTO: Duration = Duration::from_millis(10);
 /// The shortest time between two answers to a peer that sends its flight again.
 const MIN_REPEAT: Duration = Duration::from_millis(50);
+/// After so many timeouts in a row the path may not carry datagrams as long as ours (RFC 9147, section 4.4).
+const TIMEOUTS_BEFORE_FALLBACK: u32 = 2;
+/// The longest datagrams then: what every host takes in IPv4 (RFC 1122, section 3.3.2), less the headers of IP and UDP.
+const FALLBACK_DATAGRAM: usize = 576 - 28;
 /// How many fragments of a flight are remembered for their acknowledgements.
 const MAX_SENT: usize = 256;
 
@@ -87,6 +91,12 @@ pub(crate) struct Flight {
     rto: Duration,
     last_sent: Option<Instant>,
     deadline: Option<Instant>,
+    /// Whether the peer has told that it misses the hello.
+    missed: bool,
+    /// How often the timer has run out since the peer was last heard.
+    timeouts: u32,
+    /// Whether long datagrams do not seem to arrive.
+    fallback: bool,
 }
 
 impl Flight {
@@ -103,7 +113,21 @@ impl Flight {
             rto,
             last_sent: None,
             deadline: None,
+            missed: false,
+            timeouts: 0,
+            fallback: false,
         }
+    }
+
+    /// The longest datagram to send, where `mtu` is configured. A size that has brought an answer is kept.
+    pub(crate) fn longest_datagram(&self, mtu: usize) -> usize {
+        if self.fallback { mtu.min(FALLBACK_DATAGRAM) } else { mtu }
+    }
+
+    /// The path may be another one: begin again with long datagrams.
+    pub(crate) const fn forget_fallback(&mut self) {
+        self.timeouts = 0;
+        self.fallback = false;
     }
 
     /// The time until a flight is sent again for the first time. One that waits already waits that long from `now` on, if
@@ -128,6 +152,8 @@ impl Flight {
         self.rto = self.base_rto;
         self.last_sent = None;
         self.deadline = None;
+        self.missed = false;
+        self.timeouts = 0;
     }
 
     /// Adds a message; gives its number.
@@ -188,6 +214,8 @@ impl Flight {
         if self.deadline.is_some_and(|at| at <= now) {
             self.deadline = None;
             self.rto = (self.rto * 2).min(MAX_RTO);
+            self.timeouts = self.timeouts.saturating_add(1);
+            self.fallback |= self.timeouts >= TIMEOUTS_BEFORE_FALLBACK;
             self.restart(stats);
         }
     }
@@ -203,6 +231,13 @@ impl Flight {
         }
     }
 
+    /// The peer has records that it cannot read without our hello, which it misses (RFC 9147, section 7.1). Anybody can
+    /// claim that: the first time it is believed at once, later as if the peer had repeated its own hello.
+    pub(crate) fn repeat_missed(&mut self, now: Instant, stats: &mut Stats) {
+        let first = !std::mem::replace(&mut self.missed, true);
+        self.repeat(now, first, stats);
+    }
+
     fn restart(&mut self, stats: &mut Stats) {
         if self.received || self.items.is_empty() {
             return;
@@ -211,8 +246,10 @@ impl Flight {
         self.cursor = Some((0, 0));
     }
 
-    /// Takes the peer's word, which was protected, for records that it has received.
-    pub(crate) fn acknowledge(&mut self, numbers: &[RecordNumber]) {
+    /// Takes the peer's word, which was protected, for records that it has received. What it misses is sent again at once,
+    /// unless it may still be on its way (RFC 9147, section 7.2).
+    pub(crate) fn acknowledge(&mut self, now: Instant, numbers: &[RecordNumber], stats: &mut Stats) {
+        let mut news = false;
         // A peer that has keys has the hello that they came from, whether it says so or not.
         for item in self.items.iter_mut().filter(|item| item.epoch == 0) {
             item.done = true;
@@ -220,7 +257,10 @@ impl Flight {
         for number in numbers {
             for sent in self.sent.iter().filter(|sent| sent.number == *number) {
                 if let Some(item) = self.items.get_mut(sent.item) {
-                    insert_range(&mut item.acknowledged, sent.range.0, sent.range.1);
+                    let (start, end) = sent.range;
+                    let known = item.acknowledged.iter().any(|&(from, to)| from <= start && end <= to);
+                    news |= !item.done && !known;
+                    insert_range(&mut item.acknowledged, start, end);
                     item.done = item.len() == 0 || item.acknowledged == [(0, item.len())];
                 }
             }
@@ -229,6 +269,10 @@ impl Flight {
             self.received = true;
             self.cursor = None;
             self.deadline = None;
+        } else if news {
+            // Only news count: an acknowledgement that is said again brings out nothing (attack C17).
+            self.timeouts = 0;
+            self.repeat(now, true, stats);
         }
     }
 

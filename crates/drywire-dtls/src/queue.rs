@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use bytes::{Bytes, BytesMut};
 
 use crate::Event;
-use crate::record::RawRecord;
+use crate::record::{Header, RawRecord};
 
 /// How many records wait for their keys or for the peer to be verified, and how many bytes they have (attack C04).
 const MAX_EARLY_RECORDS: usize = 32;
@@ -54,6 +54,11 @@ impl Early {
     /// How many sealed records there are.
     pub(crate) fn sealed_len(&self) -> usize {
         self.sealed.len()
+    }
+
+    /// Whether a sealed record of DTLS 1.3 is among them.
+    pub(crate) fn has_sealed13(&self) -> bool {
+        self.sealed.iter().any(|record| matches!(record.header, Header::Unified(_)))
     }
 
     /// Takes the oldest sealed record.

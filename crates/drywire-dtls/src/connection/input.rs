@@ -5,12 +5,13 @@ use drywire_core::{Instant, Reader};
 
 use super::{AlertLevel, Connection};
 use crate::cookie::{self, Cookies, Judgement};
+use crate::handshake::Handshake;
 use crate::machine::Machine;
 use crate::message::{ClientHello, FragmentHeader};
 use crate::reassembly::Insertion;
 use crate::reassembly::Message;
 use crate::record::{ContentType, Opened, Opening, RawRecord, RecordNumber};
-use crate::{Alert, CloseReason, ack, hello};
+use crate::{Alert, CloseReason, ack, hello, v13};
 
 impl Connection {
     /// Reads a record and gives what it carries to where it belongs.
@@ -37,13 +38,18 @@ impl Connection {
             ContentType::Handshake => self.take_handshake(now, number, &payload),
             ContentType::ApplicationData if protected => self.take_data(payload),
             ContentType::Alert => self.take_alert(protected, &payload),
-            // An ACK that anybody could have sent is not believed: at worst a flight is sent once more.
-            ContentType::Ack if protected => {
+            // DTLS 1.2 has no acknowledgements.
+            ContentType::Ack if number.epoch >= v13::HANDSHAKE_EPOCH => {
                 if let Some(numbers) = ack::parse(&payload) {
-                    self.handshake.flight.acknowledge(&numbers);
+                    let Handshake { flight, stats, .. } = &mut self.handshake;
+                    flight.acknowledge(now, &numbers, stats);
                 } else {
                     self.handshake.stats.records_discarded += 1;
                 }
+            }
+            // A client without keys misses our ServerHello.
+            ContentType::Ack if payload[..] == [0, 0] && matches!(self.machine, Machine::Server13(_)) => {
+                self.handshake.flight.repeat_missed(now, &mut self.handshake.stats);
             }
             // The epoch of the records after it says all that a ChangeCipherSpec could say.
             ContentType::ChangeCipherSpec => {}

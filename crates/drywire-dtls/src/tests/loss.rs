@@ -148,3 +148,126 @@ fn acknowledgements_spare_what_has_arrived() {
     assert!(again <= 3, "{again}");
     pair.check();
 }
+
+/// RFC 9147, section 4.4: the path does not carry what we take for granted.
+#[test]
+fn a_path_for_short_datagrams_only() {
+    for seed in 0..10 {
+        for version in [Version::Dtls12, Version::Dtls13] {
+            let (mut client, mut server) = (only(config(0), version), config(1));
+            (client.handshake_timeout, server.handshake_timeout) = (None, None);
+            (client.mtu, server.mtu) = (1400, 1200);
+            let link = if seed == 0 { Link::default() } else { BAD };
+            let mut pair = Pair::new(client, server, seed, link);
+            pair.longest = 560;
+            pair.connect();
+            pair.check_short();
+            assert!(seed > 0 || version == Version::Dtls12 || pair.sent[CLIENT] < 20, "{:?}", pair.sent);
+        }
+    }
+}
+
+/// The size of datagrams may change at any time: what is sent again is cut anew.
+#[test]
+fn the_size_of_datagrams_may_change_in_the_handshake() {
+    for seed in 0..40_u64 {
+        for version in [Version::Dtls12, Version::Dtls13] {
+            let (mut client, mut server) = (only(config(0), version), config(1));
+            (client.handshake_timeout, server.handshake_timeout) = (None, None);
+            let mut pair = Pair::new(client, server, seed, BAD);
+            let sizes = [300, 1200, 256, 900, 1400, 500];
+            for step in 0..400 {
+                for end in [CLIENT, SERVER] {
+                    let at = usize::try_from(seed).unwrap() + step * 2 + end;
+                    let size = sizes[at % sizes.len()];
+                    pair.ends[end].set_mtu(size);
+                    let mut out = Vec::new();
+                    while let Some(len) = pair.ends[end].poll_transmit(pair.now, &mut out) {
+                        assert!(len <= size, "{len} {size}");
+                        pair.carry(end, &out);
+                        out.clear();
+                    }
+                }
+                if !pair.step() {
+                    break;
+                }
+            }
+            pair.connect();
+            pair.check();
+        }
+    }
+}
+
+/// RFC 9147, section 7.1: encrypted records have come, and the ServerHello has not.
+#[test]
+fn a_lost_server_hello_is_missed_at_once() {
+    let mut server = config(1);
+    server.mtu = 1200;
+    let mut pair = Pair::new(config(0), server, 1, Link::default());
+    pair.step();
+    let mut out = Vec::new();
+    let mut datagrams = Vec::new();
+    while pair.ends[SERVER].poll_transmit(pair.now, &mut out).is_some() {
+        datagrams.push(std::mem::take(&mut out));
+    }
+    // The first one, which has the ServerHello and a part of what follows, is lost.
+    assert!(datagrams.len() > 1);
+    for datagram in &datagrams[1..] {
+        pair.carry(SERVER, datagram);
+    }
+    let begin = pair.now;
+    assert!(pair.run_until(Pair::both_connected));
+    // 20 ms there, a quarter of the timeout of one second, 20 ms back and there, 20 ms for the client's flight.
+    assert_eq!(pair.now - begin, Duration::from_millis(330));
+    pair.settle();
+    pair.check();
+}
+
+/// RFC 9147, section 7.2: what an acknowledgement leaves out is sent again without waiting for the timer.
+#[test]
+fn what_is_not_acknowledged_is_sent_again_at_once() {
+    let mut server = config(1);
+    server.mtu = 300;
+    server.initial_rto = Duration::from_secs(20);
+    let mut pair = Pair::new(only(config(0), Version::Dtls13), server, 1, Link::default());
+    pair.step();
+    let mut out = Vec::new();
+    let mut datagrams = Vec::new();
+    while pair.ends[SERVER].poll_transmit(pair.now, &mut out).is_some() {
+        datagrams.push(std::mem::take(&mut out));
+    }
+    let lost = datagrams.len() - 2;
+    for (at, datagram) in datagrams.iter().enumerate().filter(|(at, _)| *at != lost) {
+        assert!(at < 20);
+        pair.carry(SERVER, datagram);
+    }
+    let begin = pair.now;
+    assert!(pair.run_until(Pair::both_connected));
+    assert!(pair.now - begin < Duration::from_secs(1), "{:?}", pair.now - begin);
+    pair.check();
+}
+
+#[test]
+fn timeouts_back_off_to_a_minute_with_one_flight_each() {
+    let (mut client, server) = (config(0), config(1));
+    client.handshake_timeout = None;
+    let mut pair = Pair::new(client, server, 1, Link { loss: 100, ..Link::default() });
+    pair.ends[CLIENT].set_initial_rtt(pair.now, Duration::from_millis(100));
+    pair.drain();
+    let mut waits = Vec::new();
+    for _ in 0..14 {
+        let before = (pair.now, pair.ends[CLIENT].stats().retransmissions);
+        assert!(pair.step());
+        // However often the timer is told, it has run out once.
+        for _ in 0..10 {
+            pair.ends[CLIENT].handle_timeout(pair.now);
+        }
+        pair.drain();
+        assert_eq!(pair.ends[CLIENT].stats().retransmissions, before.1 + 1);
+        waits.push((pair.now - before.0).as_millis());
+    }
+    assert_eq!(
+        waits,
+        [200, 400, 800, 1600, 3200, 6400, 12_800, 25_600, 51_200, 60_000, 60_000, 60_000, 60_000, 60_000]
+    );
+}

@@ -64,6 +64,8 @@ pub(crate) struct Pair {
     pub(crate) events: [Vec<Event>; 2],
     pub(crate) now: Instant,
     pub(crate) link: Link,
+    /// The longest datagram that arrives.
+    pub(crate) longest: usize,
     /// Whether all that an end sends is lost.
     pub(crate) muted: [bool; 2],
     /// How many datagrams each end has sent.
@@ -97,6 +99,7 @@ impl Pair {
             events: [Vec::new(), Vec::new()],
             now,
             link,
+            longest: usize::MAX,
             muted: [false; 2],
             sent: [0; 2],
             rng,
@@ -120,7 +123,7 @@ impl Pair {
     pub(crate) fn carry(&mut self, from: usize, datagram: &[u8]) {
         self.sent[from] += 1;
         let copies = match self.rng.below(100) {
-            _ if self.muted[from] => 0,
+            _ if self.muted[from] || datagram.len() > self.longest => 0,
             dice if dice < self.link.loss => 0,
             dice if dice < self.link.loss + self.link.duplicate => 2,
             _ => 1,
