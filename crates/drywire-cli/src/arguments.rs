@@ -43,6 +43,10 @@ pub(crate) struct ServeOptions {
     /// The address for media and data, may be repeated [default: a free port on every interface, IPv4 and IPv6]
     #[arg(long, value_name = "ADDR:PORT")]
     pub(crate) udp: Vec<SocketAddr>,
+    /// Take the DTLS handshake inside STUN from browsers that offer it, which saves a round trip (an experiment:
+    /// draft-hancke-webrtc-sped; Chromium with --force-fieldtrials=WebRTC-IceHandshakeDtls/Enabled/)
+    #[arg(long)]
+    pub(crate) sped: bool,
 }
 
 #[derive(Args, Clone, Debug)]

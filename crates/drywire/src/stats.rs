@@ -46,7 +46,7 @@ pub struct TransportStats {
     pub bytes_sent: u64,
     /// Datagrams dropped because they belong to no protocol of WebRTC.
     pub datagrams_unknown: u64,
-    /// Datagrams of DTLS that were received inside STUN messages, each counted once.
+    /// Datagrams of DTLS that were received inside STUN messages, repetitions included.
     pub dtls_in_stun_received: u64,
     /// Datagrams of DTLS that were sent inside STUN messages, repetitions included.
     pub dtls_in_stun_sent: u64,

@@ -2,61 +2,15 @@
 //
 //   node echo.mjs http://127.0.0.1:8080 [SCREENSHOT.png]
 //
-// Prints one line per check to standard error and one line of JSON to standard output; exits with 0 or 1.
-// CHROMIUM names another browser than /usr/bin/chromium.
+// See common.mjs for what it prints.
 
 import { createHash, randomBytes } from "node:crypto";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { chromium } from "playwright-core";
+import { STEP, check, expect, finish, launch, until } from "./common.mjs";
 
 const [server, screenshot] = process.argv.slice(2);
-const LIMIT = 150_000; // ms for everything
-const STEP = 20_000; // ms for one thing to happen
-
-const watchdog = setTimeout(() => {
-  console.error(`FAILED: not done after ${LIMIT / 1000} s`);
-  process.exit(1);
-}, LIMIT);
-
-const figures = {};
-let failures = 0;
-
-async function check(name, run) {
-  const started = Date.now();
-  try {
-    Object.assign(figures, await run());
-    console.error(`ok      ${name} (${Date.now() - started} ms)`);
-  } catch (error) {
-    failures += 1;
-    console.error(`FAILED  ${name}: ${error.message.split("\n", 3).join(" | ")}`);
-  }
-}
-
-function expect(condition, message) {
-  if (!condition) throw new Error(message);
-}
-
-async function launch(folder, extra = []) {
-  return chromium.launchPersistentContext(folder, {
-    executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
-    headless: false, // the new headless mode is asked for below; playwright's own switch means another binary
-    viewport: { width: 1280, height: 1180 },
-    args: [
-      "--headless=new",
-      "--no-sandbox",
-      "--disable-gpu",
-      "--disable-background-networking",
-      "--disable-component-update",
-      "--disable-sync",
-      "--no-first-run",
-      "--no-default-browser-check",
-      "--autoplay-policy=no-user-gesture-required",
-      ...extra,
-    ],
-  });
-}
 
 /** Opens the page and remembers the peer connections that it makes, to ask them for statistics. */
 async function open(context) {
@@ -86,17 +40,6 @@ function stat(page, type, kind) {
     },
     [type, kind],
   );
-}
-
-/** Waits until `sample` has yielded something that `enough` accepts. */
-async function until(what, sample, enough) {
-  const end = Date.now() + STEP;
-  for (;;) {
-    const value = await sample();
-    if (enough(value)) return value;
-    if (Date.now() > end) throw new Error(`${what}: last seen ${JSON.stringify(value)}`);
-    await new Promise((resolve) => setTimeout(resolve, 100));
-  }
 }
 
 const connected = (page) =>
@@ -309,13 +252,7 @@ async function main() {
   }
 }
 
-try {
+await finish(async () => {
   if (!server) throw new Error("usage: node echo.mjs http://HOST:PORT [SCREENSHOT.png]");
   await main();
-} catch (error) {
-  failures += 1;
-  console.error(`FAILED  ${error.stack}`);
-}
-clearTimeout(watchdog);
-console.log(JSON.stringify({ result: failures ? "failed" : "ok", failures, ...figures }));
-process.exit(failures ? 1 : 0);
+});

@@ -9,6 +9,7 @@ use std::future::{Future, poll_fn};
 use std::io;
 use std::net::SocketAddr;
 use std::pin::pin;
+use std::sync::Arc;
 use std::task::Poll;
 
 use axum::Router;
@@ -53,7 +54,8 @@ pub(crate) async fn run(options: ServeOptions) -> Result<(), ServeError> {
         _ => ServeError::Listen(options.listen, error),
     })?;
     let address = listener.local_addr().map_err(ServeError::Http)?;
-    let Network { endpoint, sockets, config } = network::open(&options.udp)?;
+    let Network { endpoint, sockets, mut config } = network::open(&options.udp)?;
+    Arc::make_mut(&mut config).sped = options.sped;
     let (driver, handle) = Driver::new(endpoint, sockets, Echo::new(config));
     let mut driver = tokio::spawn(driver.run());
     // Signals are listened for before anybody is told that the server runs.

@@ -30,6 +30,9 @@ struct Entry {
     cipher_suite: Option<String>,
     group: Option<String>,
     srtp_profile: Option<String>,
+    /// Datagrams of DTLS inside STUN.
+    dtls_in_stun_received: u64,
+    dtls_in_stun_sent: u64,
     rtt_ms: Option<f64>,
     bytes_received: u64,
     bytes_sent: u64,
@@ -69,6 +72,8 @@ impl Entry {
             cipher_suite: dtls.map(|info| info.cipher_suite.to_string()),
             group: dtls.map(|info| info.group.to_string()),
             srtp_profile: dtls.and_then(|info| info.srtp_profile).map(|profile| profile.to_string()),
+            dtls_in_stun_received: stats.transport.dtls_in_stun_received,
+            dtls_in_stun_sent: stats.transport.dtls_in_stun_sent,
             rtt_ms: stats.round_trip_time.map(milliseconds),
             bytes_received: stats.transport.bytes_received,
             bytes_sent: stats.transport.bytes_sent,

@@ -57,7 +57,7 @@ pub(super) struct Sped {
     held: Vec<BytesMut>,
     /// How many datagrams rode on messages that we sent.
     pub(super) sent_count: u64,
-    /// How many datagrams rode on messages of the peer, without repetitions.
+    /// How many datagrams rode on messages of the peer.
     pub(super) received_count: u64,
 }
 
@@ -106,12 +106,9 @@ impl Sped {
         let datagram = payload.filter(|payload| is_dtls(payload));
         self.peer_waits = datagram.is_some();
         let datagram = datagram?;
-        // A message that was repeated on another way is acknowledged once more, but DTLS has it.
-        if !self.note(&datagram) {
-            return None;
-        }
         self.received_count += 1;
-        Some(datagram)
+        // One that came another way as well is acknowledged once more, but DTLS has it.
+        self.note(&datagram).then_some(datagram)
     }
 
     /// Remembers a datagram that was received, to acknowledge it; says whether it is new. Those that came beside STUN
