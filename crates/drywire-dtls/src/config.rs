@@ -95,7 +95,8 @@ pub struct Config {
     /// use those of RSASSA-PKCS1-v1_5.
     pub signature_schemes: Vec<SignatureScheme>,
     /// The SRTP protection profiles in order of preference; empty: `use_srtp` (RFC 5764) is neither offered nor
-    /// answered. Default: AEAD_AES_128_GCM, AES128_CM_HMAC_SHA1_80.
+    /// answered. A server takes the first of its own that the client offers. Default: AEAD_AES_128_GCM,
+    /// AEAD_AES_256_GCM, AES128_CM_HMAC_SHA1_80.
     pub srtp_profiles: Vec<SrtpProfile>,
     /// The application protocols in order of preference: names of 1 to 255 bytes (RFC 7301); those of WebRTC are `webrtc`
     /// and `c-webrtc` (RFC 8833). A server takes the first of its own that the client offers, and refuses a client that
@@ -145,7 +146,11 @@ impl Config {
             groups: vec![NamedGroup::X25519MlKem768, NamedGroup::X25519, NamedGroup::Secp256r1],
             cipher_suites: CipherSuite::ALL.to_vec(),
             signature_schemes: SignatureScheme::ALL.to_vec(),
-            srtp_profiles: vec![SrtpProfile::AeadAes128Gcm, SrtpProfile::Aes128CmSha1_80],
+            srtp_profiles: vec![
+                SrtpProfile::AeadAes128Gcm,
+                SrtpProfile::AeadAes256Gcm,
+                SrtpProfile::Aes128CmSha1_80,
+            ],
             alpn: Vec::new(),
             record_size_limit: None,
             connection_id: None,

@@ -45,8 +45,9 @@ pub struct Connection {
     events: Events,
     /// Whether it was said that fingerprints are awaited.
     held: bool,
-    /// The alert that is to be sent: its level and what it says.
-    alert: Option<(AlertLevel, Alert)>,
+    /// The alerts that are to be sent, and in which epoch.
+    alerts: Vec<(AlertLevel, Alert)>,
+    alert_epoch: u64,
     mtu: usize,
     acks_deadline: Option<Instant>,
     handshake_deadline: Option<Instant>,
@@ -105,7 +106,8 @@ impl Connection {
             early: Early::default(),
             events: Events::default(),
             held: false,
-            alert: None,
+            alerts: Vec::new(),
+            alert_epoch: 0,
             mtu,
             acks_deadline: None,
             handshake_deadline: None,
@@ -145,7 +147,7 @@ impl Connection {
         self.handshake.flight.handle_timeout(now, &mut self.handshake.stats);
         if self.handshake_deadline.is_some_and(|at| at <= now) {
             self.handshake_deadline = None;
-            self.end(CloseReason::Timeout, Some((AlertLevel::Fatal, Alert::USER_CANCELED)));
+            self.give_up(CloseReason::Timeout);
         }
         self.settle(now);
     }
@@ -382,8 +384,7 @@ impl Connection {
     /// Closes the session: the peer is told so with a close_notify.
     pub fn close(&mut self, now: Instant) {
         self.clock.observe(now);
-        let told = self.state() != State::New;
-        self.end(CloseReason::Local, told.then_some((AlertLevel::Warning, Alert::CLOSE_NOTIFY)));
+        self.give_up(CloseReason::Local);
     }
 
     /// Ends the session at once with a fatal alert to the peer: the application has found something that it cannot
@@ -440,12 +441,12 @@ impl Connection {
         }
         let end = start.saturating_add(flight.longest_datagram(self.mtu));
         flight.poll_transmit(now, records, stats, out, start..end)?;
-        if let Some((level, alert)) = self.alert.take() {
+        for (level, alert) in self.alerts.drain(..) {
             let level = match level {
                 AlertLevel::Warning => 1,
                 AlertLevel::Fatal => 2,
             };
-            records.write(epoch, ContentType::Alert, &[&[level, alert.code()]], out)?;
+            records.write(self.alert_epoch, ContentType::Alert, &[&[level, alert.code()]], out)?;
             stats.records_sent += 1;
         }
         Ok(())
@@ -487,12 +488,26 @@ impl Connection {
         self.end(failure.reason(), Some((AlertLevel::Fatal, failure.alert())));
     }
 
+    /// Ends the session without anybody's fault. In the handshake a user_canceled says why the close_notify comes (RFC
+    /// 8446, section 6.1).
+    fn give_up(&mut self, reason: CloseReason) {
+        let canceled = self.machine.is_handshaking();
+        let told = self.state() != State::New;
+        self.end(reason, told.then_some((AlertLevel::Warning, Alert::CLOSE_NOTIFY)));
+        if canceled && told {
+            self.alerts.insert(0, (AlertLevel::Warning, Alert::USER_CANCELED));
+        }
+    }
+
     fn end(&mut self, reason: CloseReason, alert: Option<(AlertLevel, Alert)>) {
         if self.is_ended() {
             return;
         }
         self.machine = Machine::Ended(reason);
-        self.alert = alert;
+        self.alerts = Vec::from_iter(alert);
+        // What was not sent never will be: the peer is still where the flight began.
+        let Handshake { flight, records, .. } = &self.handshake;
+        self.alert_epoch = flight.unsent_epoch().unwrap_or_else(|| records.write_epoch());
         self.handshake.flight.begin();
         self.handshake.acks.clear();
         self.early.clear();

@@ -199,6 +199,12 @@ impl Flight {
         }
     }
 
+    /// The epoch that a flight begins in of which nothing was sent yet.
+    pub(crate) fn unsent_epoch(&self) -> Option<u64> {
+        let unsent = self.cursor == Some((0, 0)) && self.sent.is_empty();
+        self.items.first().filter(|_| unsent).map(|item| item.epoch)
+    }
+
     /// Whether the peer has all of it.
     pub(crate) const fn is_received(&self) -> bool {
         self.received

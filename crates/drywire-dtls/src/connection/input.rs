@@ -148,7 +148,8 @@ impl Connection {
                 self.start_clock(now);
             }
             Ok(Judgement::Refused(alert)) => {
-                self.alert = Some((AlertLevel::Fatal, alert));
+                self.alerts = vec![(AlertLevel::Fatal, alert)];
+                self.alert_epoch = 0;
                 self.reassembler.restart();
             }
             Ok(Judgement::Undecided) => self.reassembler.restart(),

@@ -185,3 +185,122 @@ fn a_configuration_without_substance_fails_at_once() {
         assert!(pair.ends.iter().all(|end| !end.is_connected()));
     }
 }
+
+/// What the records in a datagram that are not protected are, and the alerts among them.
+fn alerts(datagram: &[u8]) -> Vec<(u16, Vec<u8>)> {
+    let mut rest = datagram;
+    let mut all = Vec::new();
+    while let Some((header, header_len, len)) = crate::record::PlaintextHeader::parse(rest, 0) {
+        assert_eq!(header.content, crate::record::ContentType::Alert);
+        all.push((header.epoch, rest[header_len..header_len + len].to_vec()));
+        rest = &rest[header_len + len..];
+    }
+    all
+}
+
+#[test]
+fn who_closes_in_the_handshake_says_that_it_was_canceled() {
+    let mut pair = Pair::new(config(0), config(1), 1, Link::default());
+    pair.drain();
+    let now = pair.now;
+    pair.ends[CLIENT].close(now);
+    let mut out = Vec::new();
+    pair.ends[CLIENT].poll_transmit(now, &mut out).unwrap();
+    assert_eq!(alerts(&out), [(0, vec![1, 90]), (0, vec![1, 0])]);
+    assert!(pair.ends[CLIENT].poll_transmit(now, &mut out).is_none());
+    // An end that has said nothing yet says nothing.
+    let mut server = Connection::new(Arc::new(config(1)), Role::Server, now, [0; 32]);
+    server.close(now);
+    assert!(server.poll_transmit(now, &mut out).is_none());
+}
+
+/// What the peer cannot read yet would say nothing: the keys of an alert are those of the flight that was not sent.
+#[test]
+fn an_alert_in_place_of_a_flight_has_its_keys() {
+    // The client fails with its last flight not sent.
+    for at in [1, 2] {
+        let mut pair = Pair::strangers(only(config(0), Version::Dtls13), config(1), 1, Link::default());
+        pair.announce(SERVER, 0);
+        // All but the last step of the client.
+        while pair.ends[CLIENT].machine.is_handshaking() {
+            let mut out = Vec::new();
+            for end in [CLIENT, SERVER] {
+                while pair.ends[end].poll_transmit(pair.now, &mut out).is_some() {
+                    pair.ends[1 - end].handle_input(pair.now, BytesMut::from(&out[..]));
+                    out.clear();
+                }
+            }
+        }
+        pair.announce(CLIENT, at);
+        pair.settle();
+        let reason = CloseReason::PeerAlert(crate::Alert::BAD_CERTIFICATE);
+        match at {
+            1 => assert!(pair.both_connected()),
+            _ => assert_eq!(pair.events[SERVER], [Event::Closed { reason }]),
+        }
+    }
+    // The server of DTLS 1.2 fails with its last flight not sent: the client is not told in records that it cannot read.
+    let mut pair = Pair::strangers(only(config(0), Version::Dtls12), config(1), 1, Link::default());
+    pair.announce(CLIENT, 1);
+    let mut out = Vec::new();
+    while pair.ends[SERVER].machine.is_handshaking() {
+        for end in [CLIENT, SERVER] {
+            while pair.ends[SERVER].machine.is_handshaking()
+                && pair.ends[end].poll_transmit(pair.now, &mut out).is_some()
+            {
+                pair.ends[1 - end].handle_input(pair.now, BytesMut::from(&out[..]));
+                out.clear();
+            }
+        }
+    }
+    pair.announce(SERVER, 2);
+    pair.ends[SERVER].poll_transmit(pair.now, &mut out).unwrap();
+    assert_eq!(alerts(&out), [(0, vec![2, 42])]);
+}
+
+/// Attack C12: a server that could do better says so (RFC 8446, section 4.1.3), and the last bytes of a random are random
+/// where it could not.
+#[test]
+fn c12_servers_mark_what_is_below_them() {
+    for (max, marked) in [(Version::Dtls12, false), (Version::Dtls13, true)] {
+        let mut server = config(1);
+        server.max_version = max;
+        let mut pair = Pair::new(only(config(0), Version::Dtls12), server, 1, Link::default());
+        pair.step();
+        let mut out = Vec::new();
+        pair.ends[SERVER].poll_transmit(pair.now, &mut out).unwrap();
+        let random = &out[13 + 12 + 2..][..32];
+        assert_eq!(random.ends_with(b"DOWNGRD\x01"), marked);
+        pair.carry(SERVER, &out);
+        pair.connect();
+    }
+}
+
+#[test]
+fn the_servers_order_of_srtp_profiles_counts() {
+    use SrtpProfile::{AeadAes128Gcm, AeadAes256Gcm, Aes128CmSha1_32, Aes128CmSha1_80};
+    let all = [Aes128CmSha1_32, Aes128CmSha1_80, AeadAes128Gcm, AeadAes256Gcm];
+    for version in [Version::Dtls12, Version::Dtls13] {
+        for profile in all {
+            let (mut client, mut server) = (only(config(0), version), config(1));
+            client.srtp_profiles = all.to_vec();
+            server.srtp_profiles = [&[profile][..], &all].concat();
+            let mut pair = Pair::new(client, server, 1, Link::default());
+            pair.connect();
+            pair.check();
+            let keys = pair.ends[CLIENT].srtp_keying_material().unwrap();
+            assert_eq!(keys.profile, profile);
+            assert_eq!(
+                (keys.local_key.len(), keys.local_salt.len()),
+                (profile.key_len(), profile.salt_len())
+            );
+        }
+        // Nothing in common is no failure: there is just no SRTP.
+        let (mut client, mut server) = (only(config(0), version), config(1));
+        client.srtp_profiles = vec![Aes128CmSha1_32];
+        server.srtp_profiles = vec![AeadAes128Gcm];
+        let mut pair = Pair::new(client, server, 1, Link::default());
+        pair.connect();
+        assert_eq!(pair.ends[CLIENT].info().unwrap().srtp_profile, None);
+    }
+}

@@ -41,9 +41,9 @@ fn c09_omitted_and_repeated_messages_never_connect() {
                 let connected = pair.run_until(|pair| pair.ends[honest].is_connected());
                 assert!(!connected, "{version} {foul_end} {foul:?} {kind:?}");
                 assert!(pair.data(honest).is_empty());
-                assert_eq!(
-                    pair.ends[honest].state(),
-                    State::Failed,
+                // Failed; or closed, when the other end has lost its patience first.
+                assert!(
+                    matches!(pair.ends[honest].state(), State::Failed | State::Closed),
                     "{version} {foul_end} {foul:?} {kind:?}"
                 );
                 assert!(pair.ends[honest].srtp_keying_material().is_none());
