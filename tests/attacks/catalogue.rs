@@ -30,7 +30,6 @@ later! {
     b11_reason_phrases_that_are_not_utf8: "TURN is not built yet",
     b12_redirect_loops: "TURN is not built yet",
     b13_quota_and_port_exhaustion: "TURN is not built yet",
-    c16_amplification_by_handshakes_without_ice: "DTLS without ICE before it is not offered yet",
     d13_depacketisers: "payload formats are not built yet",
     d15_retransmission_loops: "NACK is not answered yet: there is no retransmission cache",
     e07_forward_tsn: "partial reliability (RFC 3758) is not built yet",
