@@ -275,6 +275,8 @@ impl Connection {
 
     fn append_datagram(&mut self, now: Instant, out: &mut Vec<u8>, start: usize) -> Result<(), RecordError> {
         let Handshake { records, flight, acks, stats, .. } = &mut self.handshake;
+        records
+            .set_version_open(matches!(&self.machine, Machine::ClientHello(offer) if offer.retry.is_none()));
         // An ACK is never sent in a lower epoch than what it acknowledges (RFC 9147, section 7).
         let epoch = records.write_epoch();
         if acks.is_due() && (epoch > 0 || acks.is_empty()) {

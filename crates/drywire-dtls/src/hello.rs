@@ -9,8 +9,8 @@ use crate::failure::Failure;
 use crate::handshake::Handshake;
 use crate::machine::Machine;
 use crate::message::extension::{
-    cookie, ec_point_formats, extended_master_secret, key_share, renegotiation_info, signature_algorithms,
-    supported_groups, supported_versions,
+    certificate_authorities, certificate_type, cookie, ec_point_formats, extended_master_secret, key_share,
+    renegotiation_info, server_name, signature_algorithms, supported_groups, supported_versions,
 };
 use crate::message::{
     ClientHello, Codes, ExtensionType, Extensions, HandshakeType, HelloVerifyRequest, ServerHello,
@@ -23,8 +23,8 @@ pub(crate) struct Offer {
     pub(crate) random: [u8; 32],
     /// Our shares for DTLS 1.3, each made for this connection alone.
     pub(crate) shares: Vec<Box<dyn PendingKeyExchange>>,
-    /// The cookie of a HelloVerifyRequest (DTLS 1.2).
-    cookie: Vec<u8>,
+    /// The cookie of a HelloVerifyRequest (DTLS 1.2), perhaps an empty one.
+    cookie: Option<Vec<u8>>,
     /// What a HelloRetryRequest has fixed (DTLS 1.3).
     pub(crate) retry: Option<Retry>,
 }
@@ -52,7 +52,7 @@ pub(crate) fn start(handshake: &mut Handshake) -> Result<Machine, Failure> {
     }
     let random = handshake.rng.array();
     handshake.client_random = random;
-    let offer = Offer { random, shares, cookie: Vec::new(), retry: None };
+    let offer = Offer { random, shares, cookie: None, retry: None };
     handshake.flight.begin();
     send(handshake, &offer)?;
     Ok(Machine::ClientHello(Box::new(offer)))
@@ -99,7 +99,7 @@ pub(crate) fn send(handshake: &mut Handshake, offer: &Offer) -> Result<(), Failu
         legacy_version: Version::Dtls12.code(),
         random: offer.random,
         session_id: &[],
-        cookie: &offer.cookie,
+        cookie: offer.cookie.as_deref().unwrap_or_default(),
         cipher_suites,
         compression_methods: &[0],
         extensions,
@@ -118,12 +118,14 @@ pub(crate) fn answered(
         _ if message.epoch != 0 => Err(Failure::UNEXPECTED),
         HandshakeType::HelloVerifyRequest => {
             let request = HelloVerifyRequest::parse(&message.body)?;
+            if !handshake.config.allows(Version::Dtls12) {
+                return Err(Failure::Incompatible(Alert::PROTOCOL_VERSION));
+            }
             // Once, and only from a server of DTLS 1.2 (RFC 6347, section 4.2.1).
-            if !offer.cookie.is_empty() || offer.retry.is_some() || !handshake.config.allows(Version::Dtls12)
-            {
+            if offer.cookie.is_some() || offer.retry.is_some() {
                 return Err(Failure::UNEXPECTED);
             }
-            offer.cookie = request.cookie.to_vec();
+            offer.cookie = Some(request.cookie.to_vec());
             handshake.transcript.restart();
             handshake.flight.begin();
             send(handshake, &offer)?;
@@ -137,7 +139,7 @@ pub(crate) fn answered(
                     // RFC 8446, section 4.2.1: only DTLS 1.3 is selected this way.
                     let known =
                         code == Version::Dtls13.code() && hello.legacy_version == Version::Dtls12.code();
-                    if !known || !handshake.config.allows(Version::Dtls13) || !offer.cookie.is_empty() {
+                    if !known || !handshake.config.allows(Version::Dtls13) || offer.cookie.is_some() {
                         return Err(Failure::ILLEGAL);
                     }
                     if hello.is_retry_request() {
@@ -178,12 +180,17 @@ pub(crate) fn proved(handshake: &mut Handshake, message: &Message, proof: Proof)
     }
 }
 
-/// The server has received its first ClientHello.
-pub(crate) fn offered(handshake: &mut Handshake, message: &Message) -> Result<Machine, Failure> {
+/// Reads the first message to a server: it can only be a ClientHello.
+pub(crate) fn first(message: &Message) -> Result<ClientHello<'_>, Failure> {
     if message.kind != HandshakeType::ClientHello || message.epoch != 0 {
         return Err(Failure::UNEXPECTED);
     }
-    let hello = ClientHello::parse(&message.body)?;
+    Ok(ClientHello::parse(&message.body)?)
+}
+
+/// The server has received its first ClientHello.
+pub(crate) fn offered(handshake: &mut Handshake, message: &Message) -> Result<Machine, Failure> {
+    let hello = first(message)?;
     handshake.client_random = hello.random;
     match select_version(handshake, &hello)? {
         Version::Dtls13 => v13::server::start(handshake, message, &hello),
@@ -191,7 +198,24 @@ pub(crate) fn offered(handshake: &mut Handshake, message: &Message) -> Result<Ma
     }
 }
 
+/// Checks what does not belong to the version or to what is negotiated.
+fn check_offer(hello: &ClientHello<'_>) -> Result<(), Failure> {
+    for (kind, data) in hello.extensions.iter() {
+        match kind {
+            ExtensionType::SERVER_NAME => server_name::check(data)?,
+            ExtensionType::CERTIFICATE_AUTHORITIES => certificate_authorities::check(data)?,
+            ExtensionType::SERVER_CERTIFICATE_TYPE if !certificate_type::accepts_x509(data)? => {
+                return Err(Failure::NOTHING_IN_COMMON);
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+/// Checks a ClientHello and selects the version.
 pub(crate) fn select_version(handshake: &Handshake, hello: &ClientHello<'_>) -> Result<Version, Failure> {
+    check_offer(hello)?;
     let allows = |version| handshake.config.allows(version);
     let selected = match hello.extensions.find(ExtensionType::SUPPORTED_VERSIONS) {
         Some(data) => {

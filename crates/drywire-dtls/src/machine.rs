@@ -141,12 +141,12 @@ fn after_handshake(
     match &mut session.traffic {
         Some(traffic) => traffic.step(handshake, message),
         // DTLS 1.2: HelloRequest and ClientHello would renegotiate, which we do not (RFC 5746, section 5 allows to
-        // ignore them; attack C12). Anything else is as little of use.
-        None => {
-            if !matches!(message.kind, HandshakeType::HelloRequest | HandshakeType::ClientHello) {
-                tracing::debug!(kind = ?message.kind, "handshake message after the handshake");
+        // ignore them; attack C12). There is nothing else to say.
+        None => match (handshake.role, message.kind) {
+            (Role::Client, HandshakeType::HelloRequest) | (Role::Server, HandshakeType::ClientHello) => {
+                Ok(())
             }
-            Ok(())
-        }
+            _ => Err(Failure::UNEXPECTED),
+        },
     }
 }

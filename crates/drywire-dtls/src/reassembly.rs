@@ -11,7 +11,7 @@ const MAX_TOTAL: usize = 128 * 1024;
 /// How far ahead of the next message a fragment may be.
 const MAX_AHEAD: u16 = 16;
 /// The most separate pieces of one message; more come only from a peer that plays games.
-const MAX_PIECES: usize = 64;
+const MAX_PIECES: usize = 1024;
 
 /// A complete message.
 #[derive(Debug, PartialEq, Eq)]
@@ -26,7 +26,7 @@ pub(crate) struct Message {
 /// What became of a fragment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Insertion {
-    /// Kept, or already there.
+    /// Kept, or already there, or nothing that needs to be kept.
     Kept,
     /// Of a message that was completed before: the peer sends its flight again.
     Old,
@@ -80,9 +80,7 @@ impl Reassembler {
         if header.message_seq < self.next {
             return Insertion::Old;
         }
-        let Some(kind) = HandshakeType::from_code(header.kind) else {
-            return Insertion::Rejected;
-        };
+        let kind = HandshakeType::from_code(header.kind);
         let (Ok(length), Ok(offset)) = (usize::try_from(header.length), usize::try_from(header.offset))
         else {
             return Insertion::Rejected;
@@ -93,7 +91,7 @@ impl Reassembler {
         }
         // Progress rule: an empty fragment says something only when its message is empty (attack C01).
         if fragment.is_empty() && length > 0 {
-            return Insertion::Rejected;
+            return Insertion::Kept;
         }
         // What is better protected takes the place of what anybody could have sent.
         if self.partial.get(&header.message_seq).is_some_and(|partial| partial.epoch < epoch) {
@@ -126,11 +124,15 @@ impl Reassembler {
         Insertion::Kept
     }
 
-    /// Forgets what came with less protection than is expected from now on.
-    pub(crate) fn retain_from(&mut self, epoch: u64) {
-        while let Some(at) = self.partial.iter().find(|(_, one)| one.epoch < epoch).map(|(at, _)| *at) {
+    /// Forgets what came with less protection than is expected from now on; gives the highest epoch of it, if any.
+    pub(crate) fn retain_from(&mut self, epoch: u64) -> u64 {
+        let mut highest = 0;
+        while let Some((at, one)) = self.partial.iter().find(|(_, one)| one.epoch < epoch) {
+            let at = *at;
+            highest = highest.max(one.epoch);
             self.remove(at);
         }
+        highest
     }
 
     fn remove(&mut self, message_seq: u16) {
@@ -223,8 +225,8 @@ mod tests {
     fn c01_empty_fragments_make_no_progress_and_no_loop() {
         let mut reassembler = Reassembler::default();
         for _ in 0..10_000 {
-            assert_eq!(reassembler.insert(0, header(1, 5, 0, 0), &[]), Insertion::Rejected);
-            assert_eq!(reassembler.pop(), None);
+            assert_eq!(reassembler.insert(0, header(1, 5, 0, 0), &[]), Insertion::Kept);
+            assert!(reassembler.pop().is_none() && !reassembler.has_partial());
         }
         assert_eq!(reassembler.insert(0, header(14, 0, 0, 0), &[]), Insertion::Kept);
         assert_eq!(reassembler.pop().unwrap().kind, HandshakeType::ServerHelloDone);

@@ -39,6 +39,8 @@ pub(crate) struct Flags {
     pub(crate) expect_selected_credential: Option<i32>,
     pub(crate) verify_peer: bool,
     pub(crate) verify_fail: bool,
+    /// Whether the application chooses the alert when it does not trust the peer.
+    pub(crate) custom_verify: bool,
     pub(crate) require_any_client_certificate: bool,
     pub(crate) verify_prefs: Vec<u16>,
     pub(crate) curves: Vec<u16>,
@@ -72,6 +74,7 @@ impl Flags {
             expect_selected_credential: None,
             verify_peer: false,
             verify_fail: false,
+            custom_verify: false,
             require_any_client_certificate: false,
             verify_prefs: Vec::new(),
             curves: Vec::new(),
@@ -117,6 +120,7 @@ impl Flags {
             }
             "-expect-selected-credential" => self.expect_selected_credential = Some(args.number(flag)?),
             "-verify-peer" => self.verify_peer = true,
+            "-use-custom-verify-callback" => self.custom_verify = true,
             "-verify-fail" => self.verify_fail = true,
             "-require-any-client-certificate" => self.require_any_client_certificate = true,
             "-verify-prefs" => self.verify_prefs.push(args.number(flag)?),
@@ -143,7 +147,6 @@ impl Flags {
             "-async"
             | "-implicit-handshake"
             | "-use-old-client-cert-callback"
-            | "-use-custom-verify-callback"
             // There is neither DTLS 1.0 nor resumption here, so that these are true of every connection.
             | "-no-tls1"
             | "-no-tls11"

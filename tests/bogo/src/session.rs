@@ -15,7 +15,9 @@ use crate::packets::{Operation, Packets};
 
 /// What the runner expects of a client or server that writes first.
 const INITIAL_WRITE: &[u8] = b"hello";
-/// The alert that the runner wants to see.
+/// The alerts that the runner wants to see.
+const CERTIFICATE_UNKNOWN: Alert = Alert::from_code(46);
+const HANDSHAKE_FAILURE: Alert = Alert::HANDSHAKE_FAILURE;
 const DECOMPRESSION_FAILURE: Alert = Alert::from_code(30);
 
 /// Why a test is over and not well.
@@ -23,6 +25,8 @@ const DECOMPRESSION_FAILURE: Alert = Alert::from_code(30);
 pub(crate) enum SessionError {
     #[error("closed: {0:?}")]
     Closed(CloseReason),
+    #[error("the application does not trust the peer")]
+    Distrusted,
     #[error("the runner closed the connection in the handshake")]
     Ended,
     #[error("the next timeout is {actual:?} away, expected was {expected:?}")]
@@ -53,14 +57,7 @@ impl<'a> Session<'a> {
         let certificates = config.certificates.clone();
         let role = if flags.server { Role::Server } else { Role::Client };
         let connection = Connection::new(Arc::new(config), role, now, [0x42; 32]);
-        let mut session =
-            Self { flags, provider, certificates, connection, packets, now, datagram: Vec::new() };
-        if flags.verify_fail {
-            // The peer is announced to have another certificate.
-            let other = Fingerprint::of(&*session.provider, HashAlgorithm::Sha256, b"another certificate");
-            session.connection.set_remote_fingerprints(now, vec![other]);
-        }
-        session
+        Self { flags, provider, certificates, connection, packets, now, datagram: Vec::new() }
     }
 
     /// Runs the test to its end, and tells whether it ended as the peer should see it.
@@ -76,6 +73,13 @@ impl<'a> Session<'a> {
             self.send_packets();
             while let Some(event) = self.connection.poll_event() {
                 match event {
+                    Event::Held if self.flags.verify_fail => {
+                        // An application that says why may choose what it says.
+                        let alert =
+                            if self.flags.custom_verify { CERTIFICATE_UNKNOWN } else { HANDSHAKE_FAILURE };
+                        self.connection.abort(self.now, alert);
+                        return Err(SessionError::Distrusted);
+                    }
                     Event::Held => self.trust_peer(),
                     Event::Connected => {
                         self.check_credential()?;

@@ -5,9 +5,10 @@ use drywire_core::{Instant, Reader};
 
 use super::{AlertLevel, Connection};
 use crate::cookie::{self, Cookies, Judgement};
+use crate::failure::Failure;
 use crate::handshake::Handshake;
 use crate::machine::Machine;
-use crate::message::{ClientHello, FragmentHeader};
+use crate::message::FragmentHeader;
 use crate::reassembly::Insertion;
 use crate::reassembly::Message;
 use crate::record::{ContentType, Opened, Opening, RawRecord, RecordNumber};
@@ -72,6 +73,12 @@ impl Connection {
             let old = header.message_seq < self.reassembler.next();
             if !old && number.epoch < expected {
                 complete = false;
+                // In the epoch of the handshake nothing follows Finished (RFC 8446, section 5.1: messages do not span
+                // changes of keys). What anybody could have sent is no reason to end (attack C08).
+                if number.epoch == v13::HANDSHAKE_EPOCH {
+                    self.fail(Failure::UNEXPECTED);
+                    return;
+                }
                 continue;
             }
             match self.reassembler.insert(number.epoch, header, fragment) {
@@ -103,7 +110,10 @@ impl Connection {
     /// Takes all messages that are complete and in order; `number` is of the record that has completed them.
     fn take_messages(&mut self, now: Instant, number: RecordNumber) {
         while !self.is_ended() {
-            self.reassembler.retain_from(self.machine.expected_epoch());
+            if self.reassembler.retain_from(self.machine.expected_epoch()) == v13::HANDSHAKE_EPOCH {
+                self.fail(Failure::UNEXPECTED);
+                break;
+            }
             #[cfg(test)]
             match &mut self.patience {
                 Some(0) => break,
@@ -118,9 +128,12 @@ impl Connection {
             let Some(message) = self.reassembler.pop() else {
                 break;
             };
-            if matches!(self.machine, Machine::ServerStart) && ClientHello::parse(&message.body).is_err() {
-                // Not a ClientHello. Nothing is begun, so nothing has to end: a true one may follow.
+            if matches!(self.machine, Machine::ServerStart)
+                && let Err(failure) = hello::first(&message)
+            {
+                // Not a ClientHello: the peer is told so. Nothing is begun, so nothing has to end: a true one may follow.
                 self.handshake.stats.records_discarded += 1;
+                self.alert = Some((AlertLevel::Fatal, failure.alert()));
                 self.reassembler.restart();
                 break;
             }
@@ -174,8 +187,11 @@ impl Connection {
     }
 
     fn take_alert(&mut self, protected: bool, payload: &[u8]) {
-        let &[level, code] = payload else {
+        let &[level @ 1..=2, code] = payload else {
             self.handshake.stats.records_discarded += 1;
+            if protected {
+                self.fail(Failure::ILLEGAL);
+            }
             return;
         };
         let alert = Alert::from_code(code);

@@ -1,7 +1,7 @@
 use drywire_core::{Reader, Writer};
 use drywire_crypto::{KeyAlgorithm, SignatureScheme};
 
-use super::extension::signature_algorithms;
+use super::extension::{certificate_authorities, signature_algorithms};
 use super::{Codes, ExtensionType, Extensions, ParseError, end, vector_u8, vector_u16};
 use crate::Version;
 
@@ -34,6 +34,9 @@ impl<'a> CertificateRequest<'a> {
             Version::Dtls13 => {
                 let context = vector_u8(&mut reader)?;
                 let extensions = Extensions::parse(&mut reader)?;
+                if let Some(authorities) = extensions.find(ExtensionType::CERTIFICATE_AUTHORITIES) {
+                    certificate_authorities::check(authorities)?;
+                }
                 // "signature_algorithms" must be there (RFC 8446, section 4.3.2).
                 let schemes =
                     extensions.find(ExtensionType::SIGNATURE_ALGORITHMS).ok_or(ParseError::Illegal)?;

@@ -62,6 +62,8 @@ pub(crate) enum HandshakeType {
     KeyUpdate,
     /// Only in transcripts, never on the wire.
     MessageHash,
+    /// No message that we know: unexpected wherever it comes.
+    Unknown(u8),
 }
 
 impl HandshakeType {
@@ -104,11 +106,12 @@ impl HandshakeType {
             Self::Finished => 20,
             Self::KeyUpdate => 24,
             Self::MessageHash => 254,
+            Self::Unknown(code) => code,
         }
     }
 
-    pub(crate) fn from_code(code: u8) -> Option<Self> {
-        Self::ALL.into_iter().find(|kind| kind.code() == code)
+    pub(crate) fn from_code(code: u8) -> Self {
+        Self::ALL.into_iter().find(|kind| kind.code() == code).unwrap_or(Self::Unknown(code))
     }
 }
 

@@ -64,12 +64,17 @@ pub(crate) enum Opening {
     Discarded,
 }
 
+/// DTLS 1.0: what stands in records before the version is known.
+const OPEN_VERSION: u16 = 0xFEFF;
+
 /// All epochs of a connection: numbers records, protects and opens them.
 pub(crate) struct RecordLayer {
     /// In ascending order; the first is epoch 0 until it is retired, the last is the current one.
     write: Vec<WriteEpoch>,
     read: Vec<ReadEpoch>,
     forgeries: u64,
+    /// Whether we are a client that does not know the version yet.
+    version_open: bool,
     pub(crate) ids: ConnectionIds,
     /// The longest content of protected records, to the peer and from it (RFC 8449).
     max_write: usize,
@@ -83,6 +88,7 @@ impl RecordLayer {
             write: vec![plaintext],
             read: Vec::new(),
             forgeries: 0,
+            version_open: false,
             ids: ConnectionIds::default(),
             max_write: MAX_PLAINTEXT,
             max_read: MAX_PLAINTEXT,
@@ -94,6 +100,12 @@ impl RecordLayer {
         let content_type = usize::from(version == Version::Dtls13);
         self.max_write = (usize::from(limits.write) - content_type).min(MAX_PLAINTEXT);
         self.max_read = (usize::from(limits.read) - content_type).min(MAX_PLAINTEXT);
+    }
+
+    /// Says whether the version is still open: the records of a first ClientHello name the oldest one, as all clients
+    /// do so that no server takes offence (RFC 8446, section 5.1; RFC 6347, section 4.2.1).
+    pub(crate) const fn set_version_open(&mut self, open: bool) {
+        self.version_open = open;
     }
 
     /// The longest content of a record of `epoch`.
@@ -251,7 +263,14 @@ impl RecordLayer {
         write.next += 1;
         write.blocks = write.blocks.saturating_add(blocks);
         match &write.keys {
-            WriteKeys::Plaintext => put_header(out, start, content, number, &[])?,
+            WriteKeys::Plaintext => {
+                put_header(out, start, content, number, &[])?;
+                if self.version_open
+                    && let Some(version) = out.get_mut(start + 1..start + 3)
+                {
+                    version.copy_from_slice(&OPEN_VERSION.to_be_bytes());
+                }
+            }
             WriteKeys::Dtls12(keys) => {
                 let id = self.ids.remote();
                 let outer = if id.is_empty() {

@@ -1,11 +1,12 @@
-/// The window of sequence numbers that were received (RFC 9147, section 4.5.1): the newest number and the 127 before
+/// The window of sequence numbers that were received (RFC 9147, section 4.5.1): the newest number and the 255 before
 /// it. It is moved only after a record was authenticated (attack C07).
 #[derive(Clone, Debug, Default)]
 pub(crate) struct ReplayWindow {
     /// The highest number received plus one.
     next: u64,
-    /// Bit `n`: the number `next - 1 - n` was received.
-    received: u128,
+    /// Bit `n`: the number `next - 1 - n` was received. The newer half, and the older.
+    newer: u128,
+    older: u128,
 }
 
 impl ReplayWindow {
@@ -19,23 +20,30 @@ impl ReplayWindow {
         if sequence >= self.next {
             return true;
         }
-        let age = self.next - 1 - sequence;
-        age < 128 && self.received >> age & 1 == 0
+        match self.next - 1 - sequence {
+            age @ 0..128 => self.newer >> age & 1 == 0,
+            age @ 128..256 => self.older >> (age - 128) & 1 == 0,
+            _ => false,
+        }
     }
 
     /// Marks `sequence`, which was authenticated, as received.
     pub(crate) const fn mark(&mut self, sequence: u64) {
-        if sequence >= self.next {
-            let ahead = sequence - self.next + 1;
-            self.received = if ahead < 128 { self.received << ahead } else { 0 };
-            self.received |= 1;
-            self.next = sequence + 1;
-        } else {
-            let age = self.next - 1 - sequence;
-            if age < 128 {
-                self.received |= 1 << age;
+        if sequence < self.next {
+            match self.next - 1 - sequence {
+                age @ 0..128 => self.newer |= 1 << age,
+                age @ 128..256 => self.older |= 1 << (age - 128),
+                _ => {}
             }
+            return;
         }
+        (self.newer, self.older) = match sequence - self.next + 1 {
+            ahead @ 1..128 => (self.newer << ahead, self.older << ahead | self.newer >> (128 - ahead)),
+            ahead @ 128..256 => (0, self.newer << (ahead - 128)),
+            _ => (0, 0),
+        };
+        self.newer |= 1;
+        self.next = sequence + 1;
     }
 }
 
@@ -47,7 +55,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn accepts_each_number_once(jumps in proptest::collection::vec((0_u64..400, any::<bool>()), 1..300)) {
+        fn accepts_each_number_once(jumps in proptest::collection::vec((0_u64..700, any::<bool>()), 1..300)) {
             let mut window = ReplayWindow::default();
             let mut seen = HashSet::new();
             let mut base = 0_u64;
@@ -58,7 +66,7 @@ mod tests {
                 }
                 let fresh = window.is_fresh(sequence);
                 prop_assert!(!fresh || !seen.contains(&sequence));
-                prop_assert!(fresh || seen.contains(&sequence) || sequence + 128 < window.next());
+                prop_assert!(fresh || seen.contains(&sequence) || sequence + 256 < window.next());
                 if fresh {
                     window.mark(sequence);
                     seen.insert(sequence);

@@ -44,6 +44,10 @@ pub(crate) fn select(
     handshake: &Handshake,
     hello: &ClientHello<'_>,
 ) -> Result<(CipherSuite, Share), Failure> {
+    // There is an extension for it (RFC 9147, section 5.3).
+    if !hello.cookie.is_empty() {
+        return Err(Failure::ILLEGAL);
+    }
     let suite = select_suite(handshake, hello)?;
     let offered = supported_groups::parse(extension(hello, ExtensionType::SUPPORTED_GROUPS)?)?;
     let shares = key_share::parse_offer(extension(hello, ExtensionType::KEY_SHARE)?)?;

@@ -1,6 +1,8 @@
 //! The extensions of the handshake, one file each (RFC 8446, section 4.2).
 
 pub(crate) mod alpn;
+pub(crate) mod certificate_authorities;
+pub(crate) mod certificate_type;
 pub(crate) mod connection_id;
 pub(crate) mod cookie;
 pub(crate) mod ec_point_formats;
@@ -8,6 +10,7 @@ pub(crate) mod extended_master_secret;
 pub(crate) mod key_share;
 pub(crate) mod record_size_limit;
 pub(crate) mod renegotiation_info;
+pub(crate) mod server_name;
 pub(crate) mod signature_algorithms;
 pub(crate) mod supported_groups;
 pub(crate) mod supported_versions;
@@ -22,15 +25,18 @@ use super::{ParseError, end, vector_u16};
 pub(crate) struct ExtensionType(pub(crate) u16);
 
 impl ExtensionType {
+    pub(crate) const SERVER_NAME: Self = Self(0);
     pub(crate) const SUPPORTED_GROUPS: Self = Self(10);
     pub(crate) const EC_POINT_FORMATS: Self = Self(11);
     pub(crate) const SIGNATURE_ALGORITHMS: Self = Self(13);
     pub(crate) const USE_SRTP: Self = Self(14);
     pub(crate) const ALPN: Self = Self(16);
+    pub(crate) const SERVER_CERTIFICATE_TYPE: Self = Self(20);
     pub(crate) const EXTENDED_MASTER_SECRET: Self = Self(23);
     pub(crate) const RECORD_SIZE_LIMIT: Self = Self(28);
     pub(crate) const SUPPORTED_VERSIONS: Self = Self(43);
     pub(crate) const COOKIE: Self = Self(44);
+    pub(crate) const CERTIFICATE_AUTHORITIES: Self = Self(47);
     pub(crate) const KEY_SHARE: Self = Self(51);
     pub(crate) const CONNECTION_ID: Self = Self(54);
     pub(crate) const RENEGOTIATION_INFO: Self = Self(0xFF01);
@@ -65,7 +71,7 @@ impl<'a> Extensions<'a> {
             let kind = reader.u16()?;
             vector_u16(&mut reader)?;
             if seen.contains(&kind) || seen.len() >= MAX_EXTENSIONS {
-                return Err(ParseError::Illegal);
+                return Err(ParseError::Malformed);
             }
             seen.push(kind);
         }
