@@ -133,8 +133,7 @@ impl Connection {
             {
                 // Not a ClientHello: the peer is told so. Nothing is begun, so nothing has to end: a true one may follow.
                 self.handshake.stats.records_discarded += 1;
-                self.alert = Some((AlertLevel::Fatal, failure.alert()));
-                self.reassembler.restart();
+                self.refuse(failure.alert());
                 break;
             }
             if let Some(cookies) = cookies {
@@ -161,9 +160,7 @@ impl Connection {
                 self.start_clock(now);
             }
             Ok(Judgement::Refused(alert)) => {
-                self.alerts = vec![(AlertLevel::Fatal, alert)];
-                self.alert_epoch = 0;
-                self.reassembler.restart();
+                self.refuse(alert);
             }
             Ok(Judgement::Undecided) => self.reassembler.restart(),
             Err(failure) => {
@@ -172,6 +169,13 @@ impl Connection {
                 self.reassembler.restart();
             }
         }
+    }
+
+    /// Tells a client that it cannot be served, and forgets it.
+    fn refuse(&mut self, alert: Alert) {
+        self.alerts = vec![(AlertLevel::Fatal, alert)];
+        self.alert_epoch = 0;
+        self.reassembler.restart();
     }
 
     fn take_data(&mut self, payload: BytesMut) {
