@@ -8,7 +8,9 @@ use std::time::{Duration, Instant};
 use bytes::BytesMut;
 use drywire_core::{Path, Protocol, Reader};
 use drywire_ice::{Agent, Candidate, CandidateKind, Config, ConnectionState, Credentials, Role};
-use drywire_stun::attributes::{IceControlled, IceControlling, Priority, UseCandidate, Username};
+use drywire_stun::attributes::{
+    DtlsInStunAck, DtlsInStunData, IceControlled, IceControlling, Priority, UseCandidate, Username,
+};
 use drywire_stun::{Class, IntegrityAlgorithm, IntegrityKey, MessageBuilder, Method, TransactionId};
 
 /// A list of steps, each a byte of choice and what that reads.
@@ -99,7 +101,11 @@ impl World {
             13 if choice >> 5 == 7 => agent.set_remote_lite(reader.u8().ok()? & 3 == 3),
             14 if choice >> 5 == 7 => drop(agent.restart(now)),
             15 if choice >> 5 == 7 && reader.u8().ok()? & 15 == 15 => agent.close(now),
-            _ => while agent.poll_event().is_some() {},
+            _ => {
+                while agent.poll_event().is_some() {}
+                while agent.poll_attachment().is_some() {}
+                agent.want_attachments(choice & 0x40 == 0);
+            }
         }
         self.check(who)
     }
@@ -189,6 +195,11 @@ fn authentic(own: &Credentials, peer: &Credentials, reader: &mut Reader<'_>) -> 
     message.attribute(&Username(&username));
     if flags & 2 == 0 {
         message.attribute(&Priority(priority));
+    }
+    if flags & 0x40 != 0 {
+        let len = usize::from(tie_breaker & 7).min(reader.remaining());
+        message.attribute(&DtlsInStunData(reader.take(len).ok()?));
+        message.attribute(&[priority, 7].into_iter().collect::<DtlsInStunAck>());
     }
     let tie_breaker = u64::from(tie_breaker) << 56;
     match flags >> 2 & 3 {

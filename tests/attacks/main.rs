@@ -17,4 +17,5 @@ mod handshake;
 #[path = "../pair/harness.rs"]
 #[allow(dead_code, reason = "the tests in pair/ use the rest")]
 mod harness;
+mod sped;
 mod transport;

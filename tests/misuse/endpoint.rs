@@ -35,7 +35,7 @@ struct Host {
 
 impl Host {
     fn offer(&mut self, now: Instant) {
-        let Ok(id) = self.endpoint.create_peer(now, config(self.start)) else {
+        let Ok(id) = self.endpoint.create_peer(now, config(self.start, true)) else {
             assert_eq!(self.endpoint.len(), MAX_PEERS);
             return;
         };
@@ -49,7 +49,7 @@ impl Host {
 
     fn answer(&mut self, now: Instant) {
         let Some((offerer, offer)) = self.signalled.lock().unwrap().offers.pop() else { return };
-        let Ok(id) = self.endpoint.create_peer(now, config(self.start)) else { return };
+        let Ok(id) = self.endpoint.create_peer(now, config(self.start, true)) else { return };
         self.known.push(id);
         let offer = SessionDescription::from_str(&offer).unwrap();
         let answer = self.endpoint.peer_mut(id).unwrap().accept_offer(now, &offer).unwrap();

@@ -2,7 +2,7 @@ use std::sync::{Arc, Mutex};
 
 use bytes::BytesMut;
 use drywire_core::{Instant, Path, Protocol, Rng};
-use drywire_ice::{Agent, Candidate, CandidateKind, Config, Credentials, Role};
+use drywire_ice::{Agent, Attach, Attachment, Candidate, CandidateKind, Carrier, Config, Credentials, Role};
 
 use crate::drive::{Drive, path};
 use crate::machine::Machine;
@@ -11,8 +11,19 @@ struct Ice {
     agent: Agent,
     side: u32,
     arrived: bool,
+    riders: u8,
     /// Both sides' credentials, past and present: what the signalling carries.
     signalled: Arc<Mutex<Vec<(u32, Credentials)>>>,
+}
+
+/// Has something to attach, or not, and always more.
+struct Rider(u8);
+
+impl Attach for Rider {
+    fn attach(&mut self, _: Carrier) -> Option<Attachment<'_>> {
+        let payload = &[0x16; 900][..usize::from(self.0 % 4) * 300];
+        (self.0 % 5 != 0).then(|| Attachment { payload, received: [7].into_iter().collect(), more: true })
+    }
 }
 
 impl Ice {
@@ -39,7 +50,7 @@ impl Machine for Ice {
     }
 
     fn command(&mut self, now: Instant, rng: &mut Rng) {
-        match rng.below(16) {
+        match rng.below(17) {
             0 | 1 => {
                 let own = if self.side == 0 { path(0).local } else { path(0).remote };
                 let _ = self.agent.add_local_candidate(now, Candidate::host(own, 65_535));
@@ -75,6 +86,10 @@ impl Machine for Ice {
             }
             13 if rng.below(20) == 0 => self.agent.close(now),
             14 if rng.below(4) == 0 => self.agent.set_remote_lite(rng.below(2) == 0),
+            15 => {
+                self.agent.want_attachments(rng.below(4) != 0);
+                while self.agent.poll_attachment().is_some() {}
+            }
             _ => {
                 let on = path(rng.below(3));
                 let _ = (self.agent.selected_path(), self.agent.is_valid_path(on), self.agent.rtt());
@@ -86,7 +101,12 @@ impl Machine for Ice {
     }
 
     fn poll_transmit(&mut self, now: Instant, out: &mut Vec<u8>) -> Option<(Option<Path>, usize)> {
-        self.agent.poll_transmit(now, out).map(|transmit| {
+        self.riders = self.riders.wrapping_add(1);
+        let transmit = match self.riders % 3 {
+            0 => self.agent.poll_transmit(now, out),
+            _ => self.agent.poll_transmit_with(now, out, &mut Rider(self.riders)),
+        };
+        transmit.map(|transmit| {
             assert_eq!(transmit.segment_size, None, "checks go one by one");
             assert!(!transmit.path.remote.ip().is_multicast() && transmit.path.remote.port() != 0);
             (Some(transmit.path), transmit.len)
@@ -117,7 +137,7 @@ fn pair(seed: u64) -> Drive<Ice> {
         bytes[..8].copy_from_slice(&seed.to_be_bytes());
         let agent = Agent::new(config, start, bytes);
         signalled.lock().unwrap().push((side, agent.local_credentials().clone()));
-        Ice { agent, side, arrived: false, signalled: signalled.clone() }
+        Ice { agent, side, arrived: false, riders: 0, signalled: signalled.clone() }
     };
     let mut sides = [side(0, Role::Controlling), side(1, Role::Controlled)];
     if seed.is_multiple_of(2) {

@@ -31,18 +31,21 @@ pub(crate) struct Peer {
     arrived: bool,
 }
 
-/// One configuration for all: the certificate costs most.
-pub(crate) fn config(start: Instant) -> Arc<Config> {
-    static CONFIG: OnceLock<Arc<Config>> = OnceLock::new();
-    CONFIG
-        .get_or_init(|| {
-            let provider = drywire::default_provider();
-            let options = CertificateOptions::new(Duration::from_secs(1_750_000_000));
-            let certificate = Arc::new(CertifiedKey::self_signed(&*provider, &options).unwrap());
-            let clock = WallClock::new(start, Duration::from_secs(1_750_000_000));
-            Arc::new(Config::new(provider, certificate, clock))
+/// One configuration for all, with DTLS inside STUN and without: the certificate costs most.
+pub(crate) fn config(start: Instant, sped: bool) -> Arc<Config> {
+    static CONFIG: OnceLock<[Arc<Config>; 2]> = OnceLock::new();
+    let configs = CONFIG.get_or_init(|| {
+        let provider = drywire::default_provider();
+        let options = CertificateOptions::new(Duration::from_secs(1_750_000_000));
+        let certificate = Arc::new(CertifiedKey::self_signed(&*provider, &options).unwrap());
+        let clock = WallClock::new(start, Duration::from_secs(1_750_000_000));
+        [false, true].map(|sped| {
+            let mut config = Config::new(provider.clone(), certificate.clone(), clock);
+            config.sped = sped;
+            Arc::new(config)
         })
-        .clone()
+    });
+    configs[usize::from(sped)].clone()
 }
 
 impl Peer {
@@ -221,9 +224,10 @@ pub(crate) fn pair(seed: u64) -> Drive<Peer> {
     // The wall clock of the shared configuration needs one origin.
     static START: OnceLock<Instant> = OnceLock::new();
     let start = *START.get_or_init(drywire_sim::origin);
-    let config = config(start);
     let signalled = Signalled::default();
     let side = |side: usize| {
+        // Both, one side or none of them knows DTLS inside STUN.
+        let config = config(start, (seed >> (side + 2)) & 1 == 1);
         let mut bytes = [u8::try_from(side).unwrap(); 32];
         bytes[..8].copy_from_slice(&seed.to_be_bytes());
         Peer {

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use drywire::jsep::DescriptionType::{Answer, Offer};
-use drywire::{Config, dtls};
+use drywire::{CloseReason, Config, ConnectionState, Event, dtls};
 use drywire_sim::{Link, Network, Outcome, Probability};
 
 use crate::harness::{Manner, Peer, address, call_with, config, connected, open, pass};
@@ -164,4 +164,90 @@ fn while_there_is_no_path_dtls_does_not_send_its_flight_again_and_again() {
     network.set_default_link(Link::new().delay(RTT / 2));
     connected(&mut network, offering);
     connected(&mut network, answering);
+}
+
+#[test]
+fn a_client_hello_that_overtakes_the_answer_is_not_lost() {
+    for version in [dtls::Version::Dtls12, dtls::Version::Dtls13] {
+        let config = with(true, version);
+        let now = drywire_sim::origin();
+        let mut offering = Peer::new(&config, Manner::Keep, 1, [8; 32], now);
+        open(&mut offering, now, "first", true);
+        let mut network = Network::new(now, [8; 32]);
+        network.set_default_link(Link::new().delay(RTT / 2));
+        let offerer = network.add(offering, &[address(1)]);
+        let answerer = network.add(Peer::new(&config, Manner::Echo, 2, [9; 32], now), &[address(2)]);
+        let offer = network[offerer].connection.create_offer(now).expect("an offer");
+        network[offerer].connection.set_local_description(now, Offer, &offer).expect("our own offer");
+        let answer = network[answerer].connection.accept_offer(now, &offer).expect("an answer");
+        // The checks of the answerer are answered, and say that the offerer takes DTLS.
+        pass(&mut network, Duration::from_millis(200));
+        assert!(network[offerer].connection.stats().transport.dtls_in_stun_received > 0);
+        let now = network.now();
+        network[offerer].connection.set_remote_description(now, Answer, &answer).expect("the answer");
+        connected(&mut network, offerer);
+        connected(&mut network, answerer);
+        // The flight that waited is answered at once.
+        let left = network.elapsed() - Duration::from_millis(200);
+        let expected = if version == dtls::Version::Dtls12 { RTT * 3 / 2 } else { RTT };
+        assert_eq!(left, expected, "{version}");
+    }
+}
+
+#[test]
+fn it_works_out_in_networks_that_reorder_repeat_and_damage() {
+    let config = with(true, dtls::Version::Dtls13);
+    for seed in 0..20 {
+        let (mut network, offering, answering, _) =
+            call_with(&config, &config, [seed; 32], |peer, now| open(peer, now, "first", true));
+        let often = Probability::percent(20);
+        let link = Link::new().delay(RTT / 2).jitter(RTT).reorder(often, RTT).duplicate(often).corrupt(often);
+        network.set_default_link(link);
+        connected(&mut network, offering);
+        connected(&mut network, answering);
+    }
+}
+
+#[test]
+fn lite_agents_take_it_too() {
+    let config = with(true, dtls::Version::Dtls13);
+    let mut lite = (*config).clone();
+    lite.ice.lite = true;
+    let lite = Arc::new(lite);
+    for (offerer, answerer) in [(&config, &lite), (&lite, &config)] {
+        let (mut network, offering, answering, _) =
+            call_with(offerer, answerer, [10; 32], |peer, now| open(peer, now, "first", true));
+        network.set_default_link(Link::new().delay(RTT / 2));
+        connected(&mut network, offering);
+        connected(&mut network, answering);
+        let stats = [offering, answering].map(|id| network[id].connection.stats().transport);
+        assert!(stats.iter().any(|stats| stats.dtls_in_stun_received > 0), "{stats:?}");
+    }
+}
+
+#[test]
+fn a_wrong_certificate_is_refused_inside_stun_as_well() {
+    let config = with(true, dtls::Version::Dtls13);
+    let now = drywire_sim::origin();
+    let mut offering = Peer::new(&config, Manner::Keep, 1, [11; 32], now);
+    open(&mut offering, now, "first", true);
+    let mut answering = Peer::new(&config, Manner::Echo, 2, [12; 32], now);
+    let offer = offering.connection.create_offer(now).expect("an offer");
+    offering.connection.set_local_description(now, Offer, &offer).expect("our own offer");
+    let answer = answering.connection.accept_offer(now, &offer).expect("an answer").to_string();
+    let at = answer.find("a=fingerprint:sha-256 ").expect("a fingerprint") + "a=fingerprint:sha-256 ".len();
+    let forged = format!("{}{}{}", &answer[..at], ["00"; 32].join(":"), &answer[at + 95..]);
+    let forged = forged.parse().expect("a description");
+    offering.connection.set_remote_description(now, Answer, &forged).expect("the forged answer");
+    let mut network = Network::new(now, [11; 32]);
+    network.set_default_link(Link::new().delay(RTT / 2));
+    let nodes = [network.add(offering, &[address(1)]), network.add(answering, &[address(2)])];
+    pass(&mut network, Duration::from_secs(40));
+    for id in nodes {
+        assert_eq!(network[id].connection.connection_state(), ConnectionState::Failed);
+        let connected = Event::ConnectionStateChanged(ConnectionState::Connected);
+        assert!(id == nodes[1] || !network[id].events.contains(&connected));
+    }
+    let mismatch = CloseReason::Dtls(dtls::CloseReason::FingerprintMismatch);
+    assert!(network[nodes[0]].events.contains(&Event::Closed { reason: mismatch }));
 }

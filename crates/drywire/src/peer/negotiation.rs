@@ -74,6 +74,11 @@ impl PeerConnection {
         self.check_open()?;
         let before = self.negotiation.signaling_state();
         let changes = self.negotiation.set_local_description(kind, description)?;
+        if kind == DescriptionType::Offer && self.local.remote.is_none() && !self.transport.ice.is_lite() {
+            // RFC 8445, section 6.1.1: the offerer controls. The answerer's checks may come before its answer; a
+            // conflict of roles with them would cost a round trip.
+            self.transport.ice.set_role(Role::Controlling);
+        }
         self.negotiated(now, kind, before, &changes)
     }
 
