@@ -22,7 +22,8 @@ struct Rider(u8);
 impl Attach for Rider {
     fn attach(&mut self, _: Carrier) -> Option<Attachment<'_>> {
         let payload = &[0x16; 900][..usize::from(self.0 % 4) * 300];
-        (self.0 % 5 != 0).then(|| Attachment { payload, received: [7].into_iter().collect(), more: true })
+        let received = [7].into_iter().collect();
+        (!self.0.is_multiple_of(5)).then_some(Attachment { payload, received, more: true })
     }
 }
 

@@ -2,7 +2,8 @@
 //!
 //! One [`Agent`] serves one data stream with one component, as WebRTC uses it. It follows the RFCs 8445 (ICE), 8838
 //! (trickle ICE), 7675 (consent) and 8863 (patience). Host and peer-reflexive candidates work out of the box;
-//! server-reflexive and relayed ones are paired as soon as somebody who gathers them adds them.
+//! server-reflexive and relayed ones are paired as soon as somebody who gathers them adds them. Checks can carry payloads
+//! for somebody else (draft-hancke-webrtc-sped-00): see [`Attach`].
 //!
 //! ```
 //! # #[allow(clippy::disallowed_methods)] fn main() -> Result<(), Box<dyn std::error::Error>> {
