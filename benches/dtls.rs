@@ -233,12 +233,13 @@ fn handshakes(report: &mut Report, version: Version, groups: &[NamedGroup], name
             watch.time(|| {
                 for _ in 0..HANDSHAKES {
                     let pending = provider.start_key_exchange(group).expect("a share");
-                    let (answer, _) =
-                        provider.answer_key_exchange(group, pending.share()).expect("an answer");
-                    pending.complete(&answer).expect("a secret");
+                    let mut answer = Vec::new();
+                    provider.answer_key_exchange(group, pending.share(), &mut answer).expect("an answer");
+                    pending.complete(group, &answer).expect("a secret");
                     for _ in [0, 1] {
                         let scheme = SignatureScheme::EcdsaP256Sha256;
-                        let signature = key.sign(scheme, &[9; 130]).expect("a signature");
+                        let mut signature = Vec::with_capacity(72);
+                        key.sign(scheme, &[9; 130], &mut signature).expect("a signature");
                         provider.verify(scheme, &public, &[9; 130], &signature).expect("a valid signature");
                     }
                 }

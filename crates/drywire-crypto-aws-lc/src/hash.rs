@@ -1,18 +1,31 @@
-use aws_lc_rs::{digest, hmac as lc_hmac};
+use aws_lc_rs::digest;
 use drywire_crypto::{Digest, HashAlgorithm, Hasher, HmacKey};
+use hmac::digest::block_api::EagerHash;
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha1::Sha1;
+use sha2::{Sha256, Sha384, Sha512};
 
 struct Hash(digest::Context);
 
-pub(crate) fn hasher(algorithm: HashAlgorithm) -> Box<dyn Hasher> {
-    let algorithm = match algorithm {
+fn context(algorithm: HashAlgorithm) -> digest::Context {
+    digest::Context::new(match algorithm {
         HashAlgorithm::Sha1 => &digest::SHA1_FOR_LEGACY_USE_ONLY,
         HashAlgorithm::Sha384 => &digest::SHA384,
         HashAlgorithm::Sha512 => &digest::SHA512,
         _ => &digest::SHA256,
-    };
-    Box::new(Hash(digest::Context::new(algorithm)))
+    })
+}
+
+pub(crate) fn hasher(algorithm: HashAlgorithm) -> Box<dyn Hasher> {
+    Box::new(Hash(context(algorithm)))
+}
+
+pub(crate) fn digest(algorithm: HashAlgorithm, parts: &[&[u8]]) -> Digest {
+    let mut context = context(algorithm);
+    for part in parts {
+        context.update(part);
+    }
+    Digest::new(context.finish().as_ref())
 }
 
 impl Hasher for Hash {
@@ -23,48 +36,61 @@ impl Hasher for Hash {
     fn digest(&self) -> Digest {
         Digest::new(self.0.clone().finish().as_ref())
     }
-
-    fn fork(&self) -> Box<dyn Hasher> {
-        Box::new(Self(self.0.clone()))
-    }
 }
 
-struct LcKey(lc_hmac::Key);
+/// An HMAC key: the states after the inner and outer padded key, which a signature starts from copies of.
+struct Key<D: EagerHash>(Hmac<D>);
 
-/// HMAC-SHA1 with the states after the inner and outer padded key: a signature starts from copies of them.
-struct Sha1Key(Hmac<Sha1>);
-
-pub(crate) fn hmac_key(algorithm: HashAlgorithm, key: &[u8]) -> Box<dyn HmacKey> {
-    let lc = match algorithm {
-        HashAlgorithm::Sha1 => match Hmac::new_from_slice(key) {
-            Ok(key) => return Box::new(Sha1Key(key)),
-            // HMAC takes keys of any length.
-            Err(_) => lc_hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY,
-        },
-        HashAlgorithm::Sha384 => lc_hmac::HMAC_SHA384,
-        HashAlgorithm::Sha512 => lc_hmac::HMAC_SHA512,
-        _ => lc_hmac::HMAC_SHA256,
-    };
-    Box::new(LcKey(lc_hmac::Key::new(lc, key)))
-}
-
-impl HmacKey for LcKey {
-    fn sign(&self, parts: &[&[u8]]) -> Digest {
-        let mut context = lc_hmac::Context::with_key(&self.0);
-        for part in parts {
-            context.update(part);
+impl<D: EagerHash> Key<D> {
+    fn new(key: &[u8]) -> Self {
+        // A key that is longer than a block is hashed, a shorter one is followed by zeros (RFC 2104, section 2).
+        let mut block = hmac::digest::Key::<Hmac<D>>::default();
+        let hashed = (key.len() > block.len()).then(|| D::digest(key));
+        let key = hashed.as_ref().map_or(key, |hash| hash.as_slice());
+        for (to, from) in block.iter_mut().zip(key) {
+            *to = *from;
         }
-        Digest::new(context.sign().as_ref())
+        Self(Hmac::new(&block))
     }
 }
 
-impl HmacKey for Sha1Key {
+impl<D: EagerHash> HmacKey for Key<D>
+where
+    Hmac<D>: Send + Sync,
+{
     fn sign(&self, parts: &[&[u8]]) -> Digest {
         let mut mac = self.0.clone();
         for part in parts {
             mac.update(part);
         }
         Digest::new(&mac.finalize().into_bytes())
+    }
+}
+
+pub(crate) fn hmac_key(algorithm: HashAlgorithm, key: &[u8]) -> Box<dyn HmacKey> {
+    match algorithm {
+        HashAlgorithm::Sha1 => Box::new(Key::<Sha1>::new(key)),
+        HashAlgorithm::Sha384 => Box::new(Key::<Sha384>::new(key)),
+        HashAlgorithm::Sha512 => Box::new(Key::<Sha512>::new(key)),
+        _ => Box::new(Key::<Sha256>::new(key)),
+    }
+}
+
+pub(crate) fn with_hmac_key(algorithm: HashAlgorithm, key: &[u8], work: &mut dyn FnMut(&dyn HmacKey)) {
+    match algorithm {
+        HashAlgorithm::Sha1 => work(&Key::<Sha1>::new(key)),
+        HashAlgorithm::Sha384 => work(&Key::<Sha384>::new(key)),
+        HashAlgorithm::Sha512 => work(&Key::<Sha512>::new(key)),
+        _ => work(&Key::<Sha256>::new(key)),
+    }
+}
+
+pub(crate) fn hmac(algorithm: HashAlgorithm, key: &[u8], parts: &[&[u8]]) -> Digest {
+    match algorithm {
+        HashAlgorithm::Sha1 => Key::<Sha1>::new(key).sign(parts),
+        HashAlgorithm::Sha384 => Key::<Sha384>::new(key).sign(parts),
+        HashAlgorithm::Sha512 => Key::<Sha512>::new(key).sign(parts),
+        _ => Key::<Sha256>::new(key).sign(parts),
     }
 }
 
@@ -86,10 +112,10 @@ mod tests {
         for (algorithm, expected) in cases {
             let mut hash = hasher(algorithm);
             hash.update(b"a");
-            let fork = hash.fork();
+            assert_eq!(hash.digest(), digest(algorithm, &[b"a"]));
             hash.update(b"bc");
             assert_eq!(hex(hash.digest().as_bytes()), expected);
-            assert_ne!(fork.digest(), hash.digest());
+            assert_eq!(hash.digest(), digest(algorithm, &[b"ab", b"", b"c"]));
         }
     }
 
@@ -102,6 +128,29 @@ mod tests {
             hex(sha256.as_bytes()),
             "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843"
         );
+    }
+
+    /// Test cases 6 of RFC 4231: a key that is longer than a block.
+    #[test]
+    fn hmac_with_a_long_key() {
+        let cases = [
+            (HashAlgorithm::Sha256, "60e431591ee0b67f0d8a26aacbf5b77f8e0bc6213728c5140546040f0ee37f54"),
+            (
+                HashAlgorithm::Sha384,
+                "4ece084485813e9088d2c63a041bc5b44f9ef1012a2b588f3cd11f05033ac4c60c2ef6ab4030fe8296248df163f44952",
+            ),
+            (
+                HashAlgorithm::Sha512,
+                "80b24263c7c1a3ebb71493c1dd7be8b49b46d1f41b4aeec1121b013783f8f3526b56d037e05f2598bd0fd2215d6a1e5295e64f73f63f0aec8b915a985d786598",
+            ),
+        ];
+        let message: &[&[u8]] = &[b"Test Using Larger Than Block-Size Key ", b"- Hash Key First"];
+        for (algorithm, expected) in cases {
+            let kept = hmac_key(algorithm, &[0xaa; 131]).sign(message);
+            assert_eq!(hex(kept.as_bytes()), expected);
+            assert_eq!(hmac(algorithm, &[0xaa; 131], message), kept);
+            with_hmac_key(algorithm, &[0xaa; 131], &mut |key| assert_eq!(key.sign(message), kept));
+        }
     }
 
     #[test]

@@ -1,36 +1,40 @@
-use aws_lc_rs::agreement::{self, EphemeralPrivateKey, UnparsedPublicKey, agree_ephemeral};
+use aws_lc_rs::agreement::{self, EphemeralPrivateKey, PublicKey, UnparsedPublicKey, agree_ephemeral};
 use aws_lc_rs::kem::{Ciphertext, DecapsulationKey, EncapsulationKey, ML_KEM_768};
 use aws_lc_rs::rand::SystemRandom;
-use drywire_crypto::{KeyExchangeError, NamedGroup, PendingKeyExchange, RandomError, SharedSecret};
+use drywire_crypto::{KeyExchangeError, NamedGroup, PendingKeyExchange, RandomError, Secret};
 
 /// The length of an ML-KEM-768 encapsulation key (FIPS 203, table 3).
 const ENCAPSULATION_KEY_LEN: usize = 1184;
+/// The length of a share of X25519 (RFC 7748).
+const X25519_LEN: usize = 32;
 /// The length of an ML-KEM-768 ciphertext (FIPS 203, table 3).
 const CIPHERTEXT_LEN: usize = 1088;
 
 struct Ecdh {
     group: NamedGroup,
     private: EphemeralPrivateKey,
-    share: Vec<u8>,
+    share: PublicKey,
 }
 
 impl Ecdh {
     fn generate(group: NamedGroup) -> Result<Self, KeyExchangeError> {
         let failed = |_| KeyExchangeError::Random(RandomError);
         let private = EphemeralPrivateKey::generate(curve(group)?, &SystemRandom::new()).map_err(failed)?;
-        let share = private.compute_public_key().map_err(failed)?.as_ref().to_vec();
+        let share = private.compute_public_key().map_err(failed)?;
         Ok(Self { group, private, share })
     }
 
-    fn agree(self, peer_share: &[u8]) -> Result<SharedSecret, KeyExchangeError> {
+    /// The secret that is shared with the owner of `peer_share`, behind that of `kem` if there is one.
+    fn agree(self, kem: &[u8], peer_share: &[u8]) -> Result<Secret, KeyExchangeError> {
+        let invalid = KeyExchangeError::InvalidShare;
         // Only the uncompressed form is legal on NIST curves (RFC 8446, section 4.2.8.2). AWS-LC checks that the point
         // is on the curve, and that X25519 does not give zeros.
         if self.group != NamedGroup::X25519 && peer_share.first() != Some(&4) {
-            return Err(KeyExchangeError::InvalidShare);
+            return Err(invalid);
         }
         let peer = UnparsedPublicKey::new(curve(self.group)?, peer_share);
-        agree_ephemeral(self.private, peer, KeyExchangeError::InvalidShare, |secret| {
-            Ok(SharedSecret::new(secret.to_vec()))
+        agree_ephemeral(self.private, peer, invalid, |secret| {
+            Secret::new(&[kem, secret]).map_err(|_| invalid)
         })
     }
 }
@@ -41,11 +45,15 @@ impl PendingKeyExchange for Ecdh {
     }
 
     fn share(&self) -> &[u8] {
-        &self.share
+        self.share.as_ref()
     }
 
-    fn complete(self: Box<Self>, peer_share: &[u8]) -> Result<SharedSecret, KeyExchangeError> {
-        self.agree(peer_share)
+    fn complete(self: Box<Self>, group: NamedGroup, peer_share: &[u8]) -> Result<Secret, KeyExchangeError> {
+        if group == self.group {
+            self.agree(&[], peer_share)
+        } else {
+            Err(KeyExchangeError::UnsupportedGroup)
+        }
     }
 }
 
@@ -53,7 +61,21 @@ impl PendingKeyExchange for Ecdh {
 struct Hybrid {
     kem: DecapsulationKey,
     ecdh: Ecdh,
-    share: Vec<u8>,
+    share: [u8; ENCAPSULATION_KEY_LEN + X25519_LEN],
+}
+
+impl Hybrid {
+    fn generate() -> Result<Self, KeyExchangeError> {
+        let failed = KeyExchangeError::Random(RandomError);
+        let kem = DecapsulationKey::generate(&ML_KEM_768).map_err(|_| failed)?;
+        let ecdh = Ecdh::generate(NamedGroup::X25519)?;
+        let mut share = [0; ENCAPSULATION_KEY_LEN + X25519_LEN];
+        let key = kem.encapsulation_key().and_then(|key| key.key_bytes()).map_err(|_| failed)?;
+        for (to, from) in share.iter_mut().zip(key.as_ref().iter().chain(ecdh.share())) {
+            *to = *from;
+        }
+        Ok(Self { kem, ecdh, share })
+    }
 }
 
 impl PendingKeyExchange for Hybrid {
@@ -65,36 +87,38 @@ impl PendingKeyExchange for Hybrid {
         &self.share
     }
 
-    fn complete(self: Box<Self>, peer_share: &[u8]) -> Result<SharedSecret, KeyExchangeError> {
+    fn classical(&self) -> Option<(NamedGroup, &[u8])> {
+        Some((NamedGroup::X25519, self.ecdh.share()))
+    }
+
+    fn complete(self: Box<Self>, group: NamedGroup, peer_share: &[u8]) -> Result<Secret, KeyExchangeError> {
+        if group != NamedGroup::X25519MlKem768 {
+            return Box::new(self.ecdh).complete(group, peer_share);
+        }
         let invalid = KeyExchangeError::InvalidShare;
         let (ciphertext, point) = peer_share.split_at_checked(CIPHERTEXT_LEN).ok_or(invalid)?;
         let kem = self.kem.decapsulate(Ciphertext::from(ciphertext)).map_err(|_| invalid)?;
-        let ecdh = self.ecdh.agree(point)?;
-        Ok(joined(kem.as_ref(), &ecdh))
+        self.ecdh.agree(kem.as_ref(), point)
     }
 }
 
 pub(crate) fn start(group: NamedGroup) -> Result<Box<dyn PendingKeyExchange>, KeyExchangeError> {
-    if group != NamedGroup::X25519MlKem768 {
-        return Ok(Box::new(Ecdh::generate(group)?));
+    if group == NamedGroup::X25519MlKem768 {
+        Ok(Box::new(Hybrid::generate()?))
+    } else {
+        Ok(Box::new(Ecdh::generate(group)?))
     }
-    let failed = |_| KeyExchangeError::Random(RandomError);
-    let kem = DecapsulationKey::generate(&ML_KEM_768).map_err(failed)?;
-    let ecdh = Ecdh::generate(NamedGroup::X25519)?;
-    let mut share =
-        kem.encapsulation_key().and_then(|key| key.key_bytes()).map_err(failed)?.as_ref().to_vec();
-    share.extend_from_slice(&ecdh.share);
-    Ok(Box::new(Hybrid { kem, ecdh, share }))
 }
 
 pub(crate) fn answer(
     group: NamedGroup,
     peer_share: &[u8],
-) -> Result<(Vec<u8>, SharedSecret), KeyExchangeError> {
+    share: &mut Vec<u8>,
+) -> Result<Secret, KeyExchangeError> {
     if group != NamedGroup::X25519MlKem768 {
         let ours = Ecdh::generate(group)?;
-        let share = ours.share.clone();
-        return Ok((share, ours.agree(peer_share)?));
+        share.extend_from_slice(ours.share());
+        return ours.agree(&[], peer_share);
     }
     let invalid = KeyExchangeError::InvalidShare;
     let (key, point) = peer_share.split_at_checked(ENCAPSULATION_KEY_LEN).ok_or(invalid)?;
@@ -102,17 +126,9 @@ pub(crate) fn answer(
     let key = EncapsulationKey::new(&ML_KEM_768, key).map_err(|_| invalid)?;
     let (ciphertext, kem) = key.encapsulate().map_err(|_| invalid)?;
     let ours = Ecdh::generate(NamedGroup::X25519)?;
-    let mut share = ciphertext.as_ref().to_vec();
-    share.extend_from_slice(&ours.share);
-    let ecdh = ours.agree(point)?;
-    Ok((share, joined(kem.as_ref(), &ecdh)))
-}
-
-fn joined(kem: &[u8], ecdh: &SharedSecret) -> SharedSecret {
-    let mut secret = Vec::with_capacity(kem.len() + ecdh.as_bytes().len());
-    secret.extend_from_slice(kem);
-    secret.extend_from_slice(ecdh.as_bytes());
-    SharedSecret::new(secret)
+    share.extend_from_slice(ciphertext.as_ref());
+    share.extend_from_slice(ours.share());
+    ours.agree(kem.as_ref(), point)
 }
 
 fn curve(group: NamedGroup) -> Result<&'static agreement::Algorithm, KeyExchangeError> {
@@ -131,15 +147,41 @@ mod tests {
     const GROUPS: [NamedGroup; 4] =
         [NamedGroup::X25519MlKem768, NamedGroup::X25519, NamedGroup::Secp256r1, NamedGroup::Secp384r1];
 
+    fn answered(group: NamedGroup, peer_share: &[u8]) -> Result<(Vec<u8>, Secret), KeyExchangeError> {
+        let mut share = vec![1];
+        let secret = answer(group, peer_share, &mut share)?;
+        assert_eq!(share.remove(0), 1);
+        Ok((share, secret))
+    }
+
     #[test]
     fn both_sides_get_the_same_secret() {
         for group in GROUPS {
             let client = start(group).unwrap();
             assert_eq!(client.group(), group);
-            let (share, secret) = answer(group, client.share()).unwrap();
-            assert_eq!(client.complete(&share).unwrap().as_bytes(), secret.as_bytes(), "{group}");
+            let (share, secret) = answered(group, client.share()).unwrap();
+            assert_eq!(client.complete(group, &share).unwrap().as_bytes(), secret.as_bytes(), "{group}");
         }
         assert_eq!(start(NamedGroup::X25519MlKem768).unwrap().share().len(), 1216);
+    }
+
+    #[test]
+    fn the_classical_part_of_the_hybrid_stands_for_itself() {
+        let client = start(NamedGroup::X25519MlKem768).unwrap();
+        let (group, share) = client.classical().unwrap();
+        assert_eq!(group, NamedGroup::X25519);
+        assert!(client.share().ends_with(share));
+        let (share, secret) = answered(group, share).unwrap();
+        assert_eq!(client.complete(group, &share).unwrap().as_bytes(), secret.as_bytes());
+        for (ours, other) in [
+            (NamedGroup::X25519MlKem768, NamedGroup::Secp256r1),
+            (NamedGroup::X25519, NamedGroup::X25519MlKem768),
+            (NamedGroup::Secp256r1, NamedGroup::Secp384r1),
+        ] {
+            let (share, _) = answered(other, start(other).unwrap().share()).unwrap();
+            assert!(start(ours).unwrap().complete(other, &share).is_err());
+        }
+        assert!(start(NamedGroup::X25519).unwrap().classical().is_none());
     }
 
     #[test]
@@ -147,14 +189,14 @@ mod tests {
         for group in GROUPS {
             let good = start(group).unwrap().share().to_vec();
             for bad in [&[][..], &good[1..], &[&good[..], &[0]].concat(), &vec![0; good.len()]] {
-                assert!(answer(group, bad).is_err(), "{group}");
-                assert!(start(group).unwrap().complete(bad).is_err(), "{group}");
+                assert!(answered(group, bad).is_err(), "{group}");
+                assert!(start(group).unwrap().complete(group, bad).is_err(), "{group}");
             }
         }
         // An ML-KEM key with a coefficient at or above the modulus 3329.
         let mut share = start(NamedGroup::X25519MlKem768).unwrap().share().to_vec();
         share[0] = 0xff;
         share[1] |= 0x0f;
-        assert!(answer(NamedGroup::X25519MlKem768, &share).is_err());
+        assert!(answered(NamedGroup::X25519MlKem768, &share).is_err());
     }
 }

@@ -1,8 +1,9 @@
 //! drywire's default cryptographic backend: AWS-LC, through `aws-lc-rs`.
 //!
-//! One primitive comes from elsewhere: HMAC-SHA1 is RustCrypto's, because its SHA-1 uses the processor's SHA
-//! instructions and a prepared key costs two blocks fewer per packet. SRTP's counter-mode profile and STUN spend most
-//! of their time there.
+//! One primitive comes from elsewhere: HMAC is RustCrypto's, which uses the processor's SHA instructions, too, and has
+//! less around them. With SHA-256 and a short message it takes half of the time (214 against 428 ns with a new key, 133
+//! against 250 ns with a prepared one). SRTP's counter-mode profile and STUN spend most of their time there, and the key
+//! schedule of DTLS uses it dozens of times.
 //!
 //! ```
 //! let provider = drywire_crypto_aws_lc::provider();

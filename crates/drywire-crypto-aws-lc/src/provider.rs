@@ -2,9 +2,9 @@ use std::sync::Arc;
 
 use aws_lc_rs::rand;
 use drywire_crypto::{
-    AeadAlgorithm, AeadKey, CtrAlgorithm, CtrKey, HashAlgorithm, Hasher, HmacKey, InvalidKey, KeyAlgorithm,
-    KeyExchangeError, MaskKey, NamedGroup, PendingKeyExchange, Provider, PublicKey, RandomError,
-    SharedSecret, SignatureScheme, SigningKey, VerifyError,
+    AeadAlgorithm, AeadKey, CtrAlgorithm, CtrKey, Digest, HashAlgorithm, Hasher, HmacKey, InvalidKey,
+    KeyAlgorithm, KeyExchangeError, MaskKey, NamedGroup, PendingKeyExchange, Provider, PublicKey,
+    RandomError, Secret, SignatureScheme, SigningKey, VerifyError,
 };
 
 use crate::{aead, cipher, hash, key_exchange, signature};
@@ -22,8 +22,20 @@ impl Provider for AwsLc {
         hash::hasher(algorithm)
     }
 
+    fn digest(&self, algorithm: HashAlgorithm, parts: &[&[u8]]) -> Digest {
+        hash::digest(algorithm, parts)
+    }
+
     fn hmac_key(&self, algorithm: HashAlgorithm, key: &[u8]) -> Box<dyn HmacKey> {
         hash::hmac_key(algorithm, key)
+    }
+
+    fn with_hmac_key(&self, algorithm: HashAlgorithm, key: &[u8], work: &mut dyn FnMut(&dyn HmacKey)) {
+        hash::with_hmac_key(algorithm, key, work);
+    }
+
+    fn hmac(&self, algorithm: HashAlgorithm, key: &[u8], parts: &[&[u8]]) -> Digest {
+        hash::hmac(algorithm, key, parts)
     }
 
     fn aead_key(&self, algorithm: AeadAlgorithm, key: &[u8]) -> Result<Box<dyn AeadKey>, InvalidKey> {
@@ -46,8 +58,9 @@ impl Provider for AwsLc {
         &self,
         group: NamedGroup,
         peer_share: &[u8],
-    ) -> Result<(Vec<u8>, SharedSecret), KeyExchangeError> {
-        key_exchange::answer(group, peer_share)
+        share: &mut Vec<u8>,
+    ) -> Result<Secret, KeyExchangeError> {
+        key_exchange::answer(group, peer_share, share)
     }
 
     fn generate_signing_key(&self, algorithm: KeyAlgorithm) -> Result<Arc<dyn SigningKey>, InvalidKey> {
@@ -65,7 +78,7 @@ impl Provider for AwsLc {
     fn verify(
         &self,
         scheme: SignatureScheme,
-        key: &PublicKey,
+        key: &PublicKey<'_>,
         message: &[u8],
         signature: &[u8],
     ) -> Result<(), VerifyError> {

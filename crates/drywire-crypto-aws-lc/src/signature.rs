@@ -59,8 +59,13 @@ impl SigningKey for Ecdsa {
         scheme.fits(self.algorithm)
     }
 
-    fn sign(&self, scheme: SignatureScheme, message: &[u8]) -> Result<Vec<u8>, SignError> {
-        let signature = match (self.algorithm, scheme) {
+    fn sign(
+        &self,
+        scheme: SignatureScheme,
+        message: &[u8],
+        signature: &mut Vec<u8>,
+    ) -> Result<(), SignError> {
+        let signed = match (self.algorithm, scheme) {
             (KeyAlgorithm::EcdsaP256, SignatureScheme::EcdsaP384Sha384) => {
                 let hash = digest::digest(&digest::SHA384, message);
                 let (leading, _) = hash.as_ref().split_at_checked(32).ok_or(SignError)?;
@@ -75,7 +80,8 @@ impl SigningKey for Ecdsa {
             }
             _ => return Err(SignError),
         };
-        Ok(signature.as_ref().to_vec())
+        signature.extend_from_slice(signed.as_ref());
+        Ok(())
     }
 
     fn to_pkcs8(&self) -> Option<Zeroizing<Vec<u8>>> {
@@ -105,7 +111,12 @@ impl SigningKey for Rsa {
         self.0.public_key().as_ref()
     }
 
-    fn sign(&self, scheme: SignatureScheme, message: &[u8]) -> Result<Vec<u8>, SignError> {
+    fn sign(
+        &self,
+        scheme: SignatureScheme,
+        message: &[u8],
+        signature: &mut Vec<u8>,
+    ) -> Result<(), SignError> {
         let encoding: &'static dyn RsaEncoding = match scheme {
             SignatureScheme::RsaPssSha256 => &RSA_PSS_SHA256,
             SignatureScheme::RsaPssSha384 => &RSA_PSS_SHA384,
@@ -115,9 +126,10 @@ impl SigningKey for Rsa {
             SignatureScheme::RsaPkcs1Sha512 => &RSA_PKCS1_SHA512,
             _ => return Err(SignError),
         };
-        let mut signature = vec![0; self.0.public_modulus_len()];
-        self.0.sign(encoding, &SystemRandom::new(), message, &mut signature).map_err(|_| SignError)?;
-        Ok(signature)
+        let start = signature.len();
+        signature.resize(start + self.0.public_modulus_len(), 0);
+        let room = signature.get_mut(start..).unwrap_or_default();
+        self.0.sign(encoding, &SystemRandom::new(), message, room).map_err(|_| SignError)
     }
 
     fn to_pkcs8(&self) -> Option<Zeroizing<Vec<u8>>> {
@@ -127,7 +139,7 @@ impl SigningKey for Rsa {
 
 pub(crate) fn verify(
     scheme: SignatureScheme,
-    key: &PublicKey,
+    key: &PublicKey<'_>,
     message: &[u8],
     signature: &[u8],
 ) -> Result<(), VerifyError> {
@@ -145,7 +157,7 @@ pub(crate) fn verify(
         (_, SignatureScheme::RsaPkcs1Sha512) => &RSA_PKCS1_2048_8192_SHA512,
         _ => return Err(VerifyError),
     };
-    UnparsedPublicKey::new(algorithm, &key.bytes).verify(message, signature).map_err(|_| VerifyError)
+    UnparsedPublicKey::new(algorithm, key.bytes).verify(message, signature).map_err(|_| VerifyError)
 }
 
 #[cfg(test)]
@@ -154,6 +166,13 @@ mod tests {
 
     use super::*;
     use drywire_crypto::{CertificateError, CertificateOptions, CertifiedKey};
+
+    fn sign(key: &dyn SigningKey, scheme: SignatureScheme, message: &[u8]) -> Result<Vec<u8>, SignError> {
+        let mut signature = vec![1];
+        key.sign(scheme, message, &mut signature)?;
+        assert_eq!(signature.remove(0), 1);
+        Ok(signature)
+    }
 
     #[test]
     fn certificates_are_signed_by_their_key_and_survive_pem() {
@@ -164,11 +183,11 @@ mod tests {
         let public = PublicKey::from_certificate(certified.certificate()).unwrap();
         assert_eq!(public.bytes, certified.key().public_key());
 
-        let signature = certified.key().sign(SignatureScheme::EcdsaP256Sha256, b"message").unwrap();
+        let signature = sign(&**certified.key(), SignatureScheme::EcdsaP256Sha256, b"message").unwrap();
         assert_eq!(verify(SignatureScheme::EcdsaP256Sha256, &public, b"message", &signature), Ok(()));
         assert!(verify(SignatureScheme::EcdsaP256Sha256, &public, b"massage", &signature).is_err());
         assert!(verify(SignatureScheme::EcdsaP384Sha384, &public, b"message", &signature).is_err());
-        assert!(certified.key().sign(SignatureScheme::RsaPssSha256, b"message").is_err());
+        assert!(sign(&**certified.key(), SignatureScheme::RsaPssSha256, b"message").is_err());
 
         let (certificate, key) = (certified.certificate_pem().unwrap(), certified.key_pem().unwrap());
         let again = CertifiedKey::from_pem(&provider, &certificate, &key).unwrap();
@@ -204,11 +223,11 @@ mod tests {
             load(KeyAlgorithm::Rsa, &pkcs8).unwrap(),
         ];
         for key in &keys {
-            let public = PublicKey { algorithm: key.algorithm(), bytes: key.public_key().to_vec() };
+            let public = PublicKey { algorithm: key.algorithm(), bytes: key.public_key() };
             let mut supported = 0;
             for scheme in SignatureScheme::ALL {
                 assert_eq!(key.supports(scheme), scheme.fits(key.algorithm()));
-                let Ok(signature) = key.sign(scheme, b"message") else {
+                let Ok(signature) = sign(&**key, scheme, b"message") else {
                     assert!(!key.supports(scheme), "{scheme:?}");
                     assert!(verify(scheme, &public, b"message", &[0; 70]).is_err());
                     continue;

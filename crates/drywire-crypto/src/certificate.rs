@@ -6,12 +6,14 @@ use std::time::Duration;
 use subtle::ConstantTimeEq;
 use x509_cert::Certificate;
 use x509_cert::TbsCertificate;
-use x509_cert::der::asn1::{Any, BitString, ObjectIdentifier, UtcTime};
+use x509_cert::der::asn1::{Any, AnyRef, BitString, BitStringRef, ObjectIdentifier, UtcTime};
 use x509_cert::der::pem::LineEnding;
-use x509_cert::der::{Decode, DecodePem, Encode, EncodePem};
+use x509_cert::der::{Decode, DecodePem, Encode, EncodePem, Reader as _, Tag, Tagged as _};
 use x509_cert::name::Name;
 use x509_cert::serial_number::SerialNumber;
-use x509_cert::spki::{AlgorithmIdentifierOwned, SubjectPublicKeyInfoOwned};
+use x509_cert::spki::{
+    AlgorithmIdentifierOwned, AlgorithmIdentifierRef, SubjectPublicKeyInfoOwned, SubjectPublicKeyInfoRef,
+};
 use x509_cert::time::{Time, Validity};
 
 use crate::{
@@ -30,39 +32,67 @@ const ECDSA_WITH_SHA384: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.84
 const MAX_CERTIFICATE_LEN: usize = 16 * 1024;
 
 /// The public key in a certificate.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PublicKey {
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PublicKey<'a> {
     /// The kind of key.
     pub algorithm: KeyAlgorithm,
     /// For elliptic curves the point as SEC 1 writes it, for RSA the `RSAPublicKey` of PKCS #1 in DER.
-    pub bytes: Vec<u8>,
+    pub bytes: &'a [u8],
 }
 
-impl PublicKey {
+impl<'a> PublicKey<'a> {
     /// The public key of a certificate in DER. Nothing else of the certificate is trusted or looked at: in WebRTC its
     /// fingerprint is what is verified (RFC 8827, section 6.5).
-    pub fn from_certificate(der: &[u8]) -> Result<Self, CertificateError> {
+    pub fn from_certificate(der: &'a [u8]) -> Result<Self, CertificateError> {
         if der.len() > MAX_CERTIFICATE_LEN {
             return Err(CertificateError::Malformed);
         }
-        let certificate = Certificate::from_der(der).map_err(|_| CertificateError::Malformed)?;
-        let info = &certificate.tbs_certificate.subject_public_key_info;
-        let curve = || {
-            let parameters = info.algorithm.parameters.as_ref().ok_or(CertificateError::Malformed)?;
-            parameters.decode_as::<ObjectIdentifier>().map_err(|_| CertificateError::UnsupportedKey)
-        };
+        let info = subject_public_key_info(der).map_err(|_| CertificateError::Malformed)?;
         let algorithm = match info.algorithm.oid {
-            ID_EC_PUBLIC_KEY => match curve()? {
-                SECP256R1 => KeyAlgorithm::EcdsaP256,
-                SECP384R1 => KeyAlgorithm::EcdsaP384,
-                _ => return Err(CertificateError::UnsupportedKey),
-            },
+            ID_EC_PUBLIC_KEY => {
+                let curve = info.algorithm.parameters.ok_or(CertificateError::Malformed)?;
+                match curve.try_into() {
+                    Ok(SECP256R1) => KeyAlgorithm::EcdsaP256,
+                    Ok(SECP384R1) => KeyAlgorithm::EcdsaP384,
+                    _ => return Err(CertificateError::UnsupportedKey),
+                }
+            }
             RSA_ENCRYPTION => KeyAlgorithm::Rsa,
             _ => return Err(CertificateError::UnsupportedKey),
         };
-        let bytes = info.subject_public_key.as_bytes().ok_or(CertificateError::Malformed)?.to_vec();
+        let bytes = info.subject_public_key.as_bytes().ok_or(CertificateError::Malformed)?;
         Ok(Self { algorithm, bytes })
     }
+}
+
+/// Finds the key in a certificate (RFC 5280, section 4.1) without copying anything of it.
+///
+/// ```text
+/// Certificate ::= SEQUENCE { tbsCertificate, signatureAlgorithm, signatureValue BIT STRING }
+/// TBSCertificate ::= SEQUENCE { version [0] OPTIONAL, serialNumber INTEGER, signature, issuer, validity, subject,
+///                               subjectPublicKeyInfo, … }
+/// ```
+fn subject_public_key_info(der: &[u8]) -> x509_cert::der::Result<SubjectPublicKeyInfoRef<'_>> {
+    let tbs = AnyRef::from_der(der)?.sequence(|certificate| {
+        let tbs = AnyRef::decode(certificate)?;
+        AlgorithmIdentifierRef::decode(certificate)?;
+        BitStringRef::decode(certificate)?;
+        Ok(tbs)
+    })?;
+    tbs.sequence(|tbs| {
+        if tbs.peek_tag()?.is_context_specific() {
+            AnyRef::decode(tbs)?;
+        }
+        AnyRef::decode(tbs)?.tag().assert_eq(Tag::Integer)?;
+        for _ in ["signature", "issuer", "validity", "subject"] {
+            AnyRef::decode(tbs)?.tag().assert_eq(Tag::Sequence)?;
+        }
+        let info = SubjectPublicKeyInfoRef::decode(tbs)?;
+        while !tbs.is_finished() {
+            AnyRef::decode(tbs)?;
+        }
+        Ok(info)
+    })
 }
 
 /// What goes into a self-signed certificate.
@@ -151,7 +181,8 @@ impl CertifiedKey {
             subject_unique_id: None,
             extensions: None,
         };
-        let signature = key.sign(scheme, &tbs_certificate.to_der().map_err(invalid)?)?;
+        let mut signature = Vec::new();
+        key.sign(scheme, &tbs_certificate.to_der().map_err(invalid)?, &mut signature)?;
         let certificate = Certificate {
             tbs_certificate,
             signature_algorithm,

@@ -1,6 +1,7 @@
 use std::fmt;
 
 use subtle::ConstantTimeEq;
+use zeroize::Zeroize;
 
 /// A hash function.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -29,8 +30,9 @@ impl HashAlgorithm {
     }
 }
 
-/// The output of a hash function or an HMAC: up to 64 bytes, without allocation. Compared in constant time.
-#[derive(Clone, Copy)]
+/// The output of a hash function or an HMAC: up to 64 bytes, without allocation. Compared in constant time. It is made
+/// for what goes over the wire; one that is a secret itself is moved into a [`Secret`](crate::Secret), which wipes it.
+#[derive(Clone, Copy, Zeroize)]
 pub struct Digest {
     bytes: [u8; 64],
     len: usize,
@@ -88,8 +90,6 @@ pub trait Hasher: Send {
     fn update(&mut self, bytes: &[u8]);
     /// The digest of all bytes so far; more can be added after it.
     fn digest(&self) -> Digest;
-    /// An independent copy.
-    fn fork(&self) -> Box<dyn Hasher>;
 }
 
 /// A prepared HMAC key (RFC 2104): the inner and outer states are computed once.

@@ -1,8 +1,6 @@
 use std::fmt;
 
-use zeroize::Zeroizing;
-
-use crate::KeyExchangeError;
+use crate::{KeyExchangeError, Secret};
 
 /// A group for key exchange, with its number in the TLS registry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -54,35 +52,18 @@ impl fmt::Display for NamedGroup {
     }
 }
 
-/// The secret that both sides of a key exchange share. Wiped when dropped.
-pub struct SharedSecret(Zeroizing<Vec<u8>>);
-
-impl SharedSecret {
-    /// Takes the secret's bytes.
-    #[must_use]
-    pub fn new(bytes: Vec<u8>) -> Self {
-        Self(Zeroizing::new(bytes))
-    }
-
-    /// The secret's bytes.
-    #[must_use]
-    pub fn as_bytes(&self) -> &[u8] {
-        &self.0
-    }
-}
-
-impl fmt::Debug for SharedSecret {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("SharedSecret(..)")
-    }
-}
-
 /// A key exchange that we started: our share is made, the peer's is awaited.
 pub trait PendingKeyExchange: Send {
     /// The group.
     fn group(&self) -> NamedGroup;
     /// Our share, as it goes into the handshake message.
     fn share(&self) -> &[u8];
-    /// Completes the exchange with the peer's share.
-    fn complete(self: Box<Self>, peer_share: &[u8]) -> Result<SharedSecret, KeyExchangeError>;
+    /// The group that is a part of this hybrid one, with the share of it alone. Both may be offered side by side, made
+    /// with one private key of this handshake: a peer that knows only the classical group costs nothing then.
+    fn classical(&self) -> Option<(NamedGroup, &[u8])> {
+        None
+    }
+    /// Completes the exchange with the peer's share of `group`: of [`group`](Self::group), or of the group of
+    /// [`classical`](Self::classical).
+    fn complete(self: Box<Self>, group: NamedGroup, peer_share: &[u8]) -> Result<Secret, KeyExchangeError>;
 }

@@ -15,6 +15,7 @@ mod hash;
 pub mod hkdf;
 mod key_exchange;
 mod provider;
+mod secret;
 mod signature;
 
 pub use aead::{AeadAlgorithm, AeadKey, Nonce, TAG_LEN, Tag};
@@ -25,6 +26,7 @@ pub use error::{
     SignError, VerifyError,
 };
 pub use hash::{Digest, HashAlgorithm, Hasher, HmacKey};
-pub use key_exchange::{NamedGroup, PendingKeyExchange, SharedSecret};
+pub use key_exchange::{NamedGroup, PendingKeyExchange};
 pub use provider::Provider;
+pub use secret::Secret;
 pub use signature::{KeyAlgorithm, SignatureScheme, SigningKey};

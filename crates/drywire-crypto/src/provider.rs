@@ -3,14 +3,17 @@ use std::sync::Arc;
 
 use crate::{
     AeadAlgorithm, AeadKey, CtrAlgorithm, CtrKey, Digest, HashAlgorithm, Hasher, HmacKey, InvalidKey,
-    KeyAlgorithm, KeyExchangeError, MaskKey, NamedGroup, PendingKeyExchange, PublicKey, RandomError,
-    SharedSecret, SignatureScheme, SigningKey, VerifyError,
+    KeyAlgorithm, KeyExchangeError, MaskKey, NamedGroup, PendingKeyExchange, PublicKey, RandomError, Secret,
+    SignatureScheme, SigningKey, VerifyError,
 };
 
 /// A cryptographic library, as drywire uses it.
 ///
 /// A provider has no state that a connection could change, and runs no self-test and no public-key operation on
 /// construction. One `Arc<dyn Provider>` serves the whole process.
+///
+/// What is used for many packets is an object that is prepared once; what is used once takes and gives bytes. Methods
+/// with a body are there to be replaced by what is faster; what they do by themselves is right.
 pub trait Provider: fmt::Debug + Send + Sync + 'static {
     /// Fills `bytes` with randomness fit for keys.
     fn random(&self, bytes: &mut [u8]) -> Result<(), RandomError>;
@@ -27,8 +30,19 @@ pub trait Provider: fmt::Debug + Send + Sync + 'static {
         hasher.digest()
     }
 
-    /// Prepares an HMAC key of any length.
+    /// Prepares an HMAC key of any length, to be kept.
     fn hmac_key(&self, algorithm: HashAlgorithm, key: &[u8]) -> Box<dyn HmacKey>;
+
+    /// Prepares an HMAC key for as long as `work` lasts, which is called once. Key schedules use dozens of keys for a few
+    /// calls each: a provider that can keep a key on the stack saves their allocation here.
+    fn with_hmac_key(&self, algorithm: HashAlgorithm, key: &[u8], work: &mut dyn FnMut(&dyn HmacKey)) {
+        work(&*self.hmac_key(algorithm, key));
+    }
+
+    /// The authentication code of the concatenation of `parts`, under a key that is used once.
+    fn hmac(&self, algorithm: HashAlgorithm, key: &[u8], parts: &[&[u8]]) -> Digest {
+        self.hmac_key(algorithm, key).sign(parts)
+    }
 
     /// Prepares the key of an authenticated cipher.
     fn aead_key(&self, algorithm: AeadAlgorithm, key: &[u8]) -> Result<Box<dyn AeadKey>, InvalidKey>;
@@ -42,13 +56,14 @@ pub trait Provider: fmt::Debug + Send + Sync + 'static {
     /// Starts a key exchange: makes our share. The client's side.
     fn start_key_exchange(&self, group: NamedGroup) -> Result<Box<dyn PendingKeyExchange>, KeyExchangeError>;
 
-    /// Answers the peer's share with ours, and gives the secret. The server's side: with a KEM our share is the
-    /// ciphertext.
+    /// Answers the peer's share with ours, which is appended to `share`, and gives the secret. The server's side: with
+    /// a KEM our share is the ciphertext.
     fn answer_key_exchange(
         &self,
         group: NamedGroup,
         peer_share: &[u8],
-    ) -> Result<(Vec<u8>, SharedSecret), KeyExchangeError>;
+        share: &mut Vec<u8>,
+    ) -> Result<Secret, KeyExchangeError>;
 
     /// Generates a private key for signatures.
     fn generate_signing_key(&self, algorithm: KeyAlgorithm) -> Result<Arc<dyn SigningKey>, InvalidKey>;
@@ -65,7 +80,7 @@ pub trait Provider: fmt::Debug + Send + Sync + 'static {
     fn verify(
         &self,
         scheme: SignatureScheme,
-        key: &PublicKey,
+        key: &PublicKey<'_>,
         message: &[u8],
         signature: &[u8],
     ) -> Result<(), VerifyError>;

@@ -120,8 +120,10 @@ pub trait SigningKey: Send + Sync {
     fn supports(&self, scheme: SignatureScheme) -> bool {
         scheme.key_algorithm() == self.algorithm()
     }
-    /// Signs `message` with a scheme that the key [`supports`](Self::supports). ECDSA signatures are DER-encoded.
-    fn sign(&self, scheme: SignatureScheme, message: &[u8]) -> Result<Vec<u8>, SignError>;
+    /// Signs `message` with a scheme that the key [`supports`](Self::supports), and appends the signature. ECDSA
+    /// signatures are DER-encoded.
+    fn sign(&self, scheme: SignatureScheme, message: &[u8], signature: &mut Vec<u8>)
+    -> Result<(), SignError>;
     /// The private key in PKCS #8 DER, if it may be exported.
     fn to_pkcs8(&self) -> Option<zeroize::Zeroizing<Vec<u8>>>;
 }

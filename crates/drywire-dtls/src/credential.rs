@@ -9,6 +9,9 @@ use crate::handshake::Handshake;
 use crate::message::{ClientHello, Codes};
 use crate::{CipherSuite, Version};
 
+/// The most bytes that a signature of ECDSA on P-256 has.
+const USUAL_SIGNATURE: usize = 72;
+
 /// A certificate of ours, with the scheme that its key signs this handshake with.
 #[derive(Clone, Debug)]
 pub(crate) struct Credential {
@@ -20,7 +23,9 @@ impl Credential {
     /// Signs `content`, with which we prove to the peer that the certificate is ours.
     pub(crate) fn sign(&self, handshake: &mut Handshake, content: &[u8]) -> Result<Vec<u8>, Failure> {
         handshake.local_certificate = Some(Arc::clone(&self.certified));
-        Ok(self.certified.key().sign(self.scheme, content)?)
+        let mut signature = Vec::with_capacity(USUAL_SIGNATURE);
+        self.certified.key().sign(self.scheme, content, &mut signature)?;
+        Ok(signature)
     }
 }
 

@@ -1,4 +1,4 @@
-use drywire_crypto::{InvalidKey, KeyExchangeError, RandomError, SignError, VerifyError};
+use drywire_crypto::{CertificateError, InvalidKey, KeyExchangeError, RandomError, SignError, VerifyError};
 
 use crate::message::ParseError;
 use crate::{Alert, CloseReason};
@@ -47,6 +47,15 @@ impl From<ParseError> for Failure {
             ParseError::Malformed => Alert::DECODE_ERROR,
             ParseError::Illegal => Alert::ILLEGAL_PARAMETER,
         })
+    }
+}
+
+impl From<CertificateError> for Failure {
+    fn from(error: CertificateError) -> Self {
+        match error {
+            CertificateError::UnsupportedKey => Self::Incompatible(Alert::UNSUPPORTED_CERTIFICATE),
+            _ => Self::Misbehaved(Alert::BAD_CERTIFICATE),
+        }
     }
 }
 

@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use drywire_core::{Rng, Writer};
 use drywire_crypto::{
-    CertifiedKey, Fingerprint, HashAlgorithm, NamedGroup, Provider, PublicKey, SignatureScheme,
+    CertifiedKey, Fingerprint, HashAlgorithm, KeyAlgorithm, NamedGroup, Provider, PublicKey, Secret,
+    SignatureScheme,
 };
 
 use crate::ack::Acks;
@@ -15,9 +16,8 @@ use crate::flight::Flight;
 use crate::message::{ClientHello, DigitallySigned, HandshakeType};
 use crate::reassembly::Message;
 use crate::record::RecordLayer;
-use crate::secret::Secret;
 use crate::transcript::Transcript;
-use crate::{Alert, Authentication, CipherSuite, Config, Role, Stats, Version};
+use crate::{Authentication, CipherSuite, Config, Role, Stats, Version};
 
 /// The parts of a connection that every state of the handshake works with.
 pub(crate) struct Handshake {
@@ -122,36 +122,32 @@ impl Handshake {
         if found { Verdict::Match } else { Verdict::Mismatch }
     }
 
-    /// Takes the peer's certificate and gives its key. When it is known by now that it is the wrong one, the handshake
-    /// ends here; the check that counts stands in the transition to connected.
-    pub(crate) fn take_certificate(&mut self, certificate: &[u8]) -> Result<PublicKey, Failure> {
+    /// Takes the peer's certificate and says what kind of key it has. When it is known by now that it is the wrong one,
+    /// the handshake ends here; the check that counts stands in the transition to connected.
+    pub(crate) fn take_certificate(&mut self, certificate: &[u8]) -> Result<KeyAlgorithm, Failure> {
         if self.verdict(certificate) == Verdict::Mismatch {
             return Err(Failure::Fingerprint);
         }
-        let key = PublicKey::from_certificate(certificate).map_err(|error| match error {
-            drywire_crypto::CertificateError::UnsupportedKey => {
-                Failure::Incompatible(Alert::UNSUPPORTED_CERTIFICATE)
-            }
-            _ => Failure::Misbehaved(Alert::BAD_CERTIFICATE),
-        })?;
+        let key = PublicKey::from_certificate(certificate)?;
         self.peer_certificate = Some(certificate.to_vec());
-        Ok(key)
+        Ok(key.algorithm)
     }
 
-    /// Verifies a signature of the peer.
+    /// Verifies a signature with the key of the peer's certificate.
     pub(crate) fn verify(
         &self,
         version: Version,
-        key: &PublicKey,
         signed: &DigitallySigned<'_>,
         content: &[u8],
     ) -> Result<SignatureScheme, Failure> {
+        let certificate = self.peer_certificate.as_ref().ok_or(Failure::UNEXPECTED)?;
+        let key = PublicKey::from_certificate(certificate)?;
         // Only what we said that we verify (RFC 8446, section 4.4.3), and only with the fitting kind of key.
         let scheme = SignatureScheme::from_code(signed.scheme)
             .filter(|scheme| self.config.signature_schemes.contains(scheme))
             .filter(|scheme| is_allowed(*scheme, key.algorithm, version))
             .ok_or(Failure::ILLEGAL)?;
-        self.config.provider.verify(scheme, key, content, signed.signature)?;
+        self.config.provider.verify(scheme, &key, content, signed.signature)?;
         Ok(scheme)
     }
 

@@ -8,6 +8,7 @@ use crate::cookie::Proof;
 use crate::failure::Failure;
 use crate::handshake::Handshake;
 use crate::machine::Machine;
+use crate::message::extension::key_share::KeyShareEntry;
 use crate::message::extension::{
     certificate_authorities, certificate_type, cookie, ec_point_formats, extended_master_secret, key_share,
     renegotiation_info, server_name, signature_algorithms, supported_groups, supported_versions,
@@ -21,12 +22,25 @@ use crate::{Alert, CipherSuite, Version, v12, v13};
 /// What we have offered as a client.
 pub(crate) struct Offer {
     pub(crate) random: [u8; 32],
-    /// Our shares for DTLS 1.3, each made for this connection alone.
-    pub(crate) shares: Vec<Box<dyn PendingKeyExchange>>,
+    /// Our key exchanges for DTLS 1.3, each made for this connection alone.
+    pub(crate) exchanges: Vec<Box<dyn PendingKeyExchange>>,
+    /// The group whose share stands beside our favourite's, if there is one: its exchange may be a part of that.
+    pub(crate) second: Option<NamedGroup>,
     /// The cookie of a HelloVerifyRequest (DTLS 1.2), perhaps an empty one.
     cookie: Option<Vec<u8>>,
     /// What a HelloRetryRequest has fixed (DTLS 1.3).
     pub(crate) retry: Option<Retry>,
+}
+
+impl Offer {
+    /// Our shares, in order of preference. A hybrid and its classical part share a private key, which RFC 9954, section
+    /// 3.2, allows within one ClientHello.
+    pub(crate) fn shares(&self) -> impl Iterator<Item = KeyShareEntry<'_>> {
+        let own = self.exchanges.iter().map(|one| (one.group(), one.share()));
+        let parts = self.exchanges.iter().filter_map(|one| one.classical());
+        own.chain(parts.filter(|(group, _)| Some(*group) == self.second))
+            .map(|(group, share)| KeyShareEntry { group: group.code(), share })
+    }
 }
 
 /// What a HelloRetryRequest has fixed.
@@ -39,20 +53,23 @@ pub(crate) struct Retry {
 /// Makes our shares and sends the first ClientHello.
 pub(crate) fn start(handshake: &mut Handshake) -> Result<Machine, Failure> {
     let provider = handshake.provider();
-    let mut shares = Vec::new();
+    let (mut exchanges, mut second) = (Vec::new(), None);
     if handshake.config.allows(Version::Dtls13) {
         // A share for our favourite, and one for the best group that every peer has: the hybrid spares no classical
         // peer a round trip then.
         let mut groups = handshake.config.groups.iter().copied();
         let first = groups.next().ok_or(Failure::NOTHING_IN_COMMON)?;
-        let classical = groups.find(|_| first == NamedGroup::X25519MlKem768);
-        for group in [Some(first), classical].into_iter().flatten() {
-            shares.push(provider.start_key_exchange(group)?);
+        let exchange = provider.start_key_exchange(first)?;
+        let part = exchange.classical().map(|(group, _)| group);
+        exchanges.push(exchange);
+        second = groups.find(|_| first == NamedGroup::X25519MlKem768);
+        if let Some(group) = second.filter(|group| Some(*group) != part) {
+            exchanges.push(provider.start_key_exchange(group)?);
         }
     }
     let random = handshake.rng.array();
     handshake.client_random = random;
-    let offer = Offer { random, shares, cookie: None, retry: None };
+    let offer = Offer { random, exchanges, second, cookie: None, retry: None };
     handshake.flight.begin();
     send(handshake, &offer)?;
     Ok(Machine::ClientHello(Box::new(offer)))
@@ -69,10 +86,7 @@ pub(crate) fn send(handshake: &mut Handshake, offer: &Offer) -> Result<(), Failu
     if v13 {
         supported_versions::write_offer(&mut w, &versions);
         supported_groups::write(&mut w, &config.groups);
-        let shares = offer.shares.iter();
-        let entries =
-            shares.map(|one| key_share::KeyShareEntry { group: one.group().code(), share: one.share() });
-        key_share::write_offer(&mut w, entries);
+        key_share::write_offer(&mut w, offer.shares());
         if let Some(retry) = offer.retry.as_ref().filter(|retry| !retry.cookie.is_empty()) {
             cookie::write(&mut w, &retry.cookie);
         }

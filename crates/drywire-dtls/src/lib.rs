@@ -81,7 +81,6 @@ mod queue;
 mod reassembly;
 mod record;
 mod schedule;
-mod secret;
 mod session;
 mod srtp;
 mod transcript;

@@ -1,11 +1,9 @@
 //! The pseudorandom function of DTLS 1.2 and what is made with it (RFC 5246, sections 5 and 8; RFC 7627; RFC 5705).
 
-use drywire_core::Writer;
-use drywire_crypto::{Digest, HashAlgorithm, InvalidKey, Provider};
-use zeroize::Zeroizing;
+use drywire_crypto::{Digest, HashAlgorithm, InvalidKey, Provider, Secret};
+use zeroize::Zeroize as _;
 
 use crate::record::Keys12;
-use crate::secret::Secret;
 use crate::{CipherSuite, Role};
 
 /// The length of the master secret, in bytes.
@@ -13,32 +11,33 @@ const MASTER_SECRET_LEN: usize = 48;
 /// The length of `verify_data` in Finished, in bytes.
 pub(crate) const VERIFY_DATA_LEN: usize = 12;
 
-/// `P_hash(secret, label + seed)`: fills `out` (RFC 5246, section 5).
+/// The most pieces that a seed has.
+const MAX_SEED_PARTS: usize = 4;
+
+/// `P_hash(secret, label + seed)`: fills `out` (RFC 5246, section 5). The seed is the concatenation of its parts.
 pub(crate) fn prf(
     provider: &dyn Provider,
     hash: HashAlgorithm,
     secret: &[u8],
     label: &[u8],
-    seed: &[&[u8]],
+    seed: [&[u8]; MAX_SEED_PARTS],
     out: &mut [u8],
 ) {
-    let key = provider.hmac_key(hash, secret);
-    let mut parts = Vec::with_capacity(seed.len() + 2);
-    parts.push(label);
-    parts.extend_from_slice(seed);
-    let mut a = key.sign(&parts);
-    for chunk in out.chunks_mut(hash.output_len()) {
-        let block = {
-            let mut parts = Vec::with_capacity(seed.len() + 2);
-            parts.push(a.as_bytes());
-            parts.push(label);
-            parts.extend_from_slice(seed);
-            key.sign(&parts)
-        };
-        let (filled, _) = block.as_bytes().split_at(chunk.len().min(block.as_bytes().len()));
-        chunk.copy_from_slice(filled);
-        a = key.sign(&[a.as_bytes()]);
-    }
+    let [s0, s1, s2, s3] = seed;
+    provider.with_hmac_key(hash, secret, &mut |key| {
+        // A(1) = HMAC(secret, seed), A(i) = HMAC(secret, A(i - 1))
+        let mut a = key.sign(&[label, s0, s1, s2, s3]);
+        let mut chunks = out.chunks_mut(hash.output_len()).peekable();
+        while let Some(chunk) = chunks.next() {
+            let mut block = key.sign(&[a.as_bytes(), label, s0, s1, s2, s3]);
+            chunk.copy_from_slice(block.as_bytes().get(..chunk.len()).unwrap_or_default());
+            block.zeroize();
+            if chunks.peek().is_some() {
+                a = key.sign(&[a.as_bytes()]);
+            }
+        }
+        a.zeroize();
+    });
 }
 
 /// The master secret and the randoms of both sides.
@@ -55,13 +54,14 @@ impl Master {
     pub(crate) fn extended(
         provider: &dyn Provider,
         hash: HashAlgorithm,
-        premaster: &[u8],
+        premaster: &Secret,
         session_hash: &Digest,
         randoms: (&[u8; 32], &[u8; 32]),
     ) -> Self {
         let mut secret = Secret::zeros(MASTER_SECRET_LEN);
-        let seed = [session_hash.as_bytes()];
-        prf(provider, hash, premaster, b"extended master secret", &seed, secret.as_mut_bytes());
+        let seed: [&[u8]; 4] = [session_hash.as_bytes(), &[], &[], &[]];
+        let label = b"extended master secret";
+        prf(provider, hash, premaster.as_bytes(), label, seed, secret.as_mut_bytes());
         Self { hash, secret, client_random: *randoms.0, server_random: *randoms.1 }
     }
 
@@ -78,10 +78,11 @@ impl Master {
     ) -> Result<(Keys12, Keys12), InvalidKey> {
         let algorithm = suite.aead();
         let (key_len, iv_len) = (algorithm.key_len(), Keys12::fixed_iv_len(algorithm));
-        let mut block = Zeroizing::new(vec![0; 2 * (key_len + iv_len)]);
-        let seed: [&[u8]; 2] = [&self.server_random, &self.client_random];
-        prf(provider, self.hash, self.secret.as_bytes(), b"key expansion", &seed, &mut block);
-        let (keys, ivs) = block.split_at(2 * key_len);
+        let mut block = Secret::zeros(2 * (key_len + iv_len));
+        let seed: [&[u8]; 4] = [&self.server_random, &self.client_random, &[], &[]];
+        let (secret, label) = (self.secret.as_bytes(), b"key expansion");
+        prf(provider, self.hash, secret, label, seed, block.as_mut_bytes());
+        let (keys, ivs) = block.as_bytes().split_at(2 * key_len);
         let (client_key, server_key) = keys.split_at(key_len);
         let (client_iv, server_iv) = ivs.split_at(iv_len);
         Ok((
@@ -102,7 +103,8 @@ impl Master {
             Role::Server => b"server finished",
         };
         let mut data = [0; VERIFY_DATA_LEN];
-        prf(provider, self.hash, self.secret.as_bytes(), label, &[transcript.as_bytes()], &mut data);
+        let seed: [&[u8]; 4] = [transcript.as_bytes(), &[], &[], &[]];
+        prf(provider, self.hash, self.secret.as_bytes(), label, seed, &mut data);
         data
     }
 
@@ -114,14 +116,10 @@ impl Master {
         context: Option<&[u8]>,
         out: &mut [u8],
     ) {
-        let mut tail = Vec::new();
-        if let Some(context) = context {
-            Writer::new(&mut tail).prefixed_u16(|w| {
-                w.bytes(context);
-            });
-        }
-        let seed: [&[u8]; 3] = [&self.client_random, &self.server_random, &tail];
-        prf(provider, self.hash, self.secret.as_bytes(), label.as_bytes(), &seed, out);
+        let len = context.map(|context| u16::try_from(context.len()).unwrap_or(u16::MAX).to_be_bytes());
+        let len = len.as_ref().map_or(&[][..], |len| len);
+        let seed = [&self.client_random[..], &self.server_random, len, context.unwrap_or_default()];
+        prf(provider, self.hash, self.secret.as_bytes(), label.as_bytes(), seed, out);
     }
 }
 
@@ -136,7 +134,14 @@ mod tests {
         let secret = hex("9bbe436ba940f017b17652849a71db35");
         let seed = hex("a0ba9f936cda311827a6f796ffd5198c");
         let mut out = [0; 100];
-        prf(&*provider, HashAlgorithm::Sha256, &secret, b"test label", &[&seed], &mut out);
+        prf(
+            &*provider,
+            HashAlgorithm::Sha256,
+            &secret,
+            b"test label",
+            [&seed[..7], &seed[7..], &[], &[]],
+            &mut out,
+        );
         let expected = "e3f229ba727be17b8d122620557cd453c2aab21d07c3d495329b52d4e61edb5a6b301791e90d35c9c9a46b4e14baf9af0fa022f7077def17abfd3797c0564bab4fbc91666e9def9b97fce34f796789baa48082d122ee42c5a72e5a5110fff70187347b66";
         assert_eq!(out.to_vec(), hex(expected));
     }

@@ -1,49 +1,60 @@
 //! The key schedule of DTLS 1.3 (RFC 8446, section 7.1; RFC 9147, section 5.9).
 
-use drywire_core::Writer;
-use drywire_crypto::{Digest, HashAlgorithm, InvalidKey, Provider, hkdf};
+use drywire_crypto::{Digest, HashAlgorithm, HmacKey, InvalidKey, Nonce, Provider, Secret, hkdf};
 use zeroize::Zeroizing;
 
 use crate::CipherSuite;
 use crate::record::Keys13;
-use crate::secret::Secret;
 
 /// The prefix of every label. Unlike that of TLS it ends without a space (RFC 9147, section 5.9).
 const LABEL_PREFIX: &[u8] = b"dtls13";
 
 /// HKDF-Expand-Label: fills `out`.
-fn expand_label(
-    provider: &dyn Provider,
-    hash: HashAlgorithm,
-    secret: &Secret,
-    label: &[u8],
-    context: &[u8],
-    out: &mut [u8],
-) -> Result<(), InvalidKey> {
-    let mut info = Vec::with_capacity(64);
-    Writer::new(&mut info)
-        .u16(u16::try_from(out.len()).map_err(|_| InvalidKey)?)
-        .prefixed_u8(|w| {
-            w.bytes(LABEL_PREFIX).bytes(label);
-        })
-        .prefixed_u8(|w| {
-            w.bytes(context);
-        });
-    let key = provider.hmac_key(hash, secret.as_bytes());
-    hkdf::expand(&*key, &[&info], out)
+fn expand_label(key: &dyn HmacKey, label: &[u8], context: &[u8], out: &mut [u8]) -> Result<(), InvalidKey> {
+    let len = u16::try_from(out.len()).map_err(|_| InvalidKey)?.to_be_bytes();
+    let label_len = [u8::try_from(LABEL_PREFIX.len() + label.len()).map_err(|_| InvalidKey)?];
+    let context_len = [u8::try_from(context.len()).map_err(|_| InvalidKey)?];
+    hkdf::expand(key, &[&len, &label_len, LABEL_PREFIX, label, &context_len, context], out)
 }
 
-/// Derive-Secret, with the hash of the transcript given.
-fn derive(
+/// Expands `secret` as `work` says: the key is prepared once for all that is made of it.
+fn expand(
     provider: &dyn Provider,
     hash: HashAlgorithm,
     secret: &Secret,
-    label: &[u8],
+    mut work: impl FnMut(&dyn HmacKey) -> Result<(), InvalidKey>,
+) -> Result<(), InvalidKey> {
+    let mut result = Err(InvalidKey);
+    provider.with_hmac_key(hash, secret.as_bytes(), &mut |key| result = work(key));
+    result
+}
+
+/// Derive-Secret for several labels, with the hash of the transcript given.
+fn derive<const N: usize>(
+    provider: &dyn Provider,
+    hash: HashAlgorithm,
+    secret: &Secret,
+    labels: [&[u8]; N],
     transcript: &Digest,
-) -> Result<Secret, InvalidKey> {
-    let mut derived = Secret::zeros(hash.output_len());
-    expand_label(provider, hash, secret, label, transcript.as_bytes(), derived.as_mut_bytes())?;
+) -> Result<[Secret; N], InvalidKey> {
+    let mut derived = [(); N].map(|()| Secret::zeros(hash.output_len()));
+    expand(provider, hash, secret, |key| {
+        let mut pairs = labels.iter().zip(&mut derived);
+        pairs.try_for_each(|(label, out)| expand_label(key, label, transcript.as_bytes(), out.as_mut_bytes()))
+    })?;
     Ok(derived)
+}
+
+/// The step from one stage of the schedule to the next: mixes `input` in.
+fn next_stage(
+    provider: &dyn Provider,
+    hash: HashAlgorithm,
+    stage: &Secret,
+    input: &[u8],
+) -> Result<Secret, InvalidKey> {
+    let empty = provider.digest(hash, &[]);
+    let [salt] = derive(provider, hash, stage, [b"derived"], &empty)?;
+    Ok(hkdf::extract(provider, hash, salt.as_bytes(), input))
 }
 
 /// The secrets of both directions.
@@ -62,13 +73,11 @@ impl HandshakeSecret {
     pub(crate) fn new(
         provider: &dyn Provider,
         hash: HashAlgorithm,
-        shared: &[u8],
+        shared: &Secret,
     ) -> Result<Self, InvalidKey> {
         let zeros = Secret::zeros(hash.output_len());
-        let early = Secret::from(hkdf::extract(provider, hash, &[], zeros.as_bytes()));
-        let empty = provider.digest(hash, &[]);
-        let salt = derive(provider, hash, &early, b"derived", &empty)?;
-        Ok(Self(hkdf::extract(provider, hash, salt.as_bytes(), shared).into()))
+        let early = hkdf::extract(provider, hash, &[], zeros.as_bytes());
+        Ok(Self(next_stage(provider, hash, &early, shared.as_bytes())?))
     }
 
     /// The secrets of the handshake, with the transcript up to the ServerHello.
@@ -78,10 +87,9 @@ impl HandshakeSecret {
         hash: HashAlgorithm,
         transcript: &Digest,
     ) -> Result<TrafficSecrets, InvalidKey> {
-        Ok(TrafficSecrets {
-            client: derive(provider, hash, &self.0, b"c hs traffic", transcript)?,
-            server: derive(provider, hash, &self.0, b"s hs traffic", transcript)?,
-        })
+        let labels: [&[u8]; 2] = [b"c hs traffic", b"s hs traffic"];
+        let [client, server] = derive(provider, hash, &self.0, labels, transcript)?;
+        Ok(TrafficSecrets { client, server })
     }
 
     /// The secrets of the application and the exporter's, with the transcript up to the server's Finished.
@@ -91,15 +99,11 @@ impl HandshakeSecret {
         hash: HashAlgorithm,
         transcript: &Digest,
     ) -> Result<(TrafficSecrets, Secret), InvalidKey> {
-        let empty = provider.digest(hash, &[]);
-        let salt = derive(provider, hash, &self.0, b"derived", &empty)?;
         let zeros = Secret::zeros(hash.output_len());
-        let master = Secret::from(hkdf::extract(provider, hash, salt.as_bytes(), zeros.as_bytes()));
-        let traffic = TrafficSecrets {
-            client: derive(provider, hash, &master, b"c ap traffic", transcript)?,
-            server: derive(provider, hash, &master, b"s ap traffic", transcript)?,
-        };
-        Ok((traffic, derive(provider, hash, &master, b"exp master", transcript)?))
+        let master = next_stage(provider, hash, &self.0, zeros.as_bytes())?;
+        let labels: [&[u8]; 3] = [b"c ap traffic", b"s ap traffic", b"exp master"];
+        let [client, server, exporter] = derive(provider, hash, &master, labels, transcript)?;
+        Ok((TrafficSecrets { client, server }, exporter))
     }
 }
 
@@ -109,14 +113,16 @@ pub(crate) fn record_keys(
     suite: CipherSuite,
     secret: &Secret,
 ) -> Result<Keys13, InvalidKey> {
-    let (hash, algorithm) = (suite.hash(), suite.aead());
-    let mut key = Zeroizing::new(vec![0; algorithm.key_len()]);
-    let mut sequence_key = Zeroizing::new(vec![0; algorithm.key_len()]);
-    let mut iv = Zeroizing::new([0; 12]);
-    expand_label(provider, hash, secret, b"key", &[], &mut key)?;
-    expand_label(provider, hash, secret, b"iv", &[], &mut *iv)?;
-    expand_label(provider, hash, secret, b"sn", &[], &mut sequence_key)?;
-    Keys13::new(provider, algorithm, &key, *iv, &sequence_key)
+    let algorithm = suite.aead();
+    let mut key = Secret::zeros(algorithm.key_len());
+    let mut sequence_key = Secret::zeros(algorithm.key_len());
+    let mut iv = Zeroizing::new(Nonce::default());
+    expand(provider, suite.hash(), secret, |prepared| {
+        expand_label(prepared, b"key", &[], key.as_mut_bytes())?;
+        expand_label(prepared, b"iv", &[], &mut *iv)?;
+        expand_label(prepared, b"sn", &[], sequence_key.as_mut_bytes())
+    })?;
+    Keys13::new(provider, algorithm, key.as_bytes(), *iv, sequence_key.as_bytes())
 }
 
 /// The secret of the next epoch (RFC 8446, section 7.2).
@@ -126,7 +132,7 @@ pub(crate) fn next_secret(
     secret: &Secret,
 ) -> Result<Secret, InvalidKey> {
     let mut next = Secret::zeros(hash.output_len());
-    expand_label(provider, hash, secret, b"traffic upd", &[], next.as_mut_bytes())?;
+    expand(provider, hash, secret, |key| expand_label(key, b"traffic upd", &[], next.as_mut_bytes()))?;
     Ok(next)
 }
 
@@ -137,9 +143,9 @@ pub(crate) fn verify_data(
     secret: &Secret,
     transcript: &Digest,
 ) -> Result<Digest, InvalidKey> {
-    let mut key = Secret::zeros(hash.output_len());
-    expand_label(provider, hash, secret, b"finished", &[], key.as_mut_bytes())?;
-    Ok(provider.hmac_key(hash, key.as_bytes()).sign(&[transcript.as_bytes()]))
+    let mut finished = Secret::zeros(hash.output_len());
+    expand(provider, hash, secret, |key| expand_label(key, b"finished", &[], finished.as_mut_bytes()))?;
+    Ok(provider.hmac(hash, finished.as_bytes(), &[transcript.as_bytes()]))
 }
 
 /// The exporter (RFC 8446, section 7.5). An absent context is an empty one.
@@ -152,7 +158,7 @@ pub(crate) fn export(
     out: &mut [u8],
 ) -> Result<(), InvalidKey> {
     let empty = provider.digest(hash, &[]);
-    let derived = derive(provider, hash, exporter, label.as_bytes(), &empty)?;
+    let [derived] = derive(provider, hash, exporter, [label.as_bytes()], &empty)?;
     let context = provider.digest(hash, &[context.unwrap_or_default()]);
-    expand_label(provider, hash, &derived, b"exporter", context.as_bytes(), out)
+    expand(provider, hash, &derived, |key| expand_label(key, b"exporter", context.as_bytes(), out))
 }

@@ -1,9 +1,8 @@
-use drywire_crypto::{HashAlgorithm, InvalidKey, Provider};
+use drywire_crypto::{HashAlgorithm, InvalidKey, Provider, Secret};
 
 use crate::ConnectionInfo;
 use crate::prf::Master;
 use crate::schedule;
-use crate::secret::Secret;
 use crate::v13::TrafficKeys;
 
 /// What the handshake of either version leaves behind.

@@ -4,7 +4,6 @@ use std::sync::Mutex;
 
 use super::*;
 use crate::record::{Keys12, RecordNumber};
-use crate::secret::Secret;
 use crate::{Alert, CloseReason, KeyLog, RecordError, prf, schedule};
 
 fn names(names: &[&str]) -> Vec<Vec<u8>> {
@@ -178,8 +177,8 @@ fn the_key_log_decrypts_the_records() {
                     let (aead, master) = (suite.aead(), logs[CLIENT].secret("CLIENT_RANDOM"));
                     let (key_len, iv_len) = (aead.key_len(), Keys12::fixed_iv_len(aead));
                     let mut block = vec![0; 2 * (key_len + iv_len)];
-                    let seed: [&[u8]; 2] = [&server_random, &client_random];
-                    prf::prf(&*provider, suite.hash(), &master, b"key expansion", &seed, &mut block);
+                    let seed: [&[u8]; 4] = [&server_random, &client_random, &[], &[]];
+                    prf::prf(&*provider, suite.hash(), &master, b"key expansion", seed, &mut block);
                     let (key, iv) = (&block[..key_len], &block[2 * key_len..][..iv_len]);
                     let keys = Keys12::new(&*provider, aead, key, iv).unwrap();
                     let sequence = u64::from_be_bytes(record[3..11].try_into().unwrap()) & 0xFFFF_FFFF_FFFF;
@@ -198,8 +197,7 @@ fn the_key_log_decrypts_the_records() {
                     ];
                     assert_eq!(labels, expected);
                     let logged = logs[CLIENT].secret("CLIENT_TRAFFIC_SECRET_0");
-                    let mut secret = Secret::zeros(logged.len());
-                    secret.as_mut_bytes().copy_from_slice(&logged);
+                    let secret = drywire_crypto::Secret::new(&[&logged]).unwrap();
                     let keys = schedule::record_keys(&*provider, suite, &secret).unwrap();
                     let (header, header_len, _) = crate::record::UnifiedHeader::parse(&record, 0).unwrap();
                     let opened = keys.open(header, header_len, &mut record, 3, |_| true).ok().unwrap();

@@ -1,6 +1,6 @@
 //! The client of DTLS 1.2 (RFC 5246, section 7.3).
 
-use drywire_crypto::{NamedGroup, PublicKey, SignatureScheme};
+use drywire_crypto::{NamedGroup, SignatureScheme};
 
 use super::{Negotiated, PROTECTED_EPOCH, by_role, check_finished, install_read, send_finished};
 use crate::agreed::Agreed;
@@ -21,7 +21,7 @@ use crate::{Alert, CipherSuite, Version};
 /// What the client waits for.
 pub(crate) enum State {
     Certificate(Box<Negotiated>),
-    ServerKeyExchange(Box<Negotiated>, PublicKey),
+    ServerKeyExchange(Box<Negotiated>),
     CertificateRequestOrDone(Box<Negotiated>, Exchange, SignatureScheme),
     /// The server wants our certificate: this one, if we have any.
     Done(Box<Negotiated>, Exchange, SignatureScheme, Option<Credential>),
@@ -101,14 +101,14 @@ impl State {
                 let certificate = Certificate::parse(&message.body, Version::Dtls12)?;
                 let absent = Failure::Misbehaved(Alert::DECODE_ERROR);
                 let key = handshake.take_certificate(certificate.end_entity.ok_or(absent)?)?;
-                if !negotiated.suite.fits(key.algorithm) {
+                if !negotiated.suite.fits(key) {
                     return Err(Failure::Misbehaved(Alert::UNSUPPORTED_CERTIFICATE));
                 }
                 handshake.note(message);
-                Self::ServerKeyExchange(negotiated, key)
+                Self::ServerKeyExchange(negotiated)
             }
-            (Self::ServerKeyExchange(negotiated, key), HandshakeType::ServerKeyExchange) => {
-                let (exchange, peer) = take_key_exchange(handshake, message, &negotiated, &key)?;
+            (Self::ServerKeyExchange(negotiated), HandshakeType::ServerKeyExchange) => {
+                let (exchange, peer) = take_key_exchange(handshake, message, &negotiated)?;
                 handshake.note(message);
                 Self::CertificateRequestOrDone(negotiated, exchange, peer)
             }
@@ -144,7 +144,6 @@ fn take_key_exchange(
     handshake: &Handshake,
     message: &Message,
     negotiated: &Negotiated,
-    key: &PublicKey,
 ) -> Result<(Exchange, SignatureScheme), Failure> {
     let exchange = ServerKeyExchange::parse(&message.body)?;
     let group = NamedGroup::from_code(exchange.group)
@@ -154,7 +153,7 @@ fn take_key_exchange(
     content.extend_from_slice(&negotiated.client_random);
     content.extend_from_slice(&negotiated.server_random);
     content.extend_from_slice(exchange.params);
-    let scheme = handshake.verify(Version::Dtls12, key, &exchange.signed, &content)?;
+    let scheme = handshake.verify(Version::Dtls12, &exchange.signed, &content)?;
     let exchange = Exchange { group, share: exchange.share.to_vec() };
     Ok((exchange, scheme))
 }
@@ -180,10 +179,11 @@ fn answer(
         handshake.send(0, HandshakeType::Certificate, |w| ours.write(w, Version::Dtls12));
     }
     let provider = handshake.provider();
-    let (share, premaster) = provider.answer_key_exchange(exchange.group, &exchange.share)?;
+    let mut share = Vec::new();
+    let premaster = provider.answer_key_exchange(exchange.group, &exchange.share, &mut share)?;
     let message = ClientKeyExchange { share: &share };
     handshake.send(0, HandshakeType::ClientKeyExchange, |w| message.write(w));
-    let (master, client, server) = negotiated.master(handshake, premaster.as_bytes())?;
+    let (master, client, server) = negotiated.master(handshake, &premaster)?;
     if let Some(Some(credential)) = request {
         let content = handshake.transcript.messages().to_vec();
         let signature = credential.sign(handshake, &content)?;

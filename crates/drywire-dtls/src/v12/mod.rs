@@ -4,7 +4,7 @@
 pub(crate) mod client;
 pub(crate) mod server;
 
-use drywire_crypto::{NamedGroup, SignatureScheme};
+use drywire_crypto::{NamedGroup, Secret, SignatureScheme};
 use subtle::ConstantTimeEq as _;
 
 use crate::agreed::Agreed;
@@ -30,7 +30,7 @@ pub(crate) struct Negotiated {
 
 impl Negotiated {
     /// Derives the master secret, when the transcript ends with ClientKeyExchange, and the keys.
-    fn master(&self, handshake: &Handshake, premaster: &[u8]) -> Result<(Master, Keys12, Keys12), Failure> {
+    fn master(&self, handshake: &Handshake, premaster: &Secret) -> Result<(Master, Keys12, Keys12), Failure> {
         let provider = handshake.provider();
         let session_hash = handshake.transcript.digest(&*provider);
         let randoms = (&self.client_random, &self.server_random);

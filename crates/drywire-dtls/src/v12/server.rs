@@ -1,7 +1,7 @@
 //! The server of DTLS 1.2 (RFC 5246, section 7.3).
 
 use drywire_core::Writer;
-use drywire_crypto::{NamedGroup, PendingKeyExchange, PublicKey, SignatureScheme};
+use drywire_crypto::{NamedGroup, PendingKeyExchange, SignatureScheme};
 
 use super::{Negotiated, PROTECTED_EPOCH, by_role, check_finished, install_read, send_finished};
 use crate::agreed::Agreed;
@@ -23,9 +23,8 @@ use crate::{Alert, Authentication, Version};
 /// What the server waits for.
 pub(crate) enum State {
     Certificate(Box<Negotiated>, Box<dyn PendingKeyExchange>),
-    /// The client's key, if it has shown a certificate.
-    ClientKeyExchange(Box<Negotiated>, Box<dyn PendingKeyExchange>, Option<PublicKey>),
-    CertificateVerify(Box<Negotiated>, NamedGroup, PublicKey, Derived),
+    ClientKeyExchange(Box<Negotiated>, Box<dyn PendingKeyExchange>),
+    CertificateVerify(Box<Negotiated>, NamedGroup, Derived),
     Finished(Box<Negotiated>, NamedGroup, Option<SignatureScheme>, Derived),
 }
 
@@ -95,7 +94,7 @@ pub(crate) fn start(
     Ok(Machine::Server12(if asks {
         State::Certificate(negotiated, exchange)
     } else {
-        State::ClientKeyExchange(negotiated, exchange, None)
+        State::ClientKeyExchange(negotiated, exchange)
     }))
 }
 
@@ -159,33 +158,37 @@ impl State {
         let next = match (self, message.kind) {
             (Self::Certificate(negotiated, exchange), HandshakeType::Certificate) => {
                 let certificate = Certificate::parse(&message.body, Version::Dtls12)?;
-                let key = match certificate.end_entity {
-                    Some(certificate) => Some(handshake.take_certificate(certificate)?),
-                    None if handshake.config.authentication == Authentication::ClientOptional => None,
+                match certificate.end_entity {
+                    Some(certificate) => {
+                        handshake.take_certificate(certificate)?;
+                    }
+                    None if handshake.config.authentication == Authentication::ClientOptional => {}
                     // Both sides of WebRTC have a certificate (RFC 8827, section 6.5; attack C09).
                     None => return Err(Failure::Misbehaved(Alert::HANDSHAKE_FAILURE)),
-                };
+                }
                 handshake.note(message);
-                Self::ClientKeyExchange(negotiated, exchange, key)
+                Self::ClientKeyExchange(negotiated, exchange)
             }
-            (Self::ClientKeyExchange(negotiated, exchange, key), HandshakeType::ClientKeyExchange) => {
+            (Self::ClientKeyExchange(negotiated, exchange), HandshakeType::ClientKeyExchange) => {
                 let theirs = ClientKeyExchange::parse(&message.body)?;
                 let group = exchange.group();
-                let premaster = exchange.complete(theirs.share)?;
+                let premaster = exchange.complete(group, theirs.share)?;
                 handshake.note(message);
-                let (master, client, server) = negotiated.master(handshake, premaster.as_bytes())?;
+                let (master, client, server) = negotiated.master(handshake, &premaster)?;
                 let (write, read) = by_role(handshake.role, client, server);
                 install_read(handshake, read);
                 let derived = Derived { master, write: Box::new(write) };
-                match key {
-                    Some(key) => Self::CertificateVerify(negotiated, group, key, derived),
-                    None => Self::Finished(negotiated, group, None, derived),
+                // Who has shown a certificate proves that it is its own.
+                if handshake.peer_certificate.is_some() {
+                    Self::CertificateVerify(negotiated, group, derived)
+                } else {
+                    Self::Finished(negotiated, group, None, derived)
                 }
             }
-            (Self::CertificateVerify(negotiated, group, key, derived), HandshakeType::CertificateVerify) => {
+            (Self::CertificateVerify(negotiated, group, derived), HandshakeType::CertificateVerify) => {
                 let signed = DigitallySigned::parse(&message.body)?;
                 let content = handshake.transcript.messages();
-                let scheme = handshake.verify(Version::Dtls12, &key, &signed, content)?;
+                let scheme = handshake.verify(Version::Dtls12, &signed, content)?;
                 handshake.note(message);
                 Self::Finished(negotiated, group, Some(scheme), derived)
             }

@@ -1,6 +1,6 @@
 //! The client of DTLS 1.3 (RFC 8446, appendix A.1).
 
-use drywire_crypto::{NamedGroup, PublicKey, SignatureScheme};
+use drywire_crypto::{NamedGroup, PendingKeyExchange, SignatureScheme};
 
 use super::{HANDSHAKE_EPOCH, Keys, send_certificate, take_certificate, take_certificate_verify};
 use crate::agreed::Agreed;
@@ -19,7 +19,7 @@ pub(crate) enum State {
     EncryptedExtensions(Box<Keys>),
     CertificateOrRequest(Box<Keys>),
     Certificate(Box<Keys>, Request),
-    CertificateVerify(Box<Keys>, Option<Request>, PublicKey),
+    CertificateVerify(Box<Keys>, Option<Request>),
     Finished(Box<Keys>, Option<Request>, SignatureScheme),
 }
 
@@ -52,10 +52,11 @@ pub(crate) fn retry(
     if let Some(code) = group {
         let group = NamedGroup::from_code(code).filter(|group| handshake.config.groups.contains(group));
         let group = group.ok_or(Failure::ILLEGAL)?;
-        if offer.shares.iter().any(|share| share.group() == group) {
+        if offer.shares().any(|share| share.group == code) {
             return Err(Failure::ILLEGAL);
         }
-        offer.shares = vec![provider.start_key_exchange(group)?];
+        offer.second = None;
+        offer.exchanges = vec![provider.start_key_exchange(group)?];
     }
     handshake.transcript.start(&*provider, Version::Dtls13, suite.hash());
     handshake.transcript.replace_by_hash(&*provider);
@@ -89,14 +90,16 @@ pub(crate) fn start(
     agreed.apply_connection_id(handshake);
     let share = hello.extensions.find(ExtensionType::KEY_SHARE);
     let share = key_share::parse_answer(share.ok_or(Failure::Misbehaved(Alert::MISSING_EXTENSION))?)?;
-    let ours =
-        offer.shares.into_iter().find(|one| one.group().code() == share.group).ok_or(Failure::ILLEGAL)?;
-    let group = ours.group();
-    let shared = ours.complete(share.share)?;
+    let group = NamedGroup::from_code(share.group)
+        .filter(|_| offer.shares().any(|ours| ours.group == share.group))
+        .ok_or(Failure::ILLEGAL)?;
+    let is_part = |one: &dyn PendingKeyExchange| one.classical().is_some_and(|(part, _)| part == group);
+    let ours = offer.exchanges.into_iter().find(|one| one.group() == group || is_part(&**one));
+    let shared = ours.ok_or(Failure::ILLEGAL)?.complete(group, share.share)?;
     let provider = handshake.provider();
     handshake.transcript.start(&*provider, Version::Dtls13, suite.hash());
     handshake.note(message);
-    let mut keys = Keys::derive(handshake, suite, group, shared.as_bytes())?;
+    let mut keys = Keys::derive(handshake, suite, group, &shared)?;
     keys.agreed = agreed;
     Ok(Machine::Client13(State::EncryptedExtensions(Box::new(keys))))
 }
@@ -156,15 +159,15 @@ impl State {
                 Self::Certificate(keys, Request(credential))
             }
             (Self::CertificateOrRequest(keys), HandshakeType::Certificate) => {
-                let key = take_certificate(handshake, message)?.ok_or(Failure::UNEXPECTED)?;
-                Self::CertificateVerify(keys, None, key)
+                take_certificate(handshake, message)?;
+                Self::CertificateVerify(keys, None)
             }
             (Self::Certificate(keys, request), HandshakeType::Certificate) => {
-                let key = take_certificate(handshake, message)?.ok_or(Failure::UNEXPECTED)?;
-                Self::CertificateVerify(keys, Some(request), key)
+                take_certificate(handshake, message)?;
+                Self::CertificateVerify(keys, Some(request))
             }
-            (Self::CertificateVerify(keys, request, key), HandshakeType::CertificateVerify) => {
-                let peer = take_certificate_verify(handshake, message, &key)?;
+            (Self::CertificateVerify(keys, request), HandshakeType::CertificateVerify) => {
+                let peer = take_certificate_verify(handshake, message)?;
                 Self::Finished(keys, request, peer)
             }
             (Self::Finished(keys, request, peer), HandshakeType::Finished) => {

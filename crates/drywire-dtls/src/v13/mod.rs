@@ -7,7 +7,7 @@ pub(crate) mod server;
 pub(crate) use post_handshake::TrafficKeys;
 
 use drywire_core::Writer;
-use drywire_crypto::{Digest, NamedGroup, PublicKey, SignatureScheme};
+use drywire_crypto::{Digest, NamedGroup, Secret, SignatureScheme};
 
 use crate::agreed::Agreed;
 use crate::credential::Credential;
@@ -17,7 +17,6 @@ use crate::message::{Certificate, DigitallySigned, HandshakeType};
 use crate::reassembly::Message;
 use crate::record::{ReadKeys, WriteKeys};
 use crate::schedule::{self, HandshakeSecret, TrafficSecrets};
-use crate::secret::Secret;
 use crate::session::{Exporter, Session};
 use crate::{Alert, Authentication, CipherSuite, ConnectionInfo, Role, Version};
 
@@ -41,7 +40,7 @@ impl Keys {
         handshake: &mut Handshake,
         suite: CipherSuite,
         group: NamedGroup,
-        shared: &[u8],
+        shared: &Secret,
     ) -> Result<Self, Failure> {
         let provider = handshake.provider();
         let secret = HandshakeSecret::new(&*provider, suite.hash(), shared)?;
@@ -173,32 +172,30 @@ fn send_certificate(handshake: &mut Handshake, credential: Option<&Credential>) 
     Ok(())
 }
 
-/// Takes the peer's Certificate and gives its key. It must be there: both sides of WebRTC have one (RFC 8827, section
+/// Takes the peer's Certificate; says whether there is one in it. It must be there: both sides of WebRTC have one (RFC 8827, section
 /// 6.5; attack C09), unless a server is configured otherwise.
-fn take_certificate(handshake: &mut Handshake, message: &Message) -> Result<Option<PublicKey>, Failure> {
+fn take_certificate(handshake: &mut Handshake, message: &Message) -> Result<bool, Failure> {
     let certificate = Certificate::parse(&message.body, Version::Dtls13)?;
     if !certificate.context.is_empty() {
         return Err(Failure::ILLEGAL);
     }
-    let key = match (certificate.end_entity, handshake.role) {
-        (Some(certificate), _) => Some(handshake.take_certificate(certificate)?),
-        (None, Role::Server) if handshake.config.authentication == Authentication::ClientOptional => None,
+    match (certificate.end_entity, handshake.role) {
+        (Some(certificate), _) => {
+            handshake.take_certificate(certificate)?;
+        }
+        (None, Role::Server) if handshake.config.authentication == Authentication::ClientOptional => {}
         (None, Role::Server) => return Err(Failure::Misbehaved(Alert::CERTIFICATE_REQUIRED)),
         (None, Role::Client) => return Err(Failure::Misbehaved(Alert::DECODE_ERROR)),
-    };
+    }
     handshake.note(message);
-    Ok(key)
+    Ok(certificate.end_entity.is_some())
 }
 
 /// Takes the peer's CertificateVerify.
-fn take_certificate_verify(
-    handshake: &mut Handshake,
-    message: &Message,
-    key: &PublicKey,
-) -> Result<SignatureScheme, Failure> {
+fn take_certificate_verify(handshake: &mut Handshake, message: &Message) -> Result<SignatureScheme, Failure> {
     let signed = DigitallySigned::parse(&message.body)?;
     let content = signed_content(handshake, handshake.role.peer());
-    let scheme = handshake.verify(Version::Dtls13, key, &signed, &content)?;
+    let scheme = handshake.verify(Version::Dtls13, &signed, &content)?;
     handshake.note(message);
     Ok(scheme)
 }

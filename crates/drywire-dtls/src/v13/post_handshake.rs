@@ -2,6 +2,7 @@
 //! 9147, sections 8 and 9).
 
 use drywire_core::Writer;
+use drywire_crypto::Secret;
 
 use crate::CipherSuite;
 use crate::failure::Failure;
@@ -10,7 +11,6 @@ use crate::message::{HandshakeType, KeyUpdate, NewConnectionId, RequestConnectio
 use crate::reassembly::Message;
 use crate::record::{MAX_IDS, ReadKeys, WriteKeys};
 use crate::schedule;
-use crate::secret::Secret;
 
 /// The secrets of the epochs in use, which the next ones are derived from.
 pub(crate) struct TrafficKeys {

@@ -1,7 +1,7 @@
 //! The server of DTLS 1.3 (RFC 8446, appendix A.2).
 
 use drywire_core::Writer;
-use drywire_crypto::{NamedGroup, PublicKey, SignatureScheme};
+use drywire_crypto::{NamedGroup, SignatureScheme};
 
 use super::{
     Application, HANDSHAKE_EPOCH, Keys, send_certificate, take_certificate, take_certificate_verify,
@@ -26,7 +26,7 @@ pub(crate) enum State {
     /// The second ClientHello, with a share of the group.
     ClientHello(CipherSuite, NamedGroup),
     Certificate(Box<Keys>, Box<Application>),
-    CertificateVerify(Box<Keys>, Box<Application>, PublicKey),
+    CertificateVerify(Box<Keys>, Box<Application>),
     /// The scheme of the client's signature, if it has shown a certificate.
     Finished(Box<Keys>, Box<Application>, Option<SignatureScheme>),
 }
@@ -182,7 +182,8 @@ fn answer(
     let share = shares.iter().find(|share| share.group == group.code()).ok_or(Failure::ILLEGAL)?;
     let agreed = Agreed::select(handshake, hello, Version::Dtls13)?;
     let provider = handshake.provider();
-    let (our_share, shared) = provider.answer_key_exchange(group, share.share)?;
+    let mut our_share = Vec::new();
+    let shared = provider.answer_key_exchange(group, share.share, &mut our_share)?;
 
     handshake.flight.begin();
     let mut extensions = Vec::with_capacity(1200);
@@ -196,7 +197,7 @@ fn answer(
     let hello = hello_with(random, suite, &extensions)?;
     handshake.send(0, HandshakeType::ServerHello, |w| hello.write(w));
 
-    let mut keys = Keys::derive(handshake, suite, group, shared.as_bytes())?;
+    let mut keys = Keys::derive(handshake, suite, group, &shared)?;
     extensions.clear();
     agreed.write(&mut Writer::new(&mut extensions));
     agreed.apply(handshake, Version::Dtls13);
@@ -251,17 +252,18 @@ impl State {
                 return retried_hello(handshake, message, &hello, suite, group, true);
             }
             (Self::Certificate(keys, application), HandshakeType::Certificate, HANDSHAKE_EPOCH) => {
-                match take_certificate(handshake, message)? {
-                    Some(key) => Self::CertificateVerify(keys, application, key),
-                    None => Self::Finished(keys, application, None),
+                if take_certificate(handshake, message)? {
+                    Self::CertificateVerify(keys, application)
+                } else {
+                    Self::Finished(keys, application, None)
                 }
             }
             (
-                Self::CertificateVerify(keys, application, key),
+                Self::CertificateVerify(keys, application),
                 HandshakeType::CertificateVerify,
                 HANDSHAKE_EPOCH,
             ) => {
-                let peer = take_certificate_verify(handshake, message, &key)?;
+                let peer = take_certificate_verify(handshake, message)?;
                 Self::Finished(keys, application, Some(peer))
             }
             (Self::Finished(keys, application, peer), HandshakeType::Finished, HANDSHAKE_EPOCH) => {
