@@ -1,4 +1,5 @@
 mod application;
+mod farewell;
 mod input;
 
 use std::fmt;
@@ -8,6 +9,8 @@ use std::sync::Arc;
 use bytes::BytesMut;
 use drywire_core::{Duration, Instant, Monotonic, Rng};
 use drywire_crypto::{CertifiedKey, Fingerprint};
+
+use farewell::{AlertLevel, Farewell};
 
 use crate::ack::Acks;
 use crate::failure::Failure;
@@ -38,21 +41,13 @@ pub struct Connection {
     events: Events,
     /// Whether it was said that fingerprints are awaited.
     held: bool,
-    /// The alerts that are to be sent, and in which epoch.
-    alerts: Vec<(AlertLevel, Alert)>,
-    alert_epoch: u64,
+    farewell: Farewell,
     mtu: usize,
     acks_deadline: Option<Instant>,
     handshake_deadline: Option<Instant>,
     /// How many more messages are taken, for tests that stop in the middle of a flight.
     #[cfg(test)]
     pub(crate) patience: Option<usize>,
-}
-
-#[derive(Clone, Copy, Debug)]
-enum AlertLevel {
-    Warning,
-    Fatal,
 }
 
 /// A record that was begun and not yet finished: see [`Connection::begin_record`].
@@ -99,8 +94,7 @@ impl Connection {
             early: Early::default(),
             events: Events::default(),
             held: false,
-            alerts: Vec::new(),
-            alert_epoch: 0,
+            farewell: Farewell::default(),
             mtu,
             acks_deadline: None,
             handshake_deadline: None,
@@ -113,6 +107,10 @@ impl Connection {
     pub fn handle_input(&mut self, now: Instant, datagram: BytesMut) {
         let now = self.clock.observe(now);
         self.handshake.stats.datagrams_received += 1;
+        if self.is_ended() {
+            self.remind(now, datagram);
+            return;
+        }
         let mut rest = datagram;
         while !self.is_ended() {
             let Some(record) = record::split_record(&mut rest, self.handshake.records.ids.local_len()) else {
@@ -236,7 +234,8 @@ impl Connection {
     pub fn abort(&mut self, now: Instant, alert: Alert) {
         self.clock.observe(now);
         let told = self.state() != State::New;
-        self.end(CloseReason::Local, told.then_some((AlertLevel::Fatal, alert)));
+        let alerts = [(AlertLevel::Fatal, alert)];
+        self.end(CloseReason::Local, if told { &alerts } else { &[] });
     }
 
     /// Appends one datagram of the handshake, an acknowledgement or an alert to `out` and returns its length.
@@ -251,7 +250,7 @@ impl Connection {
         if let Err(error) = self.append_datagram(now, out, start) {
             out.truncate(start);
             let spent = error == RecordError::KeyLimit;
-            self.end(if spent { CloseReason::KeyLimit } else { CloseReason::Crypto }, None);
+            self.end(if spent { CloseReason::KeyLimit } else { CloseReason::Crypto }, &[]);
         }
         let len = out.len().saturating_sub(start);
         if len == 0 {
@@ -287,15 +286,7 @@ impl Connection {
         }
         let end = start.saturating_add(flight.longest_datagram(self.mtu));
         flight.poll_transmit(now, records, stats, out, start..end)?;
-        for (level, alert) in self.alerts.drain(..) {
-            let level = match level {
-                AlertLevel::Warning => 1,
-                AlertLevel::Fatal => 2,
-            };
-            records.write(self.alert_epoch, ContentType::Alert, &[&[level, alert.code()]], out)?;
-            stats.records_sent += 1;
-        }
-        Ok(())
+        self.farewell.append(now, &mut self.handshake, out)
     }
 
     /// Whether records have come that nobody can read without the ServerHello, and the server was not told so.
@@ -303,10 +294,6 @@ impl Connection {
         matches!(self.machine, Machine::ClientHello(_))
             && self.early.has_sealed13()
             && !self.handshake.acks.has_sent_empty()
-    }
-
-    const fn is_ended(&self) -> bool {
-        matches!(self.machine, Machine::Ended(_))
     }
 
     /// The handshake has begun: from now on it may take so long.
@@ -327,40 +314,6 @@ impl Connection {
                 self.fail(failure);
             }
         }
-    }
-
-    fn fail(&mut self, failure: Failure) {
-        tracing::debug!(?failure, role = ?self.handshake.role, "handshake failed");
-        self.end(failure.reason(), Some((AlertLevel::Fatal, failure.alert())));
-    }
-
-    /// Ends the session without anybody's fault. In the handshake a user_canceled says why the close_notify comes (RFC
-    /// 8446, section 6.1).
-    fn give_up(&mut self, reason: CloseReason) {
-        let canceled = self.machine.is_handshaking();
-        let told = self.state() != State::New;
-        self.end(reason, told.then_some((AlertLevel::Warning, Alert::CLOSE_NOTIFY)));
-        if canceled && told {
-            self.alerts.insert(0, (AlertLevel::Warning, Alert::USER_CANCELED));
-        }
-    }
-
-    fn end(&mut self, reason: CloseReason, alert: Option<(AlertLevel, Alert)>) {
-        if self.is_ended() {
-            return;
-        }
-        self.machine = Machine::Ended(reason);
-        self.alerts = Vec::from_iter(alert);
-        // What was not sent never will be: the peer is still where the flight began.
-        let Handshake { flight, records, .. } = &self.handshake;
-        self.alert_epoch = flight.unsent_epoch().unwrap_or_else(|| records.write_epoch());
-        self.handshake.flight.begin();
-        self.handshake.acks.clear();
-        self.early.clear();
-        self.reassembler.restart();
-        self.acks_deadline = None;
-        self.handshake_deadline = None;
-        self.events.push(Event::Closed { reason });
     }
 
     /// Does what the inputs have made possible.
@@ -390,7 +343,7 @@ impl Connection {
             self.fail(failure);
         }
         if self.handshake.records.is_worn_out() {
-            self.end(CloseReason::KeyLimit, None);
+            self.end(CloseReason::KeyLimit, &[]);
         }
         // A part of a flight came, the rest is late: say what came (RFC 9147, section 7.1).
         let waiting = self.misses_hello() || self.machine.is_handshaking() && !self.handshake.acks.is_empty();

@@ -45,7 +45,7 @@ impl Connection {
             }
             Err(error) => {
                 if error == RecordError::KeyLimit {
-                    self.end(CloseReason::KeyLimit, None);
+                    self.end(CloseReason::KeyLimit, &[]);
                 }
                 Err(error)
             }

@@ -3,7 +3,8 @@
 use bytes::BytesMut;
 use drywire_core::{Instant, Reader};
 
-use super::{AlertLevel, Connection};
+use super::Connection;
+use super::farewell::{AlertLevel, Farewell};
 use crate::cookie::{self, Cookies, Judgement};
 use crate::failure::Failure;
 use crate::handshake::Handshake;
@@ -173,8 +174,7 @@ impl Connection {
 
     /// Tells a client that it cannot be served, and forgets it.
     fn refuse(&mut self, alert: Alert) {
-        self.alerts = vec![(AlertLevel::Fatal, alert)];
-        self.alert_epoch = 0;
+        self.farewell = Farewell::new(vec![(AlertLevel::Fatal, alert)], 0);
         self.reassembler.restart();
     }
 
@@ -207,13 +207,13 @@ impl Connection {
         if !believed || warning || matches!(alert, Alert::USER_CANCELED) {
             self.handshake.stats.records_discarded += 1;
         } else if alert == Alert::CLOSE_NOTIFY {
-            self.end(CloseReason::Peer, Some((AlertLevel::Warning, Alert::CLOSE_NOTIFY)));
+            self.end(CloseReason::Peer, &[(AlertLevel::Warning, Alert::CLOSE_NOTIFY)]);
         } else if level == 1 && self.handshake.records.write_epoch() == 1 {
             // Warnings of DTLS 1.2, as no_renegotiation, change nothing. DTLS 1.3 has none: there all other alerts are
             // fatal, whatever their level says (RFC 8446, section 6).
             tracing::debug!(%alert, "warning");
         } else {
-            self.end(CloseReason::PeerAlert(alert), None);
+            self.end(CloseReason::PeerAlert(alert), &[]);
         }
     }
 

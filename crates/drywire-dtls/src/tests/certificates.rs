@@ -5,12 +5,12 @@ use drywire_crypto::{KeyAlgorithm, SignatureScheme};
 use super::*;
 use crate::{Alert, Authentication, CloseReason, State};
 
-fn rsa() -> Arc<CertifiedKey> {
+pub(super) fn rsa() -> Arc<CertifiedKey> {
     let (certificate, key) = (include_str!("data/rsa.pem"), include_str!("data/rsa_key.pem"));
     Arc::new(CertifiedKey::from_pem(&*provider(), certificate, key).unwrap())
 }
 
-fn p384() -> Arc<CertifiedKey> {
+pub(super) fn p384() -> Arc<CertifiedKey> {
     let key = provider().generate_signing_key(KeyAlgorithm::EcdsaP384).unwrap();
     let options = CertificateOptions::new(Duration::from_secs(1_750_000_000));
     Arc::new(CertifiedKey::self_signed_with(&*provider(), key, &options).unwrap())

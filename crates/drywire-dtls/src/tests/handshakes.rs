@@ -304,3 +304,41 @@ fn the_servers_order_of_srtp_profiles_counts() {
         assert_eq!(pair.ends[CLIENT].info().unwrap().srtp_profile, None);
     }
 }
+
+/// RFC 6347, section 4.2.7: alerts get lost, too. Who goes on is told again, but not for ever.
+#[test]
+fn a_peer_that_missed_the_end_is_told_again() {
+    for version in [Version::Dtls12, Version::Dtls13] {
+        for end in [CLIENT, SERVER] {
+            let mut pair = Pair::new(only(config(0), version), config(1), 1, Link::default());
+            pair.connect();
+            let now = pair.now;
+            pair.ends[end].close(now);
+            pair.muted[end] = true;
+            pair.settle();
+            pair.muted[end] = false;
+            assert!(pair.ends[1 - end].is_connected());
+            pair.now += Duration::from_secs(1);
+            let record = pair.write(1 - end, b"still here?");
+            pair.carry(1 - end, &record);
+            pair.settle();
+            assert_eq!(pair.events[1 - end].last(), Some(&Event::Closed { reason: CloseReason::Peer }));
+
+            let mut pair = Pair::new(only(config(0), version), config(1), 1, Link::default());
+            pair.connect();
+            let now = pair.now;
+            pair.ends[end].close(now);
+            pair.muted[end] = true;
+            let sent = pair.sent[end];
+            for _ in 0..100 {
+                pair.now += Duration::from_secs(1);
+                let record = pair.write(1 - end, b"still here?");
+                // Twice: a replay is nobody's word.
+                pair.carry(1 - end, &record);
+                pair.carry(1 - end, &record);
+                pair.settle();
+            }
+            assert_eq!(pair.sent[end] - sent, 1 + 8);
+        }
+    }
+}

@@ -8,6 +8,7 @@ mod features;
 mod handshakes;
 mod loss;
 mod misuse;
+mod negotiation;
 mod peer;
 mod records;
 
