@@ -87,7 +87,9 @@ impl Connection {
                 peer_certificate: None,
                 stats: Stats::default(),
                 #[cfg(test)]
-                foul: None,
+                fouls: Vec::new(),
+                #[cfg(test)]
+                late: None,
             },
             machine: Machine::new(role),
             reassembler: Reassembler::default(),

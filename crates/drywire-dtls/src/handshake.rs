@@ -38,9 +38,12 @@ pub(crate) struct Handshake {
     /// The certificate that the peer has shown.
     pub(crate) peer_certificate: Option<Vec<u8>>,
     pub(crate) stats: Stats,
-    /// What an end that plays foul does with a message instead of sending it.
+    /// What an end that plays foul does with messages instead of sending them.
     #[cfg(test)]
-    pub(crate) foul: Option<(HandshakeType, Foul)>,
+    pub(crate) fouls: Vec<(HandshakeType, Foul)>,
+    /// What it has kept back.
+    #[cfg(test)]
+    pub(crate) late: Option<(u64, HandshakeType, Vec<u8>)>,
 }
 
 /// Foul play of our own ends, for tests.
@@ -49,6 +52,8 @@ pub(crate) struct Handshake {
 pub(crate) enum Foul {
     Omit,
     Repeat,
+    /// Sent after the message that should follow it.
+    Late,
 }
 
 /// Whether a certificate is the announced one.
@@ -77,14 +82,23 @@ impl Handshake {
         let mut body = Vec::with_capacity(512);
         write(&mut Writer::new(&mut body));
         #[cfg(test)]
-        match self.foul {
-            Some((foul, Foul::Omit)) if foul == kind => return,
-            Some((foul, Foul::Repeat)) if foul == kind => {
-                self.transcript.add(kind, self.flight.next_message_seq(), &body);
-                self.flight.push(epoch, kind, body.clone());
+        match self.fouls.iter().find(|foul| foul.0 == kind).map(|foul| foul.1) {
+            Some(Foul::Omit) => return,
+            Some(Foul::Repeat) => self.push(epoch, kind, body.clone()),
+            Some(Foul::Late) if self.late.is_none() => {
+                self.late = Some((epoch, kind, body));
+                return;
             }
             _ => {}
         }
+        self.push(epoch, kind, body);
+        #[cfg(test)]
+        if let Some((epoch, kind, body)) = self.late.take() {
+            self.push(epoch, kind, body);
+        }
+    }
+
+    fn push(&mut self, epoch: u64, kind: HandshakeType, body: Vec<u8>) {
         self.transcript.add(kind, self.flight.next_message_seq(), &body);
         self.flight.push(epoch, kind, body);
     }

@@ -9,6 +9,7 @@ mod handshakes;
 mod loss;
 mod misuse;
 mod negotiation;
+mod nonces;
 mod peer;
 mod records;
 
