@@ -131,8 +131,13 @@ impl SigningKey for LimitedKey {
         self.schemes.contains(&scheme) && self.key.supports(scheme)
     }
 
-    fn sign(&self, scheme: SignatureScheme, message: &[u8]) -> Result<Vec<u8>, SignError> {
-        self.key.sign(scheme, message)
+    fn sign(
+        &self,
+        scheme: SignatureScheme,
+        message: &[u8],
+        signature: &mut Vec<u8>,
+    ) -> Result<(), SignError> {
+        self.key.sign(scheme, message, signature)
     }
 
     fn to_pkcs8(&self) -> Option<Zeroizing<Vec<u8>>> {
