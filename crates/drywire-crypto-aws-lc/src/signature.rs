@@ -6,11 +6,11 @@ use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::rsa;
 use aws_lc_rs::signature::{
     ECDSA_P256_SHA256_ASN1, ECDSA_P256_SHA256_ASN1_SIGNING, ECDSA_P256_SHA384_ASN1, ECDSA_P384_SHA256_ASN1,
-    ECDSA_P384_SHA384_ASN1, ECDSA_P384_SHA384_ASN1_SIGNING, EcdsaKeyPair, EcdsaSigningAlgorithm,
-    KeyPair as _, RSA_PKCS1_2048_8192_SHA256, RSA_PKCS1_2048_8192_SHA384, RSA_PKCS1_2048_8192_SHA512,
-    RSA_PKCS1_SHA256, RSA_PKCS1_SHA384, RSA_PKCS1_SHA512, RSA_PSS_2048_8192_SHA256, RSA_PSS_2048_8192_SHA384,
-    RSA_PSS_2048_8192_SHA512, RSA_PSS_SHA256, RSA_PSS_SHA384, RSA_PSS_SHA512, RsaEncoding, UnparsedPublicKey,
-    VerificationAlgorithm,
+    ECDSA_P384_SHA384_ASN1, ECDSA_P384_SHA384_ASN1_SIGNING, ED25519, EcdsaKeyPair, EcdsaSigningAlgorithm,
+    Ed25519KeyPair, KeyPair as _, RSA_PKCS1_2048_8192_SHA256, RSA_PKCS1_2048_8192_SHA384,
+    RSA_PKCS1_2048_8192_SHA512, RSA_PKCS1_SHA256, RSA_PKCS1_SHA384, RSA_PKCS1_SHA512,
+    RSA_PSS_2048_8192_SHA256, RSA_PSS_2048_8192_SHA384, RSA_PSS_2048_8192_SHA512, RSA_PSS_SHA256,
+    RSA_PSS_SHA384, RSA_PSS_SHA512, RsaEncoding, UnparsedPublicKey, VerificationAlgorithm,
 };
 use drywire_crypto::{
     HashAlgorithm, InvalidKey, KeyAlgorithm, PublicKey, SignError, SignatureScheme, SigningKey, VerifyError,
@@ -22,9 +22,14 @@ struct Ecdsa {
     pair: EcdsaKeyPair,
 }
 
+struct Ed25519(Ed25519KeyPair);
+
 struct Rsa(rsa::KeyPair);
 
 pub(crate) fn generate(algorithm: KeyAlgorithm) -> Result<Arc<dyn SigningKey>, InvalidKey> {
+    if algorithm == KeyAlgorithm::Ed25519 {
+        return Ok(Arc::new(Ed25519(Ed25519KeyPair::generate().map_err(|_| InvalidKey)?)));
+    }
     let pair = EcdsaKeyPair::generate(signing(algorithm)?).map_err(|_| InvalidKey)?;
     Ok(Arc::new(Ecdsa { algorithm, pair }))
 }
@@ -33,6 +38,11 @@ pub(crate) fn load(algorithm: KeyAlgorithm, pkcs8: &[u8]) -> Result<Arc<dyn Sign
     if algorithm == KeyAlgorithm::Rsa {
         let pair = rsa::KeyPair::from_pkcs8(pkcs8).map_err(|_| InvalidKey)?;
         return Ok(Arc::new(Rsa(pair)));
+    }
+    if algorithm == KeyAlgorithm::Ed25519 {
+        // Most tools write keys without the public part.
+        let pair = Ed25519KeyPair::from_pkcs8_maybe_unchecked(pkcs8).map_err(|_| InvalidKey)?;
+        return Ok(Arc::new(Ed25519(pair)));
     }
     let pair = EcdsaKeyPair::from_pkcs8(signing(algorithm)?, pkcs8).map_err(|_| InvalidKey)?;
     Ok(Arc::new(Ecdsa { algorithm, pair }))
@@ -102,6 +112,33 @@ impl Ecdsa {
     }
 }
 
+impl SigningKey for Ed25519 {
+    fn algorithm(&self) -> KeyAlgorithm {
+        KeyAlgorithm::Ed25519
+    }
+
+    fn public_key(&self) -> &[u8] {
+        self.0.public_key().as_ref()
+    }
+
+    fn sign(
+        &self,
+        scheme: SignatureScheme,
+        message: &[u8],
+        signature: &mut Vec<u8>,
+    ) -> Result<(), SignError> {
+        if scheme != SignatureScheme::Ed25519 {
+            return Err(SignError);
+        }
+        signature.extend_from_slice(self.0.sign(message).as_ref());
+        Ok(())
+    }
+
+    fn to_pkcs8(&self) -> Option<Zeroizing<Vec<u8>>> {
+        self.0.to_pkcs8v1().ok().map(|document| Zeroizing::new(document.as_ref().to_vec()))
+    }
+}
+
 impl SigningKey for Rsa {
     fn algorithm(&self) -> KeyAlgorithm {
         KeyAlgorithm::Rsa
@@ -149,6 +186,7 @@ pub(crate) fn verify(
         (KeyAlgorithm::EcdsaP256, _) => &ECDSA_P256_SHA384_ASN1,
         (KeyAlgorithm::EcdsaP384, _) if scheme.hash() == HashAlgorithm::Sha256 => &ECDSA_P384_SHA256_ASN1,
         (KeyAlgorithm::EcdsaP384, _) => &ECDSA_P384_SHA384_ASN1,
+        (KeyAlgorithm::Ed25519, _) => &ED25519,
         (_, SignatureScheme::RsaPssSha256) => &RSA_PSS_2048_8192_SHA256,
         (_, SignatureScheme::RsaPssSha384) => &RSA_PSS_2048_8192_SHA384,
         (_, SignatureScheme::RsaPssSha512) => &RSA_PSS_2048_8192_SHA512,
@@ -202,15 +240,20 @@ mod tests {
     }
 
     #[test]
-    fn p384_keys_sign_certificates_too() {
+    fn other_keys_sign_certificates_too() {
         let provider = crate::AwsLc;
-        let key = generate(KeyAlgorithm::EcdsaP384).unwrap();
-        let options = CertificateOptions::new(Duration::from_secs(1_700_000_000));
-        let certified = CertifiedKey::self_signed_with(&provider, key, &options).unwrap();
-        assert_eq!(
-            PublicKey::from_certificate(certified.certificate()).unwrap().algorithm,
-            KeyAlgorithm::EcdsaP384
-        );
+        for algorithm in [KeyAlgorithm::EcdsaP384, KeyAlgorithm::Ed25519] {
+            let key = generate(algorithm).unwrap();
+            let options = CertificateOptions::new(Duration::from_secs(1_700_000_000));
+            let certified = CertifiedKey::self_signed_with(&provider, key, &options).unwrap();
+            assert_eq!(PublicKey::from_certificate(certified.certificate()).unwrap().algorithm, algorithm);
+            let (certificate, key) = (certified.certificate_pem().unwrap(), certified.key_pem().unwrap());
+            // With commentary, and with another one behind it.
+            let pem = format!("ours:\n{certificate}\nour authority's:\n{certificate}");
+            let again = CertifiedKey::from_pem(&provider, &pem, &key).unwrap();
+            assert_eq!(again.certificate(), certified.certificate());
+            assert_eq!(again.chain(), [certified.certificate()]);
+        }
     }
 
     #[test]
@@ -220,6 +263,7 @@ mod tests {
         let keys = [
             generate(KeyAlgorithm::EcdsaP256).unwrap(),
             generate(KeyAlgorithm::EcdsaP384).unwrap(),
+            generate(KeyAlgorithm::Ed25519).unwrap(),
             load(KeyAlgorithm::Rsa, &pkcs8).unwrap(),
         ];
         for key in &keys {
@@ -239,7 +283,12 @@ mod tests {
                     assert!(verify(other, &public, b"message", &signature).is_err());
                 }
             }
-            assert_eq!(supported, if key.algorithm() == KeyAlgorithm::Rsa { 6 } else { 2 });
+            let expected = match key.algorithm() {
+                KeyAlgorithm::Rsa => 6,
+                KeyAlgorithm::Ed25519 => 1,
+                _ => 2,
+            };
+            assert_eq!(supported, expected);
         }
         assert!(load(KeyAlgorithm::Rsa, &keys[0].to_pkcs8().unwrap()).is_err());
         assert!(load(KeyAlgorithm::EcdsaP256, &pkcs8).is_err());

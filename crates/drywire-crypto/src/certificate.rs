@@ -8,7 +8,7 @@ use x509_cert::Certificate;
 use x509_cert::TbsCertificate;
 use x509_cert::der::asn1::{Any, AnyRef, BitString, BitStringRef, ObjectIdentifier, UtcTime};
 use x509_cert::der::pem::LineEnding;
-use x509_cert::der::{Decode, DecodePem, Encode, EncodePem, Reader as _, Tag, Tagged as _};
+use x509_cert::der::{Decode, Encode, EncodePem, Reader as _, Tag, Tagged as _};
 use x509_cert::name::Name;
 use x509_cert::serial_number::SerialNumber;
 use x509_cert::spki::{
@@ -24,6 +24,7 @@ use crate::{
 const ID_EC_PUBLIC_KEY: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.2.1");
 const SECP256R1: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.3.1.7");
 const SECP384R1: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.132.0.34");
+const ID_ED25519: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.101.112");
 const RSA_ENCRYPTION: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.1");
 const ECDSA_WITH_SHA256: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.4.3.2");
 const ECDSA_WITH_SHA384: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.4.3.3");
@@ -57,6 +58,7 @@ impl<'a> PublicKey<'a> {
                     _ => return Err(CertificateError::UnsupportedKey),
                 }
             }
+            ID_ED25519 => KeyAlgorithm::Ed25519,
             RSA_ENCRYPTION => KeyAlgorithm::Rsa,
             _ => return Err(CertificateError::UnsupportedKey),
         };
@@ -119,6 +121,7 @@ impl CertificateOptions {
 #[derive(Clone)]
 pub struct CertifiedKey {
     certificate: Vec<u8>,
+    chain: Vec<Vec<u8>>,
     key: Arc<dyn SigningKey>,
     not_after: Duration,
 }
@@ -141,9 +144,19 @@ impl CertifiedKey {
         key: Arc<dyn SigningKey>,
         options: &CertificateOptions,
     ) -> Result<Self, CertificateError> {
-        let (scheme, curve, signature) = match key.algorithm() {
-            KeyAlgorithm::EcdsaP256 => (SignatureScheme::EcdsaP256Sha256, SECP256R1, ECDSA_WITH_SHA256),
-            KeyAlgorithm::EcdsaP384 => (SignatureScheme::EcdsaP384Sha384, SECP384R1, ECDSA_WITH_SHA384),
+        let elliptic =
+            |curve| AlgorithmIdentifierOwned { oid: ID_EC_PUBLIC_KEY, parameters: Some(Any::from(curve)) };
+        let (scheme, algorithm, signature) = match key.algorithm() {
+            KeyAlgorithm::EcdsaP256 => {
+                (SignatureScheme::EcdsaP256Sha256, elliptic(SECP256R1), ECDSA_WITH_SHA256)
+            }
+            KeyAlgorithm::EcdsaP384 => {
+                (SignatureScheme::EcdsaP384Sha384, elliptic(SECP384R1), ECDSA_WITH_SHA384)
+            }
+            KeyAlgorithm::Ed25519 => {
+                let algorithm = AlgorithmIdentifierOwned { oid: ID_ED25519, parameters: None };
+                (SignatureScheme::Ed25519, algorithm, ID_ED25519)
+            }
             KeyAlgorithm::Rsa => return Err(CertificateError::UnsupportedKey),
         };
         let signature_algorithm = AlgorithmIdentifierOwned { oid: signature, parameters: None };
@@ -171,10 +184,7 @@ impl CertifiedKey {
             validity: Validity { not_before: time(options.not_before)?, not_after: time(not_after)? },
             subject: name,
             subject_public_key_info: SubjectPublicKeyInfoOwned {
-                algorithm: AlgorithmIdentifierOwned {
-                    oid: ID_EC_PUBLIC_KEY,
-                    parameters: Some(Any::from(curve)),
-                },
+                algorithm,
                 subject_public_key: BitString::from_bytes(key.public_key()).map_err(invalid)?,
             },
             issuer_unique_id: None,
@@ -188,7 +198,7 @@ impl CertifiedKey {
             signature_algorithm,
             signature: BitString::from_bytes(&signature).map_err(invalid)?,
         };
-        Ok(Self { certificate: certificate.to_der().map_err(invalid)?, key, not_after })
+        Ok(Self { certificate: certificate.to_der().map_err(invalid)?, chain: Vec::new(), key, not_after })
     }
 
     /// A certificate of the user's (DER) with its private key.
@@ -199,13 +209,32 @@ impl CertifiedKey {
         }
         let parsed = Certificate::from_der(&certificate).map_err(|_| CertificateError::Malformed)?;
         let not_after = parsed.tbs_certificate.validity.not_after.to_unix_duration();
-        Ok(Self { certificate, key, not_after })
+        Ok(Self { certificate, chain: Vec::new(), key, not_after })
     }
 
-    /// Reads a certificate and its private key (PKCS #8) from PEM texts.
+    /// Adds the certificates of authorities that stand behind ours, in DER, each certifying the one before it. WebRTC has
+    /// no use for them, but a certificate that serves a web server, too, may have some.
+    #[must_use]
+    pub fn with_chain(mut self, chain: Vec<Vec<u8>>) -> Self {
+        self.chain = chain;
+        self
+    }
+
+    /// Reads a certificate, perhaps followed by its chain, and its private key (PKCS #8) from PEM texts.
     pub fn from_pem(provider: &dyn Provider, certificate: &str, key: &str) -> Result<Self, CertificateError> {
-        let certificate = Certificate::from_pem(certificate).map_err(|_| CertificateError::Malformed)?;
-        let certificate = certificate.to_der().map_err(|_| CertificateError::Malformed)?;
+        let mut chain = Vec::new();
+        for block in pem_blocks(certificate) {
+            let (label, der) =
+                x509_cert::der::pem::decode_vec(block.as_bytes()).map_err(|_| CertificateError::Malformed)?;
+            if label != "CERTIFICATE" {
+                return Err(CertificateError::Malformed);
+            }
+            chain.push(der);
+        }
+        if chain.is_empty() {
+            return Err(CertificateError::Malformed);
+        }
+        let certificate = chain.remove(0);
         let algorithm = PublicKey::from_certificate(&certificate)?.algorithm;
         let (label, pkcs8) =
             x509_cert::der::pem::decode_vec(key.as_bytes()).map_err(|_| CertificateError::KeyMismatch)?;
@@ -214,13 +243,19 @@ impl CertifiedKey {
             return Err(CertificateError::KeyMismatch);
         }
         let key = provider.load_signing_key(algorithm, &pkcs8).map_err(|_| CertificateError::KeyMismatch)?;
-        Self::new(certificate, key)
+        Ok(Self::new(certificate, key)?.with_chain(chain))
     }
 
     /// The certificate in DER.
     #[must_use]
     pub fn certificate(&self) -> &[u8] {
         &self.certificate
+    }
+
+    /// The certificates of authorities behind ours, in DER; mostly none.
+    #[must_use]
+    pub fn chain(&self) -> &[Vec<u8>] {
+        &self.chain
     }
 
     /// The certificate in PEM.
@@ -256,6 +291,18 @@ impl CertifiedKey {
     pub fn fingerprint(&self, provider: &dyn Provider) -> Fingerprint {
         Fingerprint::of(provider, HashAlgorithm::Sha256, &self.certificate)
     }
+}
+
+/// The blocks of a PEM text, each from its first line to its last; what stands between them is commentary (RFC 7468,
+/// section 5.2).
+fn pem_blocks(text: &str) -> impl Iterator<Item = &str> {
+    let starts = text.match_indices("-----BEGIN ").map(|(start, _)| start);
+    starts.filter_map(|start| {
+        let block = text.get(start..)?;
+        let end = block.find("-----END ")?;
+        let line = block.get(end..)?.find('\n').unwrap_or(block.len() - end);
+        block.get(..end + line)
+    })
 }
 
 impl fmt::Debug for CertifiedKey {

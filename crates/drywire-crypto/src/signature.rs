@@ -8,6 +8,8 @@ pub enum KeyAlgorithm {
     EcdsaP256,
     /// ECDSA on P-384.
     EcdsaP384,
+    /// EdDSA on Curve25519 (RFC 8032): for users' own certificates. Browsers do not verify it.
+    Ed25519,
     /// RSA of 2,048 to 8,192 bits: for older peers and users' own certificates, never generated.
     Rsa,
 }
@@ -20,6 +22,8 @@ pub enum SignatureScheme {
     EcdsaP256Sha256,
     /// `ecdsa_secp384r1_sha384`, 0x0503. In DTLS 1.2 the number says nothing of the curve.
     EcdsaP384Sha384,
+    /// `ed25519`, 0x0807.
+    Ed25519,
     /// `rsa_pss_rsae_sha256`, 0x0804.
     RsaPssSha256,
     /// `rsa_pss_rsae_sha384`, 0x0805.
@@ -36,8 +40,9 @@ pub enum SignatureScheme {
 
 impl SignatureScheme {
     /// All schemes, in a sensible order of preference.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::EcdsaP256Sha256,
+        Self::Ed25519,
         Self::RsaPssSha256,
         Self::RsaPkcs1Sha256,
         Self::EcdsaP384Sha384,
@@ -53,6 +58,7 @@ impl SignatureScheme {
         match self {
             Self::EcdsaP256Sha256 => 0x0403,
             Self::EcdsaP384Sha384 => 0x0503,
+            Self::Ed25519 => 0x0807,
             Self::RsaPssSha256 => 0x0804,
             Self::RsaPssSha384 => 0x0805,
             Self::RsaPssSha512 => 0x0806,
@@ -68,13 +74,13 @@ impl SignatureScheme {
         Self::ALL.into_iter().find(|scheme| scheme.code() == code)
     }
 
-    /// The hash function that is signed.
+    /// The hash function that is signed; for EdDSA the one within it.
     #[must_use]
     pub const fn hash(self) -> HashAlgorithm {
         match self {
             Self::EcdsaP256Sha256 | Self::RsaPssSha256 | Self::RsaPkcs1Sha256 => HashAlgorithm::Sha256,
             Self::EcdsaP384Sha384 | Self::RsaPssSha384 | Self::RsaPkcs1Sha384 => HashAlgorithm::Sha384,
-            Self::RsaPssSha512 | Self::RsaPkcs1Sha512 => HashAlgorithm::Sha512,
+            Self::RsaPssSha512 | Self::RsaPkcs1Sha512 | Self::Ed25519 => HashAlgorithm::Sha512,
         }
     }
 
@@ -84,6 +90,7 @@ impl SignatureScheme {
         match self {
             Self::EcdsaP256Sha256 => KeyAlgorithm::EcdsaP256,
             Self::EcdsaP384Sha384 => KeyAlgorithm::EcdsaP384,
+            Self::Ed25519 => KeyAlgorithm::Ed25519,
             _ => KeyAlgorithm::Rsa,
         }
     }
@@ -101,6 +108,7 @@ impl SignatureScheme {
         matches!(
             (self.key_algorithm(), key),
             (KeyAlgorithm::Rsa, KeyAlgorithm::Rsa)
+                | (KeyAlgorithm::Ed25519, KeyAlgorithm::Ed25519)
                 | (
                     KeyAlgorithm::EcdsaP256 | KeyAlgorithm::EcdsaP384,
                     KeyAlgorithm::EcdsaP256 | KeyAlgorithm::EcdsaP384

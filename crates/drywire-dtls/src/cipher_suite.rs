@@ -83,7 +83,7 @@ impl CipherSuite {
             Self::EcdheEcdsaAes128GcmSha256
             | Self::EcdheEcdsaAes256GcmSha384
             | Self::EcdheEcdsaChaCha20Poly1305Sha256 => {
-                matches!(key, KeyAlgorithm::EcdsaP256 | KeyAlgorithm::EcdsaP384)
+                matches!(key, KeyAlgorithm::EcdsaP256 | KeyAlgorithm::EcdsaP384 | KeyAlgorithm::Ed25519)
             }
             Self::EcdheRsaAes128GcmSha256
             | Self::EcdheRsaAes256GcmSha384

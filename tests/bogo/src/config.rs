@@ -109,7 +109,8 @@ fn load(credential: &Credential, provider: &dyn Provider) -> Result<Option<Certi
     }
     let schemes = credential.signing_prefs.iter().map(scheme).collect::<Result<_, _>>()?;
     let limited = LimitedKey { key: Arc::clone(certified.key()), schemes };
-    Ok(Some(CertifiedKey::new(certified.certificate().to_vec(), Arc::new(limited))?))
+    let certified_by_limited = CertifiedKey::new(certified.certificate().to_vec(), Arc::new(limited))?;
+    Ok(Some(certified_by_limited.with_chain(certified.chain().to_vec())))
 }
 
 /// A key that signs with some schemes only, as the keys of a hardware module do.

@@ -1,10 +1,11 @@
 use drywire_core::{Reader, Writer};
+use drywire_crypto::CertifiedKey;
 
 use super::{Extensions, ParseError, end, vector_u8, vector_u24};
 use crate::Version;
 
-/// The end-entity certificate of a Certificate message; the rest of a chain is skipped, because the fingerprint of this
-/// one is what is trusted.
+/// A Certificate message. Of the peer's chain all but the end-entity certificate is skipped, because its fingerprint is
+/// what is trusted.
 ///
 /// ```text
 /// DTLS 1.3 (RFC 8446, section 4.4.2)          DTLS 1.2 (RFC 5246, section 7.4.2)
@@ -21,9 +22,20 @@ pub(crate) struct Certificate<'a> {
     pub(crate) context: &'a [u8],
     /// The certificate in DER; `None` when the list is empty.
     pub(crate) end_entity: Option<&'a [u8]>,
+    /// What is written after it.
+    pub(crate) chain: &'a [Vec<u8>],
 }
 
 impl<'a> Certificate<'a> {
+    /// Our own certificate, or none.
+    pub(crate) fn of(certified: Option<&'a CertifiedKey>) -> Self {
+        Self {
+            context: &[],
+            end_entity: certified.map(CertifiedKey::certificate),
+            chain: certified.map(CertifiedKey::chain).unwrap_or_default(),
+        }
+    }
+
     pub(crate) fn parse(body: &'a [u8], version: Version) -> Result<Self, ParseError> {
         let mut reader = Reader::new(body);
         let context = match version {
@@ -43,7 +55,7 @@ impl<'a> Certificate<'a> {
             }
             end_entity = end_entity.or(Some(certificate));
         }
-        Ok(Self { context, end_entity })
+        Ok(Self { context, end_entity, chain: &[] })
     }
 
     pub(crate) fn write(&self, writer: &mut Writer<'_>, version: Version) {
@@ -53,7 +65,7 @@ impl<'a> Certificate<'a> {
             });
         }
         writer.prefixed_u24(|w| {
-            if let Some(certificate) = self.end_entity {
+            for certificate in self.end_entity.into_iter().chain(self.chain.iter().map(Vec::as_slice)) {
                 w.prefixed_u24(|w| {
                     w.bytes(certificate);
                 });

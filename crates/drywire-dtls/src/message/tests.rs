@@ -107,7 +107,7 @@ fn requests_and_signatures_round_trip() {
         let request = CertificateRequest::parse(&bytes, version).unwrap();
         assert_eq!(request.signature_algorithms.iter().collect::<Vec<_>>(), [0x0403, 0x0804]);
         for end_entity in [None, Some(&b"certificate"[..])] {
-            let certificate = Certificate { context: &[], end_entity };
+            let certificate = Certificate { context: &[], end_entity, chain: &[] };
             let bytes = written(|w| certificate.write(w, version));
             assert_eq!(Certificate::parse(&bytes, version), Ok(certificate));
         }

@@ -174,8 +174,7 @@ fn answer(
     handshake.flight.begin();
     if let Some(credential) = &request {
         // Without a certificate we say so (RFC 5246, section 7.4.6).
-        let end_entity = credential.as_ref().map(|credential| credential.certified.certificate());
-        let ours = Certificate { context: &[], end_entity };
+        let ours = Certificate::of(credential.as_ref().map(|credential| &*credential.certified));
         handshake.send(0, HandshakeType::Certificate, |w| ours.write(w, Version::Dtls12));
     }
     let provider = handshake.provider();

@@ -71,7 +71,7 @@ pub(crate) fn start(
     let negotiated = Negotiated { suite, agreed, client_random: hello.random, server_random };
     handshake.flight.begin();
     send_hello(handshake, hello, &negotiated)?;
-    let ours = Certificate { context: &[], end_entity: Some(credential.certified.certificate()) };
+    let ours = Certificate::of(Some(&credential.certified));
     handshake.send(0, HandshakeType::Certificate, |w| ours.write(w, Version::Dtls12));
 
     let params = ServerKeyExchange::params(group.code(), exchange.share());

@@ -159,8 +159,7 @@ fn signed_content(handshake: &Handshake, signer: Role) -> Vec<u8> {
 
 /// Sends our Certificate and CertificateVerify; or, when we have no certificate, says so (RFC 8446, section 4.4.2).
 fn send_certificate(handshake: &mut Handshake, credential: Option<&Credential>) -> Result<(), Failure> {
-    let end_entity = credential.map(|credential| credential.certified.certificate());
-    let message = Certificate { context: &[], end_entity };
+    let message = Certificate::of(credential.map(|credential| &*credential.certified));
     handshake.send(HANDSHAKE_EPOCH, HandshakeType::Certificate, |w| message.write(w, Version::Dtls13));
     let Some(credential) = credential else {
         return Ok(());
