@@ -1,7 +1,7 @@
 use std::sync::{Arc, Mutex};
 
 use bytes::BytesMut;
-use drywire_core::{Instant, Path, Protocol, Rng};
+use drywire_core::{Duration, Instant, Path, Protocol, Rng};
 use drywire_ice::{Agent, Attach, Attachment, Candidate, CandidateKind, Carrier, Config, Credentials, Role};
 
 use crate::drive::{Drive, path};
@@ -16,14 +16,18 @@ struct Ice {
     signalled: Arc<Mutex<Vec<(u32, Credentials)>>>,
 }
 
-/// Has something to attach, or not, and always more.
+/// Has something to attach, or not, and always wants another chance.
 struct Rider(u8);
 
 impl Attach for Rider {
     fn attach(&mut self, _: Carrier) -> Option<Attachment<'_>> {
         let payload = &[0x16; 900][..usize::from(self.0 % 4) * 300];
         let received = [7].into_iter().collect();
-        (!self.0.is_multiple_of(5)).then_some(Attachment { payload, received, more: true })
+        (!self.0.is_multiple_of(5)).then_some(Attachment {
+            payload,
+            received,
+            again: Some(Duration::from_millis(u64::from(self.0))),
+        })
     }
 }
 

@@ -84,11 +84,11 @@ fn whoever_knows_it_and_whatever_is_lost_they_connect() {
 fn in_a_bad_network_it_is_the_sooner_one() {
     let average = |sped| {
         let config = with(sped, dtls::Version::Dtls13);
-        let times = (0..40).map(|seed| time(&config, &config, 10, seed).0);
+        let times = (0..40).map(|seed| time(&config, &config, 25, seed).0);
         times.sum::<Duration>() / 40
     };
     let (with_it, without) = (average(true), average(false));
-    assert!(with_it + RTT <= without, "{with_it:?} {without:?}");
+    assert!(with_it * 2 <= without, "{with_it:?} {without:?}");
 }
 
 #[test]
@@ -156,11 +156,11 @@ fn while_there_is_no_path_dtls_does_not_send_its_flight_again_and_again() {
     network.set_default_link(Link::down());
     pass(&mut network, Duration::from_secs(12));
     for id in [offering, answering] {
-        // Whoever speaks first: a few checks, each with one datagram.
-        assert!(network[id].connection.stats().transport.dtls_in_stun_sent <= 12);
+        // The checks of ICE, and those that DTLS may have besides.
+        let stats = network[id].connection.stats().transport;
+        assert!(stats.datagrams_sent <= 64 + 8 && stats.dtls_in_stun_sent <= 64, "{stats:?}");
+        assert!(stats.bytes_sent <= 64 * 1100 + 8 * 200, "{stats:?}");
     }
-    let sent = network[offering].connection.stats().transport.datagrams_sent;
-    assert!(sent <= 12, "{sent}");
     network.set_default_link(Link::new().delay(RTT / 2));
     connected(&mut network, offering);
     connected(&mut network, answering);

@@ -4,7 +4,7 @@
 use std::collections::VecDeque;
 
 use bytes::BytesMut;
-use drywire_core::Path;
+use drywire_core::{Duration, Path};
 use drywire_stun::attributes::{DtlsInStunAck, DtlsInStunData};
 use drywire_stun::{Message, MessageBuilder};
 
@@ -23,9 +23,10 @@ pub struct Attachment<'a> {
     pub payload: &'a [u8],
     /// The checksums of the payloads that came from the peer.
     pub received: DtlsInStunAck,
-    /// Whether another payload waits that was never sent. Then an unanswered check is sent again with it as soon as the
-    /// pace of checks allows it ([`Config::triggered_burst`](crate::Config::triggered_burst)), ahead of its schedule.
-    pub more: bool,
+    /// How long after this message our check of the same path, if it is unanswered, is sent again at the latest, with
+    /// what is to be attached then; `None`: only as its schedule says. The pace of checks holds in any case, with
+    /// [`Config::triggered_burst`](crate::Config::triggered_burst).
+    pub again: Option<Duration>,
 }
 
 /// A message that is about to be sent, and that can carry something.
@@ -101,14 +102,14 @@ impl Agent {
     }
 }
 
-/// Adds to a message what it shall carry; says whether another payload waits.
+/// Adds to a message what it shall carry; says how soon another chance is wanted.
 pub(crate) fn write(
     message: &mut MessageBuilder<'_>,
     path: Path,
     is_valid: bool,
     attach: &mut dyn Attach,
-) -> bool {
-    let Some(attachment) = attach.attach(Carrier { path, is_valid }) else { return false };
+) -> Option<Duration> {
+    let attachment = attach.attach(Carrier { path, is_valid })?;
     message.attribute(&attachment.received).attribute(&DtlsInStunData(attachment.payload));
-    attachment.more
+    attachment.again
 }

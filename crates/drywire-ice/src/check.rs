@@ -152,10 +152,10 @@ impl Agent {
             is_valid: self.is_valid_path(pair.path),
         };
         tracing::trace!(path = %pair.path, id = ?check.id, nominates = check.use_candidate, "ice check");
-        let (transmit, more) = write(pair.path, &request, remote, out, attach)?;
+        let (transmit, again) = write(pair.path, &request, remote, out, attach)?;
         let check = self.checklist.pair_mut(id).and_then(|pair| pair.check.as_mut());
-        if let Some(check) = check.filter(|_| more) {
-            check.repeat();
+        if let Some((check, after)) = check.zip(again) {
+            check.again_by(now + after);
         }
         Some(transmit)
     }
@@ -194,14 +194,14 @@ impl Agent {
     }
 }
 
-/// Appends a Binding request; says whether more payloads wait for a ride.
+/// Appends a Binding request; says how soon what rides on it wants another chance.
 fn write(
     path: Path,
     request: &Request,
     remote: &RemoteCredentials,
     out: &mut Vec<u8>,
     attach: &mut dyn Attach,
-) -> Option<(Transmit, bool)> {
+) -> Option<(Transmit, Option<Duration>)> {
     let mut message = MessageBuilder::new(out, Class::Request, Method::BINDING, request.id);
     message.attribute(&Username(&remote.username)).attribute(&Priority(request.priority));
     match request.role {
@@ -211,8 +211,8 @@ fn write(
     if request.use_candidate {
         message.attribute(&UseCandidate);
     }
-    let more = attachment::write(&mut message, path, request.is_valid, attach);
+    let again = attachment::write(&mut message, path, request.is_valid, attach);
     message.integrity(&remote.key, IntegrityAlgorithm::Sha1).fingerprint();
     let len = message.finish().ok()?;
-    Some((Transmit::datagram(path, len), more))
+    Some((Transmit::datagram(path, len), again))
 }

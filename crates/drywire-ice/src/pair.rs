@@ -85,9 +85,9 @@ impl Check {
         self.again_at.map_or(self.schedule.deadline(), |at| at.min(self.schedule.deadline()))
     }
 
-    /// Something waits that can ride on a transmission: send it again, as soon as the pace allows.
-    pub(crate) fn repeat(&mut self) {
-        self.again_at = Some(self.last_sent);
+    /// Something wants to ride on another transmission: send it again at that time at the latest.
+    pub(crate) fn again_by(&mut self, at: Instant) {
+        self.again_at = Some(self.again_at.map_or(at, |known| known.min(at)));
     }
 
     /// The peer's check came along the same way, so that ours, if it was lost at a NAT that was closed then, has a

@@ -1,6 +1,6 @@
 //! Answering the peer's checks (RFC 8445, section 7.3).
 
-use drywire_core::{Instant, Path, Transmit};
+use drywire_core::{Duration, Instant, Path, Transmit};
 use drywire_stun::attributes::{
     ErrorCode, IceControlled, IceControlling, UnknownAttributes, XorMappedAddress,
 };
@@ -256,32 +256,32 @@ impl Agent {
     ) -> Option<Transmit> {
         loop {
             let reply = self.replies.pop_front()?;
-            if let Some((len, more)) = self.write_reply(&reply, out, attach) {
+            if let Some((len, again)) = self.write_reply(&reply, out, attach) {
                 self.stats.responses_sent += 1;
-                if more {
-                    self.repeat_check(now, reply.path);
+                if let Some(after) = again {
+                    self.repeat_check(now, reply.path, after);
                 }
                 return Some(Transmit::datagram(reply.path, len));
             }
         }
     }
 
-    /// Another payload waits: our own check of that path, if it is on its way, can carry it.
-    fn repeat_check(&mut self, now: Instant, path: Path) {
+    /// What rides wants another chance: our own check of that path, if it is on its way, can give it.
+    fn repeat_check(&mut self, now: Instant, path: Path, after: Duration) {
         let pair = self.checklist.pair_on(path).and_then(|id| self.checklist.pair_mut(id));
         if let Some(check) = pair.and_then(|pair| pair.check.as_mut()) {
-            check.repeat();
+            check.again_by(now + after);
             self.arm(now);
         }
     }
 
-    /// Writes a response; says how long it is, and whether another payload waits.
+    /// Writes a response; says how long it is, and how soon what rides on it wants another chance.
     fn write_reply(
         &self,
         reply: &Reply,
         out: &mut Vec<u8>,
         attach: &mut dyn Attach,
-    ) -> Option<(usize, bool)> {
+    ) -> Option<(usize, Option<Duration>)> {
         let local = if reply.previous { &self.previous.as_ref()?.local } else { &self.local };
         let class = if matches!(reply.kind, ReplyKind::Success) { Class::Success } else { Class::Error };
         let mut response = MessageBuilder::new(out, class, Method::BINDING, reply.id);
@@ -293,11 +293,14 @@ impl Agent {
                 response.attribute(&ErrorCode::UNKNOWN_ATTRIBUTE).attribute(list)
             }
         };
-        let carries = matches!(reply.kind, ReplyKind::Success) && !reply.previous;
-        let more =
-            carries && attachment::write(&mut response, reply.path, self.is_valid_path(reply.path), attach);
+        let again = match reply.kind {
+            ReplyKind::Success if !reply.previous => {
+                attachment::write(&mut response, reply.path, self.is_valid_path(reply.path), attach)
+            }
+            _ => None,
+        };
         response.integrity(&local.key, reply.algorithm).fingerprint();
-        Some((response.finish().ok()?, more))
+        Some((response.finish().ok()?, again))
     }
 
     /// Switches to the other role, after a conflict.

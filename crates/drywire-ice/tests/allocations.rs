@@ -12,7 +12,7 @@ struct Acknowledges;
 
 impl Attach for Acknowledges {
     fn attach(&mut self, _: Carrier) -> Option<Attachment<'_>> {
-        Some(Attachment { payload: &[], received: [1, 2, 3].into_iter().collect(), more: false })
+        Some(Attachment { payload: &[], received: [1, 2, 3].into_iter().collect(), again: None })
     }
 }
 

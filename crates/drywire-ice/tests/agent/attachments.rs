@@ -14,7 +14,7 @@ struct Numbered {
     count: u8,
     payload: [u8; 1],
     carriers: Vec<Carrier>,
-    more: bool,
+    again: Option<Duration>,
 }
 
 impl Attach for Numbered {
@@ -22,7 +22,7 @@ impl Attach for Numbered {
         self.carriers.push(carrier);
         self.payload = [self.count];
         self.count += 1;
-        Some(Attachment { payload: &self.payload, received: [77].into_iter().collect(), more: self.more })
+        Some(Attachment { payload: &self.payload, received: [77].into_iter().collect(), again: self.again })
     }
 }
 
@@ -158,12 +158,12 @@ fn what_nobody_takes_is_bounded() {
 
 #[test]
 fn a_payload_that_waits_for_a_ride_gets_one_ahead_of_the_schedule() {
-    for (more, after) in [(true, 0), (false, 500)] {
+    for (again, after) in [(Some(0), 0), (Some(80), 80), (Some(900), 500), (None, 500)] {
         let (now, mut a, _) = pair();
-        let mut numbered = Numbered { more, ..Numbered::default() };
+        let mut numbered = Numbered { again: again.map(Duration::from_millis), ..Numbered::default() };
         let mut out = Vec::new();
         a.poll_transmit_with(now, &mut out, &mut numbered).unwrap();
-        numbered.more = false;
+        numbered.again = None;
         let at = now + Duration::from_millis(after);
         assert_eq!(a.poll_timeout(), Some(at));
         out.clear();
@@ -178,7 +178,7 @@ fn a_payload_that_waits_for_a_ride_gets_one_ahead_of_the_schedule() {
 #[test]
 fn payloads_that_always_wait_do_not_break_the_pace() {
     let (start, mut a, _) = pair();
-    let mut numbered = Numbered { more: true, ..Numbered::default() };
+    let mut numbered = Numbered { again: Some(Duration::ZERO), ..Numbered::default() };
     let (mut now, mut out) = (start, Vec::new());
     while now < start + Duration::from_secs(1) {
         a.handle_timeout(now);

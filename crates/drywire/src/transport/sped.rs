@@ -6,16 +6,20 @@
 //! says that the peer does not know any of this; DTLS then begins as ever when ICE has a path.
 
 use bytes::BytesMut;
-use drywire_core::Instant;
+use drywire_core::{Duration, Instant};
 use drywire_ice::{Attach, Attachment, Carrier, ReceivedAttachment};
 use drywire_stun::attributes::DtlsInStunAck;
 
 /// The longest datagram of a handshake inside STUN, in bytes: a ClientHello with a post-quantum share makes two, and
 /// with all that a check can carry besides, and what a relay adds, each fits into the 1,200 bytes of any path.
 pub(super) const MTU: usize = 900;
-/// The most datagrams of DTLS that are sent to addresses where the peer is not known to be, over the whole time. It
+/// The most messages with DTLS that are sent to addresses where the peer is not known to be, over the whole time. It
 /// bounds what a peer that names others' addresses makes us send there; a handshake needs a few per candidate pair.
 const MAX_UNPROVED: u32 = 64;
+/// How long an unanswered check waits until it is sent again with what is to be said then. The schedule of ICE, half a
+/// second and more, is made for checks that may never be answered; this one is made for a handshake that somebody waits
+/// for. [`MAX_UNPROVED`] bounds it.
+const PATIENCE: Duration = Duration::from_millis(100);
 /// The most datagrams held before DTLS has begun: a ClientHello with a post-quantum share has two.
 const MAX_HELD: usize = 8;
 
@@ -201,6 +205,14 @@ impl Sped {
         self.flight = flight;
     }
 
+    /// Whose turn it is: what was not sent yet goes first.
+    fn next_turn(&mut self) -> Option<usize> {
+        let fresh = self.flight.iter().position(|packet| !packet.sent);
+        let at = fresh.or(self.next.checked_rem(self.flight.len()))?;
+        self.next = at + 1;
+        Some(at)
+    }
+
     fn acknowledge(&mut self, acknowledged: DtlsInStunAck) {
         // Whose turn it is, it stays.
         let before = self.flight.iter().take(self.next);
@@ -216,20 +228,23 @@ impl Attach for Sped {
             return None;
         }
         let received = self.received;
-        let mut payload: &[u8] = &[];
-        if !self.flight.is_empty() && (carrier.is_valid || self.unproved > 0) {
-            let fresh = self.flight.iter().position(|packet| !packet.sent);
-            let at = fresh.unwrap_or(self.next % self.flight.len());
-            self.next = at + 1;
-            if let Some(packet) = self.flight.get_mut(at) {
-                packet.sent = true;
-                self.unproved -= u32::from(!carrier.is_valid);
-                self.sent_count += 1;
-            }
-            payload = self.flight.get(at).map_or(&[], |packet| &packet.datagram);
+        if !carrier.is_valid && self.unproved == 0 {
+            return Some(Attachment { payload: &[], received, again: None });
         }
-        let more = self.unproved > 0 && self.flight.iter().any(|packet| !packet.sent);
-        Some(Attachment { payload, received, more })
+        self.unproved -= u32::from(!carrier.is_valid);
+        let Some(at) = self.next_turn() else {
+            let again = (!carrier.is_valid).then_some(PATIENCE);
+            return Some(Attachment { payload: &[], received, again });
+        };
+        if let Some(packet) = self.flight.get_mut(at) {
+            packet.sent = true;
+            self.sent_count += 1;
+        }
+        // Along a valid path nothing waits for a check.
+        let waits = self.flight.iter().any(|packet| !packet.sent);
+        let again = (!carrier.is_valid).then_some(if waits { Duration::ZERO } else { PATIENCE });
+        let payload = self.flight.get(at).map_or(&[][..], |packet| &packet.datagram);
+        Some(Attachment { payload, received, again })
     }
 }
 

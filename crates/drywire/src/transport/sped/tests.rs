@@ -55,10 +55,11 @@ fn a_flight_rides_in_turn_until_it_is_acknowledged() {
 #[test]
 fn what_was_not_sent_yet_goes_first_and_beside_stun_once() {
     let mut sped = with_flight(&[1, 2]);
-    assert!(sped.attach(carrier(false)).unwrap().more);
+    assert_eq!(sped.attach(carrier(false)).unwrap().again, Some(Duration::ZERO));
     assert_eq!(sped.next_direct(), Some(&datagram(2)[..]));
     assert_eq!(sped.next_direct(), None);
-    assert!(!sped.attach(carrier(false)).unwrap().more);
+    assert_eq!(sped.attach(carrier(false)).unwrap().again, Some(PATIENCE));
+    assert_eq!(sped.attach(carrier(true)).unwrap().again, None);
     let mut sped = with_flight(&[1, 2]);
     assert_eq!(sped.next_direct(), Some(&datagram(1)[..]));
     assert_eq!(ride(&mut sped).unwrap().0, Some(2));
@@ -156,7 +157,7 @@ fn a16_no_more_than_a_few_datagrams_go_where_the_peer_is_not_known_to_be() {
     let mut sped = with_flight(&[1, 2, 3]);
     let carried = (0..1000).filter(|_| !sped.attach(carrier(false)).unwrap().payload.is_empty()).count();
     assert_eq!(carried, 64);
-    assert!(!sped.attach(carrier(false)).unwrap().more);
+    assert_eq!(sped.attach(carrier(false)).unwrap().again, None);
     assert!(!sped.attach(carrier(true)).unwrap().payload.is_empty());
     for _ in 0..100 {
         sped.hold(BytesMut::from(&datagram(1)[..]));
@@ -226,7 +227,7 @@ proptest! {
                         // Only what is part of the flight rides, and what was not sent yet goes first.
                         if let Some(number) = attachment.payload.last() {
                             prop_assert!(flight.contains(number));
-                            prop_assert_eq!(attachment.more, unsent > 1);
+                            prop_assert_eq!(attachment.again == Some(Duration::ZERO), unsent > 1 && !is_valid);
                         }
                         prop_assert!(attachment.received.iter().count() <= 4);
                     }
