@@ -141,9 +141,9 @@ fn c13_invalid_key_shares_give_no_secret() {
         bad.push((NamedGroup::X25519MlKem768, share));
     }
     for (group, share) in bad {
-        let answered = provider.answer_key_exchange(group, &share);
+        let answered = provider.answer_key_exchange(group, &share, &mut Vec::new());
         assert!(answered.is_err(), "{group:?}: the server took {share:02x?}");
         let pending = provider.start_key_exchange(group).expect("a key share");
-        assert!(pending.complete(&share).is_err(), "{group:?}: the client took {share:02x?}");
+        assert!(pending.complete(group, &share).is_err(), "{group:?}: the client took {share:02x?}");
     }
 }
