@@ -18,18 +18,17 @@ pub(crate) fn key(algorithm: AeadAlgorithm, key: &[u8]) -> Result<Box<dyn AeadKe
 
 impl AeadKey for Key {
     fn seal(&self, nonce: &Nonce, aad: &[u8], buffer: &mut [u8]) -> Result<Tag, SealError> {
-        let nonce = LcNonce::assume_unique_for_key(*nonce);
-        let tag = self.0.seal_in_place_separate_tag(nonce, Aad::from(aad), buffer).map_err(|_| SealError)?;
-        tag.as_ref().try_into().map_err(|_| SealError)
+        let nonce = LcNonce::from(nonce);
+        let mut tag = Tag::default();
+        // "Scatter" without more to encrypt: the tag is written where it is wanted.
+        self.0.seal_in_place_scatter(nonce, Aad::from(aad), buffer, &[], &mut tag).map_err(|_| SealError)?;
+        Ok(tag)
     }
 
     fn open(&self, nonce: &Nonce, aad: &[u8], buffer: &mut [u8]) -> Result<usize, OpenError> {
-        if buffer.len() < TAG_LEN {
-            return Err(OpenError);
-        }
-        let nonce = LcNonce::assume_unique_for_key(*nonce);
+        let (ciphertext, tag) = buffer.split_last_chunk_mut::<TAG_LEN>().ok_or(OpenError)?;
         self.0
-            .open_in_place(nonce, Aad::from(aad), buffer)
+            .open_in_place_separate_tag(LcNonce::from(nonce), Aad::from(aad), tag, ciphertext)
             .map(|plaintext| plaintext.len())
             .map_err(|_| OpenError)
     }

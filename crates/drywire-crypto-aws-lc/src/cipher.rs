@@ -1,28 +1,55 @@
+use aes::cipher::array::Array;
+use aes::cipher::consts::U16;
+use aes::cipher::{BlockCipherEncrypt, BlockSizeUser, KeyInit};
+use aes::{Aes128Enc, Aes256Enc};
 use aws_lc_rs::aead::quic;
-use aws_lc_rs::cipher::{AES_128, AES_256, DecryptingKey, DecryptionContext, UnboundCipherKey};
-use aws_lc_rs::iv::FixedLength;
 use drywire_crypto::{AeadAlgorithm, CtrAlgorithm, CtrKey, InvalidKey, MaskKey};
+use zeroize::Zeroize;
 
-struct Ctr(DecryptingKey);
+/// AES in counter mode, RustCrypto's: it computes many blocks with one instruction where the processor can, which AWS-LC
+/// does in Galois/counter mode only. For a packet of 1,200 bytes it takes three quarters of the time.
+struct Ctr<C>(C);
 
 pub(crate) fn ctr_key(algorithm: CtrAlgorithm, key: &[u8]) -> Result<Box<dyn CtrKey>, InvalidKey> {
-    let algorithm = match algorithm {
-        CtrAlgorithm::Aes128 => &AES_128,
-        CtrAlgorithm::Aes256 => &AES_256,
+    Ok(match algorithm {
+        CtrAlgorithm::Aes128 => Box::new(Ctr(Aes128Enc::new_from_slice(key).map_err(|_| InvalidKey)?)),
+        CtrAlgorithm::Aes256 => Box::new(Ctr(Aes256Enc::new_from_slice(key).map_err(|_| InvalidKey)?)),
         _ => return Err(InvalidKey),
-    };
-    let key = UnboundCipherKey::new(algorithm, key).map_err(|_| InvalidKey)?;
-    // Counter mode decrypts as it encrypts; decryption is the direction that takes the counter block from the caller.
-    Ok(Box::new(Ctr(DecryptingKey::ctr(key).map_err(|_| InvalidKey)?)))
+    })
 }
 
-impl CtrKey for Ctr {
+impl<C> CtrKey for Ctr<C>
+where
+    C: BlockCipherEncrypt + BlockSizeUser<BlockSize = U16> + Send + Sync,
+{
     fn apply_keystream(&self, iv: &[u8; 16], buffer: &mut [u8]) {
-        let context = DecryptionContext::Iv128(FixedLength::from(*iv));
-        // A counter of 128 bits bounds no packet, so this cannot fail; were it to fail, nothing may leave in clear.
-        if self.0.decrypt(buffer, context).is_err() {
-            buffer.fill(0);
+        let counter = u128::from_be_bytes(*iv);
+        match buffer.len() {
+            // Keys are derived in such short pieces, so what is left on the stack would be a key.
+            0..=32 => self.apply::<2>(counter, buffer).zeroize(),
+            33..=256 => drop(self.apply::<16>(counter, buffer)),
+            _ => drop(self.apply::<64>(counter, buffer)),
         }
+    }
+}
+
+impl<C: BlockCipherEncrypt + BlockSizeUser<BlockSize = U16>> Ctr<C> {
+    /// Adds the keystream, `N` blocks at a time, and gives the last of it back.
+    #[inline]
+    fn apply<const N: usize>(&self, mut counter: u128, buffer: &mut [u8]) -> [[u8; 16]; N] {
+        let mut keystream = [[0; 16]; N];
+        for chunk in buffer.chunks_mut(16 * N) {
+            let blocks = keystream.get_mut(..chunk.len().div_ceil(16)).unwrap_or_default();
+            for block in &mut *blocks {
+                *block = counter.to_be_bytes();
+                counter = counter.wrapping_add(1);
+            }
+            self.0.encrypt_blocks(Array::cast_slice_from_core_mut(blocks));
+            for (byte, key) in chunk.iter_mut().zip(keystream.as_flattened()) {
+                *byte ^= key;
+            }
+        }
+        keystream
     }
 }
 
@@ -63,6 +90,29 @@ mod tests {
         key.apply_keystream(&iv, &mut buffer);
         let expected = "E03EAD0935C95E80E166B16DD92B4EB4D23513162B02D0F72A43A2FE4A5F97AB41E95B3BB0A2E8DD477901E4FCA894C0";
         assert_eq!(buffer.to_vec(), hex(expected));
+    }
+
+    /// All lengths around the groups of blocks, against AWS-LC, with counters that carry over.
+    #[test]
+    fn the_same_keystream_as_aws_lc() {
+        use aws_lc_rs::cipher::{AES_128, AES_256, DecryptingKey, DecryptionContext, UnboundCipherKey};
+        use aws_lc_rs::iv::FixedLength;
+
+        let data: Vec<u8> = (0..=255).cycle().take(2100).collect();
+        for (algorithm, theirs) in [(CtrAlgorithm::Aes128, &AES_128), (CtrAlgorithm::Aes256, &AES_256)] {
+            let key = &data[7..7 + algorithm.key_len()];
+            let ours = ctr_key(algorithm, key).unwrap();
+            let theirs = DecryptingKey::ctr(UnboundCipherKey::new(theirs, key).unwrap()).unwrap();
+            for iv in [[0; 16], [0xFF; 16], *b"0123456789abcd\xFF\xFE"] {
+                for len in (0..300).chain(1000..1060).chain(2030..2100) {
+                    let (mut a, mut b) = (data[..len].to_vec(), data[..len].to_vec());
+                    ours.apply_keystream(&iv, &mut a);
+                    theirs.decrypt(&mut b, DecryptionContext::Iv128(FixedLength::from(iv))).unwrap();
+                    assert_eq!(a, b, "{len}");
+                }
+            }
+            assert!(ctr_key(algorithm, &data[..15]).is_err());
+        }
     }
 
     #[test]

@@ -2,8 +2,9 @@ use aws_lc_rs::digest;
 use drywire_crypto::{Digest, HashAlgorithm, Hasher, HmacKey};
 use hmac::digest::block_api::EagerHash;
 use hmac::{Hmac, KeyInit as _, Mac as _};
-use sha1::Sha1;
 use sha2::{Sha256, Sha384, Sha512};
+
+use crate::hmac_sha1::HmacSha1;
 
 struct Hash(digest::Context);
 
@@ -69,7 +70,7 @@ where
 
 pub(crate) fn hmac_key(algorithm: HashAlgorithm, key: &[u8]) -> Box<dyn HmacKey> {
     match algorithm {
-        HashAlgorithm::Sha1 => Box::new(Key::<Sha1>::new(key)),
+        HashAlgorithm::Sha1 => Box::new(HmacSha1::new(key)),
         HashAlgorithm::Sha384 => Box::new(Key::<Sha384>::new(key)),
         HashAlgorithm::Sha512 => Box::new(Key::<Sha512>::new(key)),
         _ => Box::new(Key::<Sha256>::new(key)),
@@ -78,7 +79,7 @@ pub(crate) fn hmac_key(algorithm: HashAlgorithm, key: &[u8]) -> Box<dyn HmacKey>
 
 pub(crate) fn with_hmac_key(algorithm: HashAlgorithm, key: &[u8], work: &mut dyn FnMut(&dyn HmacKey)) {
     match algorithm {
-        HashAlgorithm::Sha1 => work(&Key::<Sha1>::new(key)),
+        HashAlgorithm::Sha1 => work(&HmacSha1::new(key)),
         HashAlgorithm::Sha384 => work(&Key::<Sha384>::new(key)),
         HashAlgorithm::Sha512 => work(&Key::<Sha512>::new(key)),
         _ => work(&Key::<Sha256>::new(key)),
@@ -87,7 +88,7 @@ pub(crate) fn with_hmac_key(algorithm: HashAlgorithm, key: &[u8], work: &mut dyn
 
 pub(crate) fn hmac(algorithm: HashAlgorithm, key: &[u8], parts: &[&[u8]]) -> Digest {
     match algorithm {
-        HashAlgorithm::Sha1 => Key::<Sha1>::new(key).sign(parts),
+        HashAlgorithm::Sha1 => HmacSha1::new(key).sign(parts),
         HashAlgorithm::Sha384 => Key::<Sha384>::new(key).sign(parts),
         HashAlgorithm::Sha512 => Key::<Sha512>::new(key).sign(parts),
         _ => Key::<Sha256>::new(key).sign(parts),

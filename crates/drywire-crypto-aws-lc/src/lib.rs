@@ -18,6 +18,7 @@
 mod aead;
 mod cipher;
 mod hash;
+mod hmac_sha1;
 mod key_exchange;
 mod provider;
 mod signature;

@@ -58,9 +58,17 @@ impl RtpHeader {
 
     /// Reads the header of a packet whose payload is still encrypted: the header is in the clear, and of the padding
     /// only the bit is known. Everything after the header counts as payload until [`decrypted`](Self::decrypted).
+    // Inlined, because the result is copied in pieces that straddle its fields where it goes through memory, and that
+    // stalls for 7 ns: much, beside the 100 ns that it takes to decrypt a small packet.
+    #[inline(always)]
     pub fn parse_encrypted(packet: &[u8]) -> Result<Self, ParseError> {
         let mut reader = Reader::new(packet);
-        let [first, second, s0, s1, t0, t1, t2, t3, ssrc @ ..] = reader.array::<FIXED_LEN>()?;
+        reader.skip(FIXED_LEN)?;
+        // The fields are read where they are: who has just written one of them would have to wait for a copy of all.
+        let Some([first, second, s0, s1, t0, t1, t2, t3, ssrc @ ..]) = packet.first_chunk::<FIXED_LEN>()
+        else {
+            return Err(ParseError::new(ParseErrorKind::UnexpectedEnd, 0));
+        };
         if first >> 6 != 2 {
             return Err(ParseError::new(ParseErrorKind::Version, 0));
         }
@@ -74,10 +82,10 @@ impl RtpHeader {
             reader.skip(extension_len)?;
         }
         Ok(Self {
-            timestamp: u32::from_be_bytes([t0, t1, t2, t3]),
-            ssrc: Ssrc(u32::from_be_bytes(ssrc)),
-            sequence_number: SequenceNumber(u16::from_be_bytes([s0, s1])),
-            payload_type: PayloadType::from_bits(second),
+            timestamp: u32::from_be_bytes([*t0, *t1, *t2, *t3]),
+            ssrc: Ssrc(u32::from_be_bytes(*ssrc)),
+            sequence_number: SequenceNumber(u16::from_be_bytes([*s0, *s1])),
+            payload_type: PayloadType::from_bits(*second),
             marker: second & 0x80 != 0,
             has_padding: first & 0x20 != 0,
             padding_len: 0,
@@ -92,20 +100,27 @@ impl RtpHeader {
     /// The same header for the decrypted packet: takes the packet's length from `packet` and reads its padding.
     /// The last byte of the padding counts all of it, itself included (RFC 3550, section 5.1); a count of zero, or one
     /// that reaches into the header, is an error.
+    #[inline]
     pub fn decrypted(mut self, packet: &[u8]) -> Result<Self, ParseError> {
-        let payload = packet
-            .get(self.header_len..)
-            .ok_or(ParseError::new(ParseErrorKind::UnexpectedEnd, packet.len()))?;
         self.packet_len = packet.len();
         self.padding_len = 0;
         if self.has_padding {
-            let count = payload.last().copied().unwrap_or(0);
-            if count == 0 || usize::from(count) > payload.len() {
-                return Err(ParseError::new(ParseErrorKind::Padding, packet.len().saturating_sub(1)));
-            }
-            self.padding_len = count;
+            self.padding_len = self.read_padding(packet)?;
+        } else if self.header_len > packet.len() {
+            return Err(ParseError::new(ParseErrorKind::UnexpectedEnd, packet.len()));
         }
         Ok(self)
+    }
+
+    fn read_padding(&self, packet: &[u8]) -> Result<u8, ParseError> {
+        let payload = packet
+            .get(self.header_len..)
+            .ok_or(ParseError::new(ParseErrorKind::UnexpectedEnd, packet.len()))?;
+        let count = payload.last().copied().unwrap_or(0);
+        if count == 0 || usize::from(count) > payload.len() {
+            return Err(ParseError::new(ParseErrorKind::Padding, packet.len().saturating_sub(1)));
+        }
+        Ok(count)
     }
 
     /// The payload type.

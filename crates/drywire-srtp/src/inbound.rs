@@ -70,13 +70,15 @@ impl Inbound {
     /// RTP or RTCP is told apart by the caller, with [`drywire_rtp::is_rtcp`].
     pub fn unprotect_rtp(&mut self, packet: &mut BytesMut) -> Result<RtpHeader, UnprotectError> {
         let result = self.try_unprotect_rtp(packet);
-        self.count(result)
+        self.count(result.as_ref().err());
+        result
     }
 
     /// Verifies an RTCP datagram, decrypts it in place and cuts index and tag off.
     pub fn unprotect_rtcp(&mut self, packet: &mut BytesMut) -> Result<(), UnprotectError> {
         let result = self.try_unprotect_rtcp(packet);
-        self.count(result)
+        self.count(result.as_ref().err());
+        result
     }
 
     /// How often the sequence number of a stream has wrapped around, `None` before its first packet (RFC 3711, section
@@ -226,18 +228,17 @@ impl Inbound {
         }
     }
 
-    fn count<T>(&mut self, result: Result<T, UnprotectError>) -> Result<T, UnprotectError> {
-        let counter = match result {
-            Ok(_) => &mut self.stats.accepted,
-            Err(UnprotectError::Malformed | UnprotectError::Header(_)) => &mut self.stats.malformed,
-            Err(UnprotectError::Replayed) => &mut self.stats.replayed,
-            Err(UnprotectError::Authentication) => &mut self.stats.unauthentic,
+    fn count(&mut self, error: Option<&UnprotectError>) {
+        let counter = match error {
+            None => &mut self.stats.accepted,
+            Some(UnprotectError::Malformed | UnprotectError::Header(_)) => &mut self.stats.malformed,
+            Some(UnprotectError::Replayed) => &mut self.stats.replayed,
+            Some(UnprotectError::Authentication) => &mut self.stats.unauthentic,
         };
         *counter += 1;
-        if let Err(error) = &result {
+        if let Some(error) = error {
             tracing::trace!(%error, "dropped a packet");
         }
-        result
     }
 }
 

@@ -25,10 +25,14 @@ impl ExtensionCipher {
     /// Adds the keystream to the values of the elements in `ids`. It covers the whole header extension behind profile
     /// and length, and is left out where the mask of RFC 6904, section 2.3, is zero: at identifiers, lengths, padding
     /// and all other elements.
+    #[inline]
     pub(crate) fn apply(&self, packet: &mut [u8], header: &RtpHeader, index: u64, ids: ExtensionIds) {
-        if ids.is_empty() || header.extension_profile().is_none() {
-            return;
+        if !ids.is_empty() && header.extension_profile().is_some() {
+            self.apply_to_some(packet, header, index, ids);
         }
+    }
+
+    fn apply_to_some(&self, packet: &mut [u8], header: &RtpHeader, index: u64, ids: ExtensionIds) {
         let begin = header.extension_range().start;
         let mut keystream = Keystream::new(&*self.cipher, iv(&self.salt, header.ssrc(), index));
         let mut offset = begin;

@@ -12,7 +12,8 @@ mod tests;
 /// AES in Galois/counter mode (RFC 7714).
 pub(crate) struct Gcm {
     cipher: Box<dyn AeadKey>,
-    salt: Zeroizing<[u8; 12]>,
+    /// The salt as a number of 96 bits: the upper 32, the lower 64.
+    salt: Zeroizing<(u32, u64)>,
 }
 
 impl Gcm {
@@ -22,19 +23,19 @@ impl Gcm {
         keys: &SessionKeys,
     ) -> Result<Self, KeyError> {
         let cipher = provider.aead_key(algorithm, &keys.cipher_key)?;
-        let salt = keys.salt.first_chunk().copied().unwrap_or_default();
-        Ok(Self { cipher, salt: Zeroizing::new(salt) })
+        let [s0, s1, s2, s3, s4, s5, s6, s7, s8, s9, s10, s11, ..] = *keys.salt;
+        let (upper, lower) = ([s0, s1, s2, s3], [s4, s5, s6, s7, s8, s9, s10, s11]);
+        let salt = Zeroizing::new((u32::from_be_bytes(upper), u64::from_be_bytes(lower)));
+        Ok(Self { cipher, salt })
     }
 
     /// Two zero bytes, the SSRC and 48 bits of index, added to the salt. For RTP the index is the rollover counter and
     /// the sequence number (RFC 7714, section 8.1); for RTCP the SRTCP index (section 9.1).
     fn nonce(&self, ssrc: Ssrc, index: u64) -> Nonce {
-        let [_, _, _, _, nonce @ ..] = (u128::from(ssrc.0) << 48 | u128::from(index)).to_be_bytes();
-        let mut nonce: Nonce = nonce;
-        for (byte, salt) in nonce.iter_mut().zip(self.salt.iter()) {
-            *byte ^= salt;
-        }
-        nonce
+        let (upper, lower) = *self.salt;
+        let [a, b, c, d] = (upper ^ ssrc.0 >> 16).to_be_bytes();
+        let [e, f, g, h, i, j, k, l] = (lower ^ (u64::from(ssrc.0) << 48 | index)).to_be_bytes();
+        [a, b, c, d, e, f, g, h, i, j, k, l]
     }
 
     /// What is authenticated besides the encrypted part of an RTCP packet: its first eight bytes and the word with the
