@@ -7,6 +7,9 @@ use crate::record::RecordNumber;
 /// The most record numbers that are remembered, and so the most that an ACK names.
 const MAX_NUMBERS: usize = 64;
 
+/// The most record numbers that are taken from an ACK of the peer.
+const MAX_TAKEN: usize = 256;
+
 /// The record numbers that wait to be acknowledged.
 #[derive(Debug, Default)]
 pub(crate) struct Acks {
@@ -25,6 +28,12 @@ impl Acks {
             self.numbers.remove(0);
         }
         self.numbers.push(number);
+    }
+
+    /// Forgets a record again, of which something was not taken after all.
+    pub(crate) fn forget(&mut self, number: RecordNumber) {
+        self.numbers.retain(|one| *one != number);
+        self.due &= self.sent_empty || !self.numbers.is_empty();
     }
 
     /// Says that an ACK is to be sent with the next datagram.
@@ -58,40 +67,37 @@ impl Acks {
         self.numbers.is_empty()
     }
 
-    /// The content of an ACK record of at most `max_len` bytes: the newest numbers. All are forgotten.
+    /// Writes the content of an ACK record of at most `max_len` bytes: the newest numbers. All are forgotten.
     ///
     /// ```text
     /// struct { uint64 epoch; uint64 sequence_number; } RecordNumber;
     /// struct { RecordNumber record_numbers<0..2^16-1>; } ACK;
     /// ```
-    pub(crate) fn take(&mut self, max_len: usize) -> Vec<u8> {
+    pub(crate) fn write(&mut self, writer: &mut Writer<'_>, max_len: usize) {
         self.numbers.sort_unstable();
         let fitting = max_len.saturating_sub(2) / 16;
         self.numbers.drain(..self.numbers.len().saturating_sub(fitting));
-        let mut content = Vec::with_capacity(2 + 16 * self.numbers.len());
-        Writer::new(&mut content).prefixed_u16(|w| {
+        writer.prefixed_u16(|w| {
             for number in &self.numbers {
                 w.u64(number.epoch).u64(number.sequence);
             }
         });
         self.clear();
-        content
     }
 }
 
 /// Reads the content of an ACK record.
-pub(crate) fn parse(content: &[u8]) -> Option<Vec<RecordNumber>> {
+pub(crate) fn parse(content: &[u8]) -> Option<impl Iterator<Item = RecordNumber>> {
     let mut reader = Reader::new(content);
     let len = usize::from(reader.u16().ok()?);
     let mut list = reader.sub(len).ok()?;
     if !reader.is_empty() || !len.is_multiple_of(16) {
         return None;
     }
-    let mut numbers = Vec::new();
-    while !list.is_empty() && numbers.len() < 256 {
-        numbers.push(RecordNumber { epoch: list.u64().ok()?, sequence: list.u64().ok()? });
-    }
-    Some(numbers)
+    let numbers = std::iter::from_fn(move || {
+        Some(RecordNumber { epoch: list.u64().ok()?, sequence: list.u64().ok()? })
+    });
+    Some(numbers.take(MAX_TAKEN))
 }
 
 #[cfg(test)]
@@ -107,7 +113,9 @@ mod tests {
             for number in numbers.iter().rev() {
                 acks.note(*number);
             }
-            prop_assert_eq!(parse(&acks.take(2000)), Some(numbers));
+            let mut content = Vec::new();
+            acks.write(&mut Writer::new(&mut content), 2000);
+            prop_assert_eq!(parse(&content).unwrap().collect::<Vec<_>>(), numbers);
             prop_assert!(acks.is_empty() && !acks.is_due());
         }
 

@@ -7,7 +7,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use bytes::BytesMut;
-use drywire_core::{Duration, Instant, Monotonic, Rng};
+use drywire_core::{Duration, Instant, Monotonic, Rng, Writer};
 use drywire_crypto::{CertifiedKey, Fingerprint};
 
 use farewell::{AlertLevel, Farewell};
@@ -281,8 +281,10 @@ impl Connection {
         // An ACK is never sent in a lower epoch than what it acknowledges (RFC 9147, section 7).
         let epoch = records.write_epoch();
         if acks.is_due() && (epoch > 0 || acks.is_empty()) {
-            let content = acks.take(records.max_plaintext(epoch));
-            records.write(epoch, ContentType::Ack, &[&content], out)?;
+            let header_len = records.header_len(epoch);
+            out.resize(start + header_len, 0);
+            acks.write(&mut Writer::new(out), records.max_plaintext(epoch));
+            records.finish(epoch, ContentType::Ack, out, start, header_len)?;
             stats.records_sent += 1;
             self.acks_deadline = None;
         }
@@ -333,6 +335,7 @@ impl Connection {
             self.handshake_deadline = None;
         }
         if self.is_connected() && !was_connected {
+            self.handshake.transcript.restart();
             self.events.push(Event::Connected);
             while let Some(data) = self.early.pop_opened() {
                 self.events.push_data(data);

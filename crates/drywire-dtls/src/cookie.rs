@@ -156,7 +156,7 @@ fn judge12(
     let request = HelloVerifyRequest { server_version: 0xFEFF, cookie: code.as_bytes() };
     let mut body = Vec::new();
     request.write(&mut Writer::new(&mut body));
-    ask(handshake, HandshakeType::HelloVerifyRequest, body);
+    ask(handshake, HandshakeType::HelloVerifyRequest, &body);
     Ok(Judgement::Undecided)
 }
 
@@ -196,7 +196,7 @@ fn judge13(
     let code = cookies.code(&*provider, cookies.period_at(now), &[b"1.3", address, &cookie]);
     cookie.extend_from_slice(code.as_bytes());
     let body = v13::server::retry_request(suite, group, Some(&cookie))?;
-    ask(handshake, HandshakeType::ServerHello, body);
+    ask(handshake, HandshakeType::ServerHello, &body);
     Ok(Judgement::Undecided)
 }
 
@@ -214,10 +214,12 @@ impl Retried {
 }
 
 /// Has a request sent, once, and forgets it: message 0 of a server that keeps no state.
-fn ask(handshake: &mut Handshake, kind: HandshakeType, body: Vec<u8>) {
+fn ask(handshake: &mut Handshake, kind: HandshakeType, body: &[u8]) {
     handshake.flight.begin();
     handshake.flight.set_next_message_seq(0);
-    handshake.flight.push(0, kind, body);
+    handshake.flight.push(0, kind, |w| {
+        w.bytes(body);
+    });
     handshake.flight.set_last();
 }
 

@@ -3,10 +3,10 @@
 use std::collections::VecDeque;
 use std::ops::Range;
 
-use drywire_core::{Duration, Instant};
+use drywire_core::{Duration, Instant, Writer};
 
 use crate::message::{FragmentHeader, HandshakeType};
-use crate::reassembly::insert_range;
+use crate::ranges::Ranges;
 use crate::record::{ContentType, RecordLayer, RecordNumber};
 use crate::{RecordError, Stats};
 
@@ -20,6 +20,8 @@ const MIN_REPEAT: Duration = Duration::from_millis(50);
 const TIMEOUTS_BEFORE_FALLBACK: u32 = 2;
 /// The longest datagrams then: what every host takes in IPv4 (RFC 1122, section 3.3.2), less the headers of IP and UDP.
 const FALLBACK_DATAGRAM: usize = 576 - 28;
+/// Room for most messages, in bytes: with a share of the hybrid it is the hello that is longer.
+const USUAL_MESSAGE: usize = 512;
 /// How many fragments of a flight are remembered for their acknowledgements.
 const MAX_SENT: usize = 256;
 
@@ -28,7 +30,8 @@ enum Content {
     Message {
         kind: HandshakeType,
         message_seq: u16,
-        body: Vec<u8>,
+        /// Where its body stands among the bytes of the flight.
+        body: Range<usize>,
     },
     /// DTLS 1.2 only.
     ChangeCipherSpec,
@@ -39,7 +42,7 @@ struct Item {
     epoch: u64,
     content: Content,
     /// The ranges of the body that the peer has acknowledged.
-    acknowledged: Vec<(usize, usize)>,
+    acknowledged: Ranges,
     done: bool,
 }
 
@@ -57,7 +60,7 @@ impl Item {
             return None;
         }
         let mut start = offset;
-        for &(from, to) in &self.acknowledged {
+        for (from, to) in self.acknowledged.iter() {
             if start < from {
                 return Some((start, from));
             }
@@ -79,6 +82,8 @@ struct Sent {
 #[derive(Debug)]
 pub(crate) struct Flight {
     items: Vec<Item>,
+    /// The bodies of all messages, one behind the other.
+    bytes: Vec<u8>,
     /// Where sending stands: an item and an offset in its body. `None`: all is sent.
     cursor: Option<(usize, usize)>,
     sent: VecDeque<Sent>,
@@ -104,6 +109,7 @@ impl Flight {
         let rto = rto.clamp(MIN_RTO, MAX_RTO);
         Self {
             items: Vec::new(),
+            bytes: Vec::new(),
             cursor: None,
             sent: VecDeque::new(),
             next_message_seq: 0,
@@ -145,6 +151,7 @@ impl Flight {
     /// Starts a new flight; the one before has been received.
     pub(crate) fn begin(&mut self) {
         self.items.clear();
+        self.bytes.clear();
         self.sent.clear();
         self.cursor = None;
         self.last = false;
@@ -156,22 +163,26 @@ impl Flight {
         self.timeouts = 0;
     }
 
-    /// Adds a message; gives its number.
-    pub(crate) fn push(&mut self, epoch: u64, kind: HandshakeType, body: Vec<u8>) -> u16 {
+    /// Adds a message, whose body `write` writes; gives its number and its body.
+    pub(crate) fn push(
+        &mut self,
+        epoch: u64,
+        kind: HandshakeType,
+        write: impl FnOnce(&mut Writer<'_>),
+    ) -> (u16, &[u8]) {
         let message_seq = self.next_message_seq;
         self.next_message_seq = self.next_message_seq.saturating_add(1);
+        let start = self.bytes.len();
+        self.bytes.reserve(USUAL_MESSAGE);
+        write(&mut Writer::new(&mut self.bytes));
+        let body = start..self.bytes.len();
         self.add(epoch, Content::Message { kind, message_seq, body });
-        message_seq
+        (message_seq, self.bytes.get(start..).unwrap_or_default())
     }
 
     /// Sets the number that the next message gets.
     pub(crate) const fn set_next_message_seq(&mut self, message_seq: u16) {
         self.next_message_seq = message_seq;
-    }
-
-    /// The number that the next message gets.
-    pub(crate) const fn next_message_seq(&self) -> u16 {
-        self.next_message_seq
     }
 
     /// Adds a ChangeCipherSpec.
@@ -181,7 +192,7 @@ impl Flight {
 
     fn add(&mut self, epoch: u64, content: Content) {
         let at = self.items.len();
-        self.items.push(Item { epoch, content, acknowledged: Vec::new(), done: false });
+        self.items.push(Item { epoch, content, acknowledged: Ranges::default(), done: false });
         self.cursor = self.cursor.or(Some((at, 0)));
     }
 
@@ -254,20 +265,24 @@ impl Flight {
 
     /// Takes the peer's word, which was protected, for records that it has received. What it misses is sent again at once,
     /// unless it may still be on its way (RFC 9147, section 7.2).
-    pub(crate) fn acknowledge(&mut self, now: Instant, numbers: &[RecordNumber], stats: &mut Stats) {
+    pub(crate) fn acknowledge(
+        &mut self,
+        now: Instant,
+        numbers: impl Iterator<Item = RecordNumber>,
+        stats: &mut Stats,
+    ) {
         let mut news = false;
         // A peer that has keys has the hello that they came from, whether it says so or not.
         for item in self.items.iter_mut().filter(|item| item.epoch == 0) {
             item.done = true;
         }
         for number in numbers {
-            for sent in self.sent.iter().filter(|sent| sent.number == *number) {
+            for sent in self.sent.iter().filter(|sent| sent.number == number) {
                 if let Some(item) = self.items.get_mut(sent.item) {
                     let (start, end) = sent.range;
-                    let known = item.acknowledged.iter().any(|&(from, to)| from <= start && end <= to);
-                    news |= !item.done && !known;
-                    insert_range(&mut item.acknowledged, start, end);
-                    item.done = item.len() == 0 || item.acknowledged == [(0, item.len())];
+                    news |= !item.done && (start >= end || !item.acknowledged.contains(start, end));
+                    item.acknowledged.insert(start, end);
+                    item.done = item.acknowledged.contains(0, item.len());
                 }
             }
         }
@@ -356,7 +371,8 @@ impl Flight {
                 message_seq: *message_seq,
                 offset: u32::try_from(from).unwrap_or(u32::MAX),
             };
-            let fragment = body.get(from..end).unwrap_or_default();
+            let fragment =
+                self.bytes.get(body.clone()).and_then(|body| body.get(from..end)).unwrap_or_default();
             out.extend_from_slice(&header.bytes(fragment.len()));
             out.extend_from_slice(fragment);
             room = room.saturating_sub(FragmentHeader::LEN + fragment.len());

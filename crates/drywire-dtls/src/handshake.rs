@@ -79,28 +79,48 @@ impl Handshake {
 
     /// Writes a message, adds it to the transcript and to the flight.
     pub(crate) fn send(&mut self, epoch: u64, kind: HandshakeType, write: impl FnOnce(&mut Writer<'_>)) {
-        let mut body = Vec::with_capacity(512);
-        write(&mut Writer::new(&mut body));
         #[cfg(test)]
-        match self.fouls.iter().find(|foul| foul.0 == kind).map(|foul| foul.1) {
-            Some(Foul::Omit) => return,
-            Some(Foul::Repeat) => self.push(epoch, kind, body.clone()),
-            Some(Foul::Late) if self.late.is_none() => {
+        if let Some(foul) = self.fouls.iter().find(|foul| foul.0 == kind).map(|foul| foul.1) {
+            let mut body = Vec::new();
+            write(&mut Writer::new(&mut body));
+            return self.send_foul(epoch, kind, body, foul);
+        }
+        self.push(epoch, kind, write);
+        #[cfg(test)]
+        self.send_late();
+    }
+
+    fn push(&mut self, epoch: u64, kind: HandshakeType, write: impl FnOnce(&mut Writer<'_>)) {
+        let (message_seq, body) = self.flight.push(epoch, kind, write);
+        self.transcript.add(kind, message_seq, body);
+    }
+
+    #[cfg(test)]
+    fn send_foul(&mut self, epoch: u64, kind: HandshakeType, body: Vec<u8>, foul: Foul) {
+        let times = match foul {
+            Foul::Omit => return,
+            Foul::Late if self.late.is_none() => {
                 self.late = Some((epoch, kind, body));
                 return;
             }
-            _ => {}
+            Foul::Late => 1,
+            Foul::Repeat => 2,
+        };
+        for _ in 0..times {
+            self.push(epoch, kind, |w| {
+                w.bytes(&body);
+            });
         }
-        self.push(epoch, kind, body);
-        #[cfg(test)]
-        if let Some((epoch, kind, body)) = self.late.take() {
-            self.push(epoch, kind, body);
-        }
+        self.send_late();
     }
 
-    fn push(&mut self, epoch: u64, kind: HandshakeType, body: Vec<u8>) {
-        self.transcript.add(kind, self.flight.next_message_seq(), &body);
-        self.flight.push(epoch, kind, body);
+    #[cfg(test)]
+    fn send_late(&mut self) {
+        if let Some((epoch, kind, body)) = self.late.take() {
+            self.push(epoch, kind, |w| {
+                w.bytes(&body);
+            });
+        }
     }
 
     /// Adds a message of the peer to the transcript.

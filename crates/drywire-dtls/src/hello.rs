@@ -195,7 +195,7 @@ pub(crate) fn proved(handshake: &mut Handshake, message: &Message, proof: Proof)
 }
 
 /// Reads the first message to a server: it can only be a ClientHello.
-pub(crate) fn first(message: &Message) -> Result<ClientHello<'_>, Failure> {
+pub(crate) fn first<'a>(message: &'a Message<'_>) -> Result<ClientHello<'a>, Failure> {
     if message.kind != HandshakeType::ClientHello || message.epoch != 0 {
         return Err(Failure::UNEXPECTED);
     }

@@ -78,6 +78,7 @@ mod machine;
 mod message;
 mod prf;
 mod queue;
+mod ranges;
 mod reassembly;
 mod record;
 mod schedule;

@@ -1,8 +1,10 @@
 //! Puts the handshake messages of the peer together and in order (RFC 9147, section 5.5).
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use crate::message::{FragmentHeader, HandshakeType};
+use crate::ranges::Ranges;
 
 /// The longest message that is accepted, in bytes.
 const MAX_MESSAGE: usize = 64 * 1024;
@@ -15,12 +17,13 @@ const MAX_PIECES: usize = 1024;
 
 /// A complete message.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Message {
+pub(crate) struct Message<'a> {
     pub(crate) kind: HandshakeType,
     pub(crate) message_seq: u16,
     /// The epoch of the records that carried it.
     pub(crate) epoch: u64,
-    pub(crate) body: Vec<u8>,
+    /// What the record carried, when it was the whole message; else what was put together.
+    pub(crate) body: Cow<'a, [u8]>,
 }
 
 /// What became of a fragment.
@@ -40,8 +43,8 @@ struct Partial {
     length: usize,
     epoch: u64,
     body: Vec<u8>,
-    /// The ranges that have arrived: sorted, apart from each other.
-    pieces: Vec<(usize, usize)>,
+    /// The ranges that have arrived.
+    pieces: Ranges,
 }
 
 /// The messages in progress.
@@ -73,6 +76,24 @@ impl Reassembler {
     /// Forgets all that is in progress and waits for message 0 again.
     pub(crate) fn restart(&mut self) {
         *self = Self::default();
+    }
+
+    /// Takes a fragment that is the whole of the next message, as they mostly are, when nothing else is known of that
+    /// message: it need not be kept.
+    pub(crate) fn pass<'a>(
+        &mut self,
+        epoch: u64,
+        header: FragmentHeader,
+        fragment: &'a [u8],
+    ) -> Option<Message<'a>> {
+        let whole = usize::try_from(header.length) == Ok(fragment.len()) && fragment.len() <= MAX_MESSAGE;
+        let message_seq = header.message_seq;
+        if !whole || message_seq != self.next || self.partial.contains_key(&message_seq) {
+            return None;
+        }
+        self.next = self.next.saturating_add(1);
+        let kind = HandshakeType::from_code(header.kind);
+        Some(Message { kind, message_seq, epoch, body: Cow::Borrowed(fragment) })
     }
 
     /// Takes a fragment.
@@ -108,7 +129,7 @@ impl Reassembler {
             length,
             epoch,
             body: Vec::new(),
-            pieces: Vec::new(),
+            pieces: Ranges::default(),
         });
         // Fragments of different messages are never mixed (attack C03), nor are those of different keys.
         if (partial.kind, partial.length, partial.epoch) != (kind, length, epoch)
@@ -154,7 +175,7 @@ impl Reassembler {
     }
 
     /// Takes the next message, if it is complete.
-    pub(crate) fn pop(&mut self) -> Option<Message> {
+    pub(crate) fn pop(&mut self) -> Option<Message<'static>> {
         let entry = self.partial.first_entry()?;
         if *entry.key() != self.next || !entry.get().is_complete() {
             return None;
@@ -162,20 +183,25 @@ impl Reassembler {
         let (message_seq, partial) = entry.remove_entry();
         self.total = self.total.saturating_sub(partial.body.len());
         self.next = self.next.saturating_add(1);
-        Some(Message { kind: partial.kind, message_seq, epoch: partial.epoch, body: partial.body })
+        Some(Message {
+            kind: partial.kind,
+            message_seq,
+            epoch: partial.epoch,
+            body: Cow::Owned(partial.body),
+        })
     }
 }
 
 impl Partial {
     fn is_complete(&self) -> bool {
-        self.length == 0 || self.pieces == [(0, self.length)]
+        self.pieces.contains(0, self.length)
     }
 
     /// Copies what is new of `fragment`: the first to say what a byte is has said it.
     fn fill(&mut self, offset: usize, fragment: &[u8]) {
         let end = offset + fragment.len();
         let mut at = offset;
-        for &(from, to) in &self.pieces {
+        for (from, to) in self.pieces.iter() {
             if at < from.min(end) {
                 copy(&mut self.body, fragment, offset, at, from.min(end));
             }
@@ -184,7 +210,7 @@ impl Partial {
         if at < end {
             copy(&mut self.body, fragment, offset, at, end);
         }
-        insert_range(&mut self.pieces, offset, end);
+        self.pieces.insert(offset, end);
     }
 }
 
@@ -192,24 +218,6 @@ fn copy(body: &mut [u8], fragment: &[u8], offset: usize, from: usize, to: usize)
     if let (Some(target), Some(source)) = (body.get_mut(from..to), fragment.get(from - offset..to - offset)) {
         target.copy_from_slice(source);
     }
-}
-
-/// Adds `start..end` to sorted ranges that are apart from each other.
-pub(crate) fn insert_range(ranges: &mut Vec<(usize, usize)>, start: usize, end: usize) {
-    if start >= end {
-        return;
-    }
-    let (mut start, mut end) = (start, end);
-    ranges.retain(|&(from, to)| {
-        let apart = to < start || from > end;
-        if !apart {
-            start = start.min(from);
-            end = end.max(to);
-        }
-        apart
-    });
-    let at = ranges.partition_point(|&(from, _)| from < start);
-    ranges.insert(at, (start, end));
 }
 
 #[cfg(test)]
@@ -256,7 +264,7 @@ mod tests {
         assert_eq!(reassembler.insert(0, header(11, 3, 0, 1), &[4, 5]), Insertion::Rejected);
         assert_eq!(reassembler.insert(2, header(11, 3, 0, 1), &[6, 7]), Insertion::Kept);
         reassembler.retain_from(2);
-        assert_eq!(reassembler.pop().unwrap().body, [3, 6, 7]);
+        assert_eq!(reassembler.pop().unwrap().body[..], [3, 6, 7]);
         assert_eq!(reassembler.insert(0, header(8, 4, 1, 0), &[1, 2]), Insertion::Kept);
         reassembler.retain_from(2);
         assert_eq!((reassembler.has_partial(), reassembler.total), (false, 0));
@@ -270,8 +278,26 @@ mod tests {
         assert_eq!(reassembler.insert(0, header(1, 5, 0, 2), &[3, 4]), Insertion::Rejected);
         // An overlap does not change what is there.
         assert_eq!(reassembler.insert(0, header(1, 4, 0, 1), &[9, 3, 4]), Insertion::Kept);
-        assert_eq!(reassembler.pop().unwrap().body, [1, 2, 3, 4]);
+        assert_eq!(reassembler.pop().unwrap().body[..], [1, 2, 3, 4]);
         assert_eq!(reassembler.insert(0, header(1, 4, 0, 0), &[1, 2]), Insertion::Old);
+    }
+
+    #[test]
+    fn whole_messages_pass_in_their_order_only() {
+        let mut reassembler = Reassembler::default();
+        assert_eq!(reassembler.pass(0, header(1, 2, 1, 0), &[1, 2]), None);
+        assert_eq!(reassembler.pass(0, header(1, 3, 0, 0), &[1, 2]), None);
+        let message = reassembler.pass(0, header(1, 2, 0, 0), &[1, 2]).unwrap();
+        assert_eq!((message.message_seq, &message.body[..]), (0, &[1, 2][..]));
+        assert_eq!(reassembler.pass(0, header(1, 2, 0, 0), &[1, 2]), None);
+        assert_eq!(reassembler.insert(0, header(1, 2, 0, 0), &[1, 2]), Insertion::Old);
+        // The first to say what a byte is has said it.
+        assert_eq!(reassembler.insert(0, header(1, 2, 1, 0), &[3]), Insertion::Kept);
+        assert_eq!(reassembler.pass(0, header(1, 2, 1, 0), &[1, 2]), None);
+        assert_eq!(reassembler.pass(0, header(14, 0, 1, 0), &[]), None);
+        assert_eq!(reassembler.insert(0, header(1, 2, 1, 0), &[1, 2]), Insertion::Kept);
+        assert_eq!(reassembler.pop().unwrap().body[..], [3, 2]);
+        assert_eq!(reassembler.pass(0, header(14, 0, 2, 0), &[]).unwrap().body[..], []);
     }
 
     proptest! {

@@ -5,15 +5,18 @@ use drywire_crypto::{Digest, HashAlgorithm, Hasher, Provider};
 use crate::Version;
 use crate::message::{FragmentHeader, HandshakeType};
 
+/// Room for the messages of a handshake of DTLS 1.2, in bytes.
+const USUAL_HANDSHAKE_12: usize = 2048;
+
 /// The messages so far. In DTLS 1.3 they are hashed with the header of TLS, without numbers and fragments (RFC 9147,
 /// section 5.2); in DTLS 1.2 with the header of a message in one fragment (RFC 6347, section 4.2.6).
 pub(crate) enum Transcript {
-    /// The version is not known yet: our ClientHello waits.
-    Open(Vec<(HandshakeType, u16, Vec<u8>)>),
+    /// The version is not known yet: our ClientHello waits, with the header of DTLS 1.2.
+    Open(Vec<u8>),
     /// The hash function is known.
     Dtls13(Box<dyn Hasher>, HashAlgorithm),
-    /// The messages themselves: CertificateVerify signs them, not their hash.
-    Dtls12(Vec<u8>, HashAlgorithm),
+    /// The hash, and the messages themselves: CertificateVerify signs them, not their hash.
+    Dtls12(Box<dyn Hasher>, Vec<u8>),
 }
 
 impl Transcript {
@@ -23,23 +26,29 @@ impl Transcript {
 
     /// Adds a message.
     pub(crate) fn add(&mut self, kind: HandshakeType, message_seq: u16, body: &[u8]) {
+        let length = u32::try_from(body.len()).unwrap_or(u32::MAX);
+        let header = FragmentHeader { kind: kind.code(), length, message_seq, offset: 0 }.bytes(body.len());
         match self {
-            Self::Open(messages) => messages.push((kind, message_seq, body.to_vec())),
+            Self::Open(messages) => {
+                messages.reserve(header.len() + body.len());
+                messages.extend_from_slice(&header);
+                messages.extend_from_slice(body);
+            }
+            Self::Dtls12(hasher, messages) => {
+                hasher.update(&header);
+                hasher.update(body);
+                messages.extend_from_slice(&header);
+                messages.extend_from_slice(body);
+            }
             Self::Dtls13(hasher, _) => {
                 hasher.update(&tls_header(kind, body.len()));
                 hasher.update(body);
             }
-            Self::Dtls12(bytes, _) => {
-                let length = u32::try_from(body.len()).unwrap_or(u32::MAX);
-                let header = FragmentHeader { kind: kind.code(), length, message_seq, offset: 0 };
-                bytes.extend_from_slice(&header.bytes(body.len()));
-                bytes.extend_from_slice(body);
-            }
         }
     }
 
-    /// Forgets all messages: a HelloVerifyRequest and the ClientHello before it are not hashed (RFC 6347, section
-    /// 4.2.1).
+    /// Forgets all messages: the handshake is over, or a HelloVerifyRequest came, which is not hashed, nor the ClientHello
+    /// before it (RFC 6347, section 4.2.1).
     pub(crate) fn restart(&mut self) {
         *self = Self::new();
     }
@@ -49,14 +58,23 @@ impl Transcript {
         let Self::Open(messages) = self else {
             return;
         };
-        let messages = std::mem::take(messages);
+        let mut messages = std::mem::take(messages);
+        let mut hasher = provider.hasher(hash);
         *self = match version {
-            Version::Dtls13 => Self::Dtls13(provider.hasher(hash), hash),
-            Version::Dtls12 => Self::Dtls12(Vec::with_capacity(4096), hash),
+            Version::Dtls12 => {
+                hasher.update(&messages);
+                messages.reserve(USUAL_HANDSHAKE_12);
+                Self::Dtls12(hasher, messages)
+            }
+            Version::Dtls13 => {
+                // At most one message.
+                if let Some((header, body)) = messages.split_at_checked(FragmentHeader::LEN) {
+                    hasher.update(header.get(..4).unwrap_or_default());
+                    hasher.update(body);
+                }
+                Self::Dtls13(hasher, hash)
+            }
         };
-        for (kind, message_seq, body) in messages {
-            self.add(kind, message_seq, &body);
-        }
     }
 
     /// A HelloRetryRequest was sent or received: its ClientHello is replaced by its hash (RFC 8446, section 4.4.1).
@@ -69,24 +87,23 @@ impl Transcript {
     }
 
     /// The hash of all messages so far.
-    pub(crate) fn digest(&self, provider: &dyn Provider) -> Digest {
+    pub(crate) fn digest(&self) -> Digest {
         match self {
             Self::Open(_) => Digest::new(&[]),
-            Self::Dtls13(hasher, _) => hasher.digest(),
-            Self::Dtls12(bytes, hash) => provider.digest(*hash, &[bytes]),
+            Self::Dtls13(hasher, _) | Self::Dtls12(hasher, _) => hasher.digest(),
         }
     }
 
-    /// All messages so far (DTLS 1.2).
-    pub(crate) fn messages(&self) -> &[u8] {
+    /// Takes out all messages so far (DTLS 1.2): for CertificateVerify, after which only the hash is needed.
+    pub(crate) fn take_messages(&mut self) -> Vec<u8> {
         match self {
-            Self::Dtls12(bytes, _) => bytes,
-            _ => &[],
+            Self::Dtls12(_, messages) => std::mem::take(messages),
+            _ => Vec::new(),
         }
     }
 }
 
-/// The header of a handshake message in TLS: its type, and its length in three bytes.
+/// The header of a handshake message in TLS: its type, and its length in three bytes. That of DTLS begins with it.
 pub(crate) fn tls_header(kind: HandshakeType, len: usize) -> [u8; 4] {
     let [_, l0, l1, l2] = u32::try_from(len).unwrap_or(u32::MAX).to_be_bytes();
     [kind.code(), l0, l1, l2]

@@ -44,7 +44,7 @@ impl Connection {
             ContentType::Ack if number.epoch >= v13::HANDSHAKE_EPOCH => {
                 if let Some(numbers) = ack::parse(&payload) {
                     let Handshake { flight, stats, .. } = &mut self.handshake;
-                    flight.acknowledge(now, &numbers, stats);
+                    flight.acknowledge(now, numbers, stats);
                 } else {
                     self.handshake.stats.records_discarded += 1;
                 }
@@ -63,21 +63,31 @@ impl Connection {
 
     fn take_handshake(&mut self, now: Instant, number: RecordNumber, payload: &[u8]) {
         let handshaking = self.machine.is_handshaking();
-        let expected = self.machine.expected_epoch();
+        let passes = self.passes_messages();
         let mut reader = Reader::new(payload);
-        let (mut complete, mut repeated) = (!payload.is_empty(), false);
+        let (mut complete, mut repeated, mut passed) = (!payload.is_empty(), false, false);
         while !reader.is_empty() {
             let Ok((header, fragment)) = FragmentHeader::parse(&mut reader) else {
                 complete = false;
                 break;
             };
             let old = header.message_seq < self.reassembler.next();
-            if !old && number.epoch < expected {
+            if !old && number.epoch < self.machine.expected_epoch() {
                 complete = false;
                 // In the epoch of the handshake nothing follows Finished (RFC 8446, section 5.1: messages do not span
                 // changes of keys). What anybody could have sent is no reason to end (attack C08).
                 if number.epoch == v13::HANDSHAKE_EPOCH {
                     self.fail(Failure::UNEXPECTED);
+                    return;
+                }
+                continue;
+            }
+            if passes && let Some(message) = self.reassembler.pass(number.epoch, header, fragment) {
+                passed = true;
+                // Before the message is taken, because our answer may acknowledge it by itself.
+                self.note_record(number);
+                self.take_messages(now, number, Some(message));
+                if self.is_ended() {
                     return;
                 }
                 continue;
@@ -90,10 +100,9 @@ impl Connection {
         }
         if !complete {
             self.handshake.stats.records_discarded += 1;
-        }
-        // Only DTLS 1.3 has epochs above 1, and only it acknowledges.
-        if complete && number.epoch >= 2 {
-            self.handshake.acks.note(number);
+            self.handshake.acks.forget(number);
+        } else if !passed {
+            self.note_record(number);
         }
         if repeated {
             // The peer misses our flight. After the handshake only the peer itself can say so (attack C17).
@@ -105,11 +114,29 @@ impl Connection {
                 self.handshake.acks.send_now();
             }
         }
-        self.take_messages(now, number);
+        self.take_messages(now, number, None);
     }
 
-    /// Takes all messages that are complete and in order; `number` is of the record that has completed them.
-    fn take_messages(&mut self, now: Instant, number: RecordNumber) {
+    /// Whether messages that come whole and in order are taken as they come. A server that asks for cookies looks first
+    /// at what else has come.
+    fn passes_messages(&self) -> bool {
+        #[cfg(test)]
+        if self.patience.is_some() {
+            return false;
+        }
+        !matches!(self.machine, Machine::ServerStart) || self.handshake.config.cookies.is_none()
+    }
+
+    /// Remembers a record of the handshake, to acknowledge it. Only DTLS 1.3 has epochs above 1, and only it acknowledges.
+    fn note_record(&mut self, number: RecordNumber) {
+        if number.epoch >= v13::HANDSHAKE_EPOCH {
+            self.handshake.acks.note(number);
+        }
+    }
+
+    /// Takes `next`, if it is there, and all messages after it that are complete and in order; `number` is of the record
+    /// that has completed them.
+    fn take_messages(&mut self, now: Instant, number: RecordNumber, mut next: Option<Message<'_>>) {
         while !self.is_ended() {
             if self.reassembler.retain_from(self.machine.expected_epoch()) == v13::HANDSHAKE_EPOCH {
                 self.fail(Failure::UNEXPECTED);
@@ -126,7 +153,7 @@ impl Connection {
             if cookies.is_some() {
                 self.reassembler.skip_forgotten();
             }
-            let Some(message) = self.reassembler.pop() else {
+            let Some(message) = next.take().or_else(|| self.reassembler.pop()) else {
                 break;
             };
             if matches!(self.machine, Machine::ServerStart)

@@ -83,9 +83,11 @@ pub(crate) struct RecordLayer {
 
 impl RecordLayer {
     pub(crate) fn new() -> Self {
-        let plaintext = WriteEpoch { epoch: 0, next: 0, blocks: 0, keys: WriteKeys::Plaintext };
+        // Epoch 0, and in DTLS 1.3 those of the handshake and of the application.
+        let mut write = Vec::with_capacity(3);
+        write.push(WriteEpoch { epoch: 0, next: 0, blocks: 0, keys: WriteKeys::Plaintext });
         Self {
-            write: vec![plaintext],
+            write,
             read: Vec::new(),
             forgeries: 0,
             version_open: false,

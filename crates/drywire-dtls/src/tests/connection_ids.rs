@@ -125,7 +125,9 @@ fn after(ours: Option<u8>, theirs: Option<u8>, kind: HandshakeType, body: &[u8])
     pair.connect();
     let epoch = pair.ends[SERVER].handshake.records.write_epoch();
     pair.ends[SERVER].handshake.flight.begin();
-    pair.ends[SERVER].handshake.flight.push(epoch, kind, body.to_vec());
+    pair.ends[SERVER].handshake.flight.push(epoch, kind, |w| {
+        w.bytes(body);
+    });
     pair.settle();
     match pair.events[CLIENT].last() {
         Some(Event::Closed { reason }) => Some(*reason),
@@ -178,7 +180,9 @@ fn an_identifier_may_have_to_be_used_at_once() {
     let mut body = Vec::new();
     NewConnectionId { ids: vec![&new[..]], immediate: true }.write(&mut drywire_core::Writer::new(&mut body));
     pair.ends[SERVER].handshake.flight.begin();
-    pair.ends[SERVER].handshake.flight.push(epoch, HandshakeType::NewConnectionId, body);
+    pair.ends[SERVER].handshake.flight.push(epoch, HandshakeType::NewConnectionId, |w| {
+        w.bytes(&body);
+    });
     pair.settle();
     assert_eq!(remote(&pair, CLIENT), Some(new));
     pair.check();

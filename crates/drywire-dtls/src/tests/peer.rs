@@ -166,7 +166,7 @@ fn the_table_of_states_and_messages() {
                     kind,
                     message_seq: machine.reassembler.next(),
                     epoch: machine.machine.expected_epoch(),
-                    body: Vec::new(),
+                    body: Vec::new().into(),
                 };
                 let before = std::mem::replace(&mut machine.machine, crate::machine::Machine::ServerStart);
                 let outcome = match before.step(&mut machine.handshake, &message) {

@@ -184,7 +184,7 @@ fn answer(
     handshake.send(0, HandshakeType::ClientKeyExchange, |w| message.write(w));
     let (master, client, server) = negotiated.master(handshake, &premaster)?;
     if let Some(Some(credential)) = request {
-        let content = handshake.transcript.messages().to_vec();
+        let content = handshake.transcript.take_messages();
         let signature = credential.sign(handshake, &content)?;
         let signed = DigitallySigned { scheme: credential.scheme.code(), signature: &signature };
         handshake.send(0, HandshakeType::CertificateVerify, |w| signed.write(w));

@@ -32,7 +32,7 @@ impl Negotiated {
     /// Derives the master secret, when the transcript ends with ClientKeyExchange, and the keys.
     fn master(&self, handshake: &Handshake, premaster: &Secret) -> Result<(Master, Keys12, Keys12), Failure> {
         let provider = handshake.provider();
-        let session_hash = handshake.transcript.digest(&*provider);
+        let session_hash = handshake.transcript.digest();
         let randoms = (&self.client_random, &self.server_random);
         let master = Master::extended(&*provider, self.suite.hash(), premaster, &session_hash, randoms);
         handshake.log_key("CLIENT_RANDOM", master.secret());
@@ -61,7 +61,7 @@ fn send_finished(handshake: &mut Handshake, master: &Master, keys: Keys12) {
     handshake.flight.push_change_cipher_spec();
     handshake.records.add_write_epoch(PROTECTED_EPOCH, WriteKeys::Dtls12(keys));
     let provider = handshake.provider();
-    let digest = handshake.transcript.digest(&*provider);
+    let digest = handshake.transcript.digest();
     let data = master.verify_data(&*provider, handshake.role, &digest);
     handshake.send(PROTECTED_EPOCH, HandshakeType::Finished, |w| {
         w.bytes(&data);
@@ -72,7 +72,7 @@ fn send_finished(handshake: &mut Handshake, master: &Master, keys: Keys12) {
 /// its epoch does not say, and may be lost or come early as it likes (attack C09).
 fn check_finished(handshake: &mut Handshake, message: &Message, master: &Master) -> Result<(), Failure> {
     let provider = handshake.provider();
-    let digest = handshake.transcript.digest(&*provider);
+    let digest = handshake.transcript.digest();
     let expected = master.verify_data(&*provider, handshake.role.peer(), &digest);
     if message.epoch != PROTECTED_EPOCH || !bool::from(expected.ct_eq(&message.body)) {
         return Err(Failure::Misbehaved(Alert::DECRYPT_ERROR));

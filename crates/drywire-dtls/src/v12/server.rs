@@ -187,8 +187,8 @@ impl State {
             }
             (Self::CertificateVerify(negotiated, group, derived), HandshakeType::CertificateVerify) => {
                 let signed = DigitallySigned::parse(&message.body)?;
-                let content = handshake.transcript.messages();
-                let scheme = handshake.verify(Version::Dtls12, &signed, content)?;
+                let content = handshake.transcript.take_messages();
+                let scheme = handshake.verify(Version::Dtls12, &signed, &content)?;
                 handshake.note(message);
                 Self::Finished(negotiated, group, Some(scheme), derived)
             }

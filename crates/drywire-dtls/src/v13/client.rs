@@ -189,8 +189,7 @@ fn finish(
 ) -> Result<Machine, Failure> {
     keys.check_finished(handshake, message)?;
     // Derived before our own messages join the transcript, used after them (RFC 8446, section 7.1).
-    let provider = handshake.provider();
-    let digest = handshake.transcript.digest(&*provider);
+    let digest = handshake.transcript.digest();
     handshake.flight.begin();
     handshake.acks.clear();
     if let Some(Request(credential)) = request {

@@ -44,7 +44,7 @@ impl Keys {
     ) -> Result<Self, Failure> {
         let provider = handshake.provider();
         let secret = HandshakeSecret::new(&*provider, suite.hash(), shared)?;
-        let digest = handshake.transcript.digest(&*provider);
+        let digest = handshake.transcript.digest();
         let traffic = secret.traffic(&*provider, suite.hash(), &digest)?;
         handshake.log_key("CLIENT_HANDSHAKE_TRAFFIC_SECRET", &traffic.client);
         handshake.log_key("SERVER_HANDSHAKE_TRAFFIC_SECRET", &traffic.server);
@@ -62,7 +62,7 @@ impl Keys {
     /// The `verify_data` of `sender`, over the transcript so far.
     fn verify_data(&self, handshake: &Handshake, sender: Role) -> Result<Digest, Failure> {
         let provider = handshake.provider();
-        let digest = handshake.transcript.digest(&*provider);
+        let digest = handshake.transcript.digest();
         Ok(schedule::verify_data(&*provider, self.suite.hash(), self.traffic_of(sender), &digest)?)
     }
 
@@ -147,13 +147,14 @@ fn install(
 
 /// What CertificateVerify signs (RFC 8446, section 4.4.3).
 fn signed_content(handshake: &Handshake, signer: Role) -> Vec<u8> {
-    let mut content = vec![0x20; 64];
+    let mut content = Vec::with_capacity(64 + 34 + 64);
+    content.extend_from_slice(&[0x20; 64]);
     content.extend_from_slice(match signer {
         Role::Client => b"TLS 1.3, client CertificateVerify",
         Role::Server => b"TLS 1.3, server CertificateVerify",
     });
     content.push(0);
-    content.extend_from_slice(handshake.transcript.digest(&*handshake.config.provider).as_bytes());
+    content.extend_from_slice(handshake.transcript.digest().as_bytes());
     content
 }
 
@@ -171,8 +172,8 @@ fn send_certificate(handshake: &mut Handshake, credential: Option<&Credential>) 
     Ok(())
 }
 
-/// Takes the peer's Certificate; says whether there is one in it. It must be there: both sides of WebRTC have one (RFC 8827, section
-/// 6.5; attack C09), unless a server is configured otherwise.
+/// Takes the peer's Certificate; says whether there is one in it. It must be there: both sides of WebRTC have one (RFC
+/// 8827, section 6.5; attack C09), unless a server is configured otherwise.
 fn take_certificate(handshake: &mut Handshake, message: &Message) -> Result<bool, Failure> {
     let certificate = Certificate::parse(&message.body, Version::Dtls13)?;
     if !certificate.context.is_empty() {

@@ -145,7 +145,9 @@ impl TrafficKeys {
             return Ok(());
         };
         handshake.flight.begin();
-        handshake.flight.push(self.write.0, kind, body);
+        handshake.flight.push(self.write.0, kind, |w| {
+            w.bytes(&body);
+        });
         Ok(())
     }
 

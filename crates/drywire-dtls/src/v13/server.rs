@@ -213,7 +213,7 @@ fn answer(
     }
     send_certificate(handshake, Some(&credential))?;
     keys.send_finished(handshake)?;
-    let digest = handshake.transcript.digest(&*provider);
+    let digest = handshake.transcript.digest();
     let application = keys.application(handshake, &digest)?;
     let (keys, application) = (Box::new(keys), Box::new(application));
     Ok(Machine::Server13(if asks {

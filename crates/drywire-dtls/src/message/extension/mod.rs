@@ -66,14 +66,17 @@ impl<'a> Extensions<'a> {
     /// Checks a list that was written: no extension may be there twice (RFC 8446, section 4.2).
     pub(crate) fn new(bytes: &'a [u8]) -> Result<Self, ParseError> {
         let mut reader = Reader::new(bytes);
-        let mut seen = Vec::new();
+        let mut seen = [0; MAX_EXTENSIONS];
+        let mut count = 0;
         while !reader.is_empty() {
             let kind = reader.u16()?;
             vector_u16(&mut reader)?;
-            if seen.contains(&kind) || seen.len() >= MAX_EXTENSIONS {
+            let (before, after) = seen.split_at_mut(count);
+            if before.contains(&kind) {
                 return Err(ParseError::Malformed);
             }
-            seen.push(kind);
+            *after.first_mut().ok_or(ParseError::Malformed)? = kind;
+            count += 1;
         }
         Ok(Self { bytes: Some(bytes) })
     }
