@@ -1,5 +1,5 @@
-//! Against the `openssl` program (DTLS 1.2), over UDP on the loopback interface: both roles, certificates on both sides,
-//! the same exported keys. Says so and passes when the program is not installed.
+//! Against the `openssl` program (DTLS 1.2), over UDP on the loopback interface: both roles, certificates on both sides
+//! of ECDSA and of RSA, cookies, application protocols, the same exported keys. Says so and passes when the program is not installed.
 #![allow(
     clippy::disallowed_methods,
     clippy::print_stdout,
@@ -17,8 +17,8 @@ use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
 use bytes::BytesMut;
-use drywire_crypto::{CertificateOptions, CertifiedKey};
-use drywire_dtls::{CipherSuite, Config, Connection, Event, Role, Version};
+use drywire_crypto::{CertificateOptions, CertifiedKey, KeyAlgorithm};
+use drywire_dtls::{CipherSuite, Config, Connection, Cookies, Event, Role, Version};
 
 /// A running `openssl`, ended when the test is over.
 struct Program {
@@ -86,17 +86,32 @@ struct Scene {
     theirs: CertifiedKey,
 }
 
+/// A key of RSA: for both sides, because keys are dear.
+fn rsa() -> CertifiedKey {
+    let (certificate, key) =
+        (include_str!("../src/tests/data/rsa.pem"), include_str!("../src/tests/data/rsa_key.pem"));
+    CertifiedKey::from_pem(&*drywire_crypto_aws_lc::provider(), certificate, key).unwrap()
+}
+
 fn scene(name: &str, suite: CipherSuite) -> Scene {
     let provider = drywire_crypto_aws_lc::provider();
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
     let options = CertificateOptions::new(now - Duration::from_secs(24 * 3600));
-    let ours = Arc::new(CertifiedKey::self_signed(&*provider, &options).unwrap());
-    let theirs = CertifiedKey::self_signed(&*provider, &options).unwrap();
+    let (ours, theirs) = if suite.fits(KeyAlgorithm::Rsa) {
+        (rsa(), rsa())
+    } else {
+        let one = || CertifiedKey::self_signed(&*provider, &options).unwrap();
+        (one(), one())
+    };
+    let ours = Arc::new(ours);
     let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR"));
     let (key, certificate) = (folder.join(format!("{name}.key")), folder.join(format!("{name}.pem")));
     std::fs::write(&key, theirs.key_pem().unwrap().as_bytes()).unwrap();
     std::fs::write(&certificate, theirs.certificate_pem().unwrap()).unwrap();
+    let cookies = Cookies::new(&*provider, Instant::now()).unwrap();
     let mut config = Config::new(provider, ours);
+    config.cookies = Some(cookies);
+    config.alpn = vec![b"webrtc".to_vec()];
     config.cipher_suites.retain(|one| one.version() == Version::Dtls13);
     config.cipher_suites.push(suite);
     config.srtp_profiles = vec![drywire_dtls::SrtpProfile::Aes128CmSha1_80];
@@ -106,6 +121,7 @@ fn scene(name: &str, suite: CipherSuite) -> Scene {
 fn common_arguments(scene: &Scene) -> Vec<String> {
     let mut arguments: Vec<String> = ["-dtls1_2", "-use_srtp", "SRTP_AES128_CM_SHA1_80", "-mtu", "1200"]
         .into_iter()
+        .chain(["-alpn", "c-webrtc,webrtc"])
         .chain(["-keymatexport", "EXTRACTOR-dtls_srtp", "-keymatexportlen", "60"])
         .map(str::to_owned)
         .collect();
@@ -163,6 +179,7 @@ fn run(scene: &Scene, role: Role, socket: &UdpSocket, program: &mut Program) {
         }
         if let Ok((len, from)) = socket.recv_from(&mut buffer) {
             peer = Some(from);
+            ours.set_peer_address(from);
             ours.handle_input(Instant::now(), BytesMut::from(&buffer[..len]));
         }
     }
@@ -171,6 +188,7 @@ fn run(scene: &Scene, role: Role, socket: &UdpSocket, program: &mut Program) {
     assert_eq!(info.version, Version::Dtls12);
     assert_eq!(ours.peer_certificate(), Some(scene.theirs.certificate()));
     assert_eq!(info.srtp_profile, Some(drywire_dtls::SrtpProfile::Aes128CmSha1_80));
+    assert_eq!(info.alpn.as_deref(), Some(&b"webrtc"[..]));
     let mut keys = [0; 60];
     ours.export_keying_material("EXTRACTOR-dtls_srtp", None, &mut keys).unwrap();
     assert_eq!(program.keying_material().as_deref(), Some(&keys[..]));
@@ -178,10 +196,12 @@ fn run(scene: &Scene, role: Role, socket: &UdpSocket, program: &mut Program) {
     assert!(program.seen.iter().any(|line| line.contains("from drywire")), "{:#?}", program.seen);
 }
 
-const SUITES: [CipherSuite; 3] = [
+const SUITES: [CipherSuite; 5] = [
     CipherSuite::EcdheEcdsaAes128GcmSha256,
     CipherSuite::EcdheEcdsaAes256GcmSha384,
     CipherSuite::EcdheEcdsaChaCha20Poly1305Sha256,
+    CipherSuite::EcdheRsaAes128GcmSha256,
+    CipherSuite::EcdheRsaAes256GcmSha384,
 ];
 
 #[test]

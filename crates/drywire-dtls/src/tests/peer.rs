@@ -121,6 +121,8 @@ fn the_table_of_states_and_messages() {
         HandshakeType::HelloVerifyRequest,
         HandshakeType::NewSessionTicket,
         HandshakeType::EncryptedExtensions,
+        HandshakeType::RequestConnectionId,
+        HandshakeType::NewConnectionId,
         HandshakeType::Certificate,
         HandshakeType::ServerKeyExchange,
         HandshakeType::CertificateRequest,

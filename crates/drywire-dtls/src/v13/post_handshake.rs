@@ -87,11 +87,11 @@ impl TrafficKeys {
     /// The peer wants more of our identifiers. It gets them while there are few; with too many it has to do with what it
     /// has (RFC 9147, section 9).
     fn take_request(&mut self, handshake: &mut Handshake, body: &[u8]) -> Result<(), Failure> {
-        let wanted = RequestConnectionId::parse(body)?.count;
         let known = handshake.records.ids.local().count();
         if known == 0 {
             return Err(Failure::UNEXPECTED);
         }
+        let wanted = RequestConnectionId::parse(body)?.count;
         let len = handshake.records.ids.local_len();
         let new = self.new_ids.get_or_insert_default();
         for _ in 0..usize::from(wanted).min(MAX_IDS.saturating_sub(known)) {
