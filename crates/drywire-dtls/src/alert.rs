@@ -11,6 +11,8 @@ impl Alert {
     pub const UNEXPECTED_MESSAGE: Self = Self(10);
     /// A record could not be authenticated. Never sent here: such records are discarded (RFC 9147, section 4.5.2).
     pub const BAD_RECORD_MAC: Self = Self(20);
+    /// A record was longer than any may be.
+    pub const RECORD_OVERFLOW: Self = Self(22);
     /// No common parameters.
     pub const HANDSHAKE_FAILURE: Self = Self(40);
     /// A certificate was corrupt, or its fingerprint is not the announced one.

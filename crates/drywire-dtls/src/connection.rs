@@ -43,7 +43,8 @@ pub struct Connection {
     held: bool,
     farewell: Farewell,
     mtu: usize,
-    acks_deadline: Option<Instant>,
+    /// Since when acknowledgements wait for the rest of a flight.
+    acks_since: Option<Instant>,
     handshake_deadline: Option<Instant>,
     /// How many more messages are taken, for tests that stop in the middle of a flight.
     #[cfg(test)]
@@ -98,7 +99,7 @@ impl Connection {
             held: false,
             farewell: Farewell::default(),
             mtu,
-            acks_deadline: None,
+            acks_since: None,
             handshake_deadline: None,
             #[cfg(test)]
             patience: None,
@@ -129,8 +130,8 @@ impl Connection {
     /// Does what is due at `now`.
     pub fn handle_timeout(&mut self, now: Instant) {
         let now = self.clock.observe(now);
-        if self.acks_deadline.is_some_and(|at| at <= now) {
-            self.acks_deadline = None;
+        if self.acks_deadline().is_some_and(|at| at <= now) {
+            self.acks_since = None;
             if self.misses_hello() {
                 self.handshake.acks.send_empty();
             } else {
@@ -270,7 +271,7 @@ impl Connection {
     /// When to call [`handle_timeout`](Self::handle_timeout).
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {
-        let deadlines = [self.handshake.flight.deadline(), self.acks_deadline, self.handshake_deadline];
+        let deadlines = [self.handshake.flight.deadline(), self.acks_deadline(), self.handshake_deadline];
         deadlines.into_iter().flatten().min()
     }
 
@@ -278,19 +279,26 @@ impl Connection {
         let Handshake { records, flight, acks, stats, .. } = &mut self.handshake;
         records
             .set_version_open(matches!(&self.machine, Machine::ClientHello(offer) if offer.retry.is_none()));
-        // An ACK is never sent in a lower epoch than what it acknowledges (RFC 9147, section 7).
+        // The current epoch is never a lower one than that of what is acknowledged (RFC 9147, section 7).
         let epoch = records.write_epoch();
-        if acks.is_due() && (epoch > 0 || acks.is_empty()) {
+        if acks.is_due() {
             let header_len = records.header_len(epoch);
+            let room = self.mtu.saturating_sub(records.overhead(epoch));
             out.resize(start + header_len, 0);
-            acks.write(&mut Writer::new(out), records.max_plaintext(epoch));
+            acks.write(&mut Writer::new(out), room.min(records.max_plaintext(epoch)));
             records.finish(epoch, ContentType::Ack, out, start, header_len)?;
             stats.records_sent += 1;
-            self.acks_deadline = None;
+            self.acks_since = None;
         }
         let end = start.saturating_add(flight.longest_datagram(self.mtu));
         flight.poll_transmit(now, records, stats, out, start..end)?;
         self.farewell.append(now, &mut self.handshake, out)
+    }
+
+    /// When to say what came of a flight although the rest is missing: after a quarter of the time in which the peer
+    /// sends it again (RFC 9147, section 7.1).
+    fn acks_deadline(&self) -> Option<Instant> {
+        self.acks_since.map(|since| since + self.handshake.flight.initial_rto() / 4)
     }
 
     /// Whether records have come that nobody can read without the ServerHello, and the server was not told so.
@@ -351,11 +359,12 @@ impl Connection {
             self.end(CloseReason::KeyLimit, &[]);
         }
         // A part of a flight came, the rest is late: say what came (RFC 9147, section 7.1).
-        let waiting = self.misses_hello() || self.machine.is_handshaking() && !self.handshake.acks.is_empty();
+        let waiting = self.misses_hello()
+            || self.machine.is_handshaking() && self.machine.is_dtls13() && !self.handshake.acks.is_empty();
         if !waiting {
-            self.acks_deadline = None;
-        } else if self.acks_deadline.is_none() && !self.handshake.acks.is_due() {
-            self.acks_deadline = Some(now + self.handshake.flight.initial_rto() / 4);
+            self.acks_since = None;
+        } else if !self.handshake.acks.is_due() {
+            self.acks_since.get_or_insert(now);
         }
     }
 }

@@ -215,7 +215,7 @@ impl Retried {
 
 /// Has a request sent, once, and forgets it: message 0 of a server that keeps no state.
 fn ask(handshake: &mut Handshake, kind: HandshakeType, body: &[u8]) {
-    handshake.flight.begin();
+    handshake.begin_flight();
     handshake.flight.set_next_message_seq(0);
     handshake.flight.push(0, kind, |w| {
         w.bytes(body);

@@ -66,6 +66,12 @@ pub(crate) enum Verdict {
 }
 
 impl Handshake {
+    /// Begins our next flight of the handshake, which acknowledges the peer's (RFC 9147, section 7.1).
+    pub(crate) fn begin_flight(&mut self) {
+        self.flight.begin();
+        self.acks.clear();
+    }
+
     pub(crate) fn provider(&self) -> Arc<dyn Provider> {
         Arc::clone(&self.config.provider)
     }

@@ -70,7 +70,7 @@ pub(crate) fn start(handshake: &mut Handshake) -> Result<Machine, Failure> {
     let random = handshake.rng.array();
     handshake.client_random = random;
     let offer = Offer { random, exchanges, second, cookie: None, retry: None };
-    handshake.flight.begin();
+    handshake.begin_flight();
     send(handshake, &offer)?;
     Ok(Machine::ClientHello(Box::new(offer)))
 }
@@ -141,7 +141,7 @@ pub(crate) fn answered(
             }
             offer.cookie = Some(request.cookie.to_vec());
             handshake.transcript.restart();
-            handshake.flight.begin();
+            handshake.begin_flight();
             send(handshake, &offer)?;
             Ok(Machine::ClientHello(offer))
         }

@@ -89,6 +89,20 @@ impl Machine {
         !matches!(self, Self::Complete(_) | Self::Connected(_) | Self::Ended(_))
     }
 
+    /// Whether the version is known to be DTLS 1.3.
+    pub(crate) fn is_dtls13(&self) -> bool {
+        match self {
+            Self::Client13(_) | Self::Server13(_) => true,
+            Self::Complete(session) | Self::Connected(session) => session.traffic.is_some(),
+            _ => false,
+        }
+    }
+
+    /// Whether the version is DTLS 1.3 or still open.
+    pub(crate) fn may_be_dtls13(&self) -> bool {
+        self.is_dtls13() || matches!(self, Self::ClientHello(_) | Self::ServerStart)
+    }
+
     /// The session, once the peer is the right one.
     pub(crate) fn connected(&self) -> Option<&Session> {
         if let Self::Connected(session) = self { Some(session) } else { None }

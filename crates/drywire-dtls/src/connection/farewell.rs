@@ -95,11 +95,10 @@ impl Connection {
         let Handshake { flight, records, .. } = &self.handshake;
         let epoch = flight.unsent_epoch().unwrap_or_else(|| records.write_epoch());
         self.farewell = Farewell::new(alerts.to_vec(), epoch);
-        self.handshake.flight.begin();
-        self.handshake.acks.clear();
+        self.handshake.begin_flight();
         self.early.clear();
         self.reassembler.restart();
-        self.acks_deadline = None;
+        self.acks_since = None;
         self.handshake_deadline = None;
         self.events.push(Event::Closed { reason });
     }

@@ -29,6 +29,8 @@ impl Connection {
                     self.handshake.stats.records_dropped += 1;
                 }
             }
+            // RFC 8446, section 5.2.
+            Opening::TooLong => self.fail(Failure::Misbehaved(Alert::RECORD_OVERFLOW)),
             Opening::Discarded => {}
         }
     }
@@ -93,6 +95,10 @@ impl Connection {
                 continue;
             }
             match self.reassembler.insert(number.epoch, header, fragment) {
+                // A part of the peer's next flight says that it has all of ours (RFC 9147, section 7.1).
+                Insertion::Kept if handshaking && self.machine.is_dtls13() => {
+                    self.handshake.flight.set_received();
+                }
                 Insertion::Kept => {}
                 Insertion::Old => repeated = true,
                 Insertion::Rejected => complete = false,
@@ -106,7 +112,7 @@ impl Connection {
         }
         if repeated {
             // The peer misses our flight. After the handshake only the peer itself can say so (attack C17).
-            if handshaking || number.epoch > 0 {
+            if (handshaking && !self.machine.is_dtls13()) || number.epoch > 0 {
                 let protected = number.epoch > 0;
                 self.handshake.flight.repeat(now, protected, &mut self.handshake.stats);
             }
@@ -127,9 +133,11 @@ impl Connection {
         !matches!(self.machine, Machine::ServerStart) || self.handshake.config.cookies.is_none()
     }
 
-    /// Remembers a record of the handshake, to acknowledge it. Only DTLS 1.3 has epochs above 1, and only it acknowledges.
+    /// Remembers a record of the handshake, to acknowledge it. While the version is open, it may still be the one that
+    /// acknowledges. After the handshake anybody could have sent what is not protected (attack C17).
     fn note_record(&mut self, number: RecordNumber) {
-        if number.epoch >= v13::HANDSHAKE_EPOCH {
+        let authentic = self.machine.is_handshaking() || number.epoch > 0;
+        if authentic && self.machine.may_be_dtls13() {
             self.handshake.acks.note(number);
         }
     }
@@ -171,11 +179,16 @@ impl Connection {
                 }
                 continue;
             }
-            if self.machine.is_handshaking() {
-                // The peer answers: it has all of our flight (RFC 9147, section 5.8.1).
+            // The peer answers: it has all of our flight (RFC 9147, section 5.8.1). When it is a ServerHello of DTLS
+            // 1.3, the ClientHello is sent again until more than that one comes.
+            let version_open = matches!(self.machine, Machine::ClientHello(_));
+            if self.machine.is_handshaking() && !version_open {
                 self.handshake.flight.set_received();
             }
             self.transition(|machine, handshake| machine.step(handshake, &message));
+            if version_open && matches!(self.machine, Machine::Client12(_)) {
+                self.handshake.flight.set_received();
+            }
             self.start_clock(now);
         }
     }

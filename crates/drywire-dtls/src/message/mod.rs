@@ -10,6 +10,7 @@ pub(crate) mod extension;
 mod hello_verify_request;
 mod key_exchange;
 mod key_update;
+mod new_session_ticket;
 mod server_hello;
 
 pub(crate) use certificate::Certificate;
@@ -22,6 +23,7 @@ pub(crate) use extension::{ExtensionType, Extensions};
 pub(crate) use hello_verify_request::HelloVerifyRequest;
 pub(crate) use key_exchange::{ClientKeyExchange, ServerKeyExchange};
 pub(crate) use key_update::KeyUpdate;
+pub(crate) use new_session_ticket::NewSessionTicket;
 pub(crate) use server_hello::ServerHello;
 
 use drywire_core::{Reader, UnexpectedEnd};

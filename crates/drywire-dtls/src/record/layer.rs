@@ -61,6 +61,8 @@ pub(crate) enum Opening {
     Opened(Opened),
     /// The keys of its epoch are not there yet.
     NoKeys(RawRecord),
+    /// It is of the peer, and longer than any record may be.
+    TooLong,
     Discarded,
 }
 
@@ -340,11 +342,10 @@ impl RecordLayer {
             return Opening::Discarded;
         };
         read.window.mark(header.sequence);
-        // A record that is longer than we asked for may be discarded (RFC 8449, section 4).
         let content_type = usize::from(header.content == ContentType::WithConnectionId);
         if len > self.max_read + content_type {
             stats.records_discarded += 1;
-            return Opening::Discarded;
+            return too_long(len - content_type);
         }
         let start = record.header_len + skip;
         if header.content != ContentType::WithConnectionId {
@@ -390,10 +391,11 @@ impl RecordLayer {
                     return Opening::Discarded;
                 };
                 let header_len = record.header_len;
-                // A record that is longer than we asked for may be discarded (RFC 8449, section 4). Padding counts.
-                if record.bytes.len().saturating_sub(header_len + 1 + TAG_LEN) > self.max_read {
+                // Padding counts (RFC 8449, section 4).
+                let len = record.bytes.len().saturating_sub(header_len + 1 + TAG_LEN);
+                if len > self.max_read {
                     stats.records_discarded += 1;
-                    return Opening::Discarded;
+                    return too_long(len);
                 }
                 opened(record, content, number, header_len, Some(plaintext.len))
             }
@@ -438,6 +440,13 @@ fn put_header(
 ) -> Result<(), RecordError> {
     let record = out.get_mut(start..).ok_or(RecordError::WrongBuffer)?;
     PlaintextHeader::put(record, content, number, id).ok_or(RecordError::WrongBuffer)
+}
+
+/// What becomes of an authentic record that is longer than it may be: beyond what a limit of ours asks for it is discarded
+/// (RFC 8449, section 4), beyond what any record may hold it is an error (RFC 8446, section 5.2), and beyond what any
+/// record may be with its protection it was never looked at.
+const fn too_long(len: usize) -> Opening {
+    if len > MAX_PLAINTEXT && len <= MAX_PLAINTEXT + 256 { Opening::TooLong } else { Opening::Discarded }
 }
 
 fn opened(

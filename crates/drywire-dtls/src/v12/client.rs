@@ -171,7 +171,7 @@ fn answer(
         return Err(Failure::Misbehaved(Alert::DECODE_ERROR));
     }
     handshake.note(message);
-    handshake.flight.begin();
+    handshake.begin_flight();
     if let Some(credential) = &request {
         // Without a certificate we say so (RFC 5246, section 7.4.6).
         let ours = Certificate::of(credential.as_ref().map(|credential| &*credential.certified));

@@ -69,7 +69,7 @@ pub(crate) fn start(
         ServerHello::mark_downgrade(&mut server_random);
     }
     let negotiated = Negotiated { suite, agreed, client_random: hello.random, server_random };
-    handshake.flight.begin();
+    handshake.begin_flight();
     send_hello(handshake, hello, &negotiated)?;
     let ours = Certificate::of(Some(&credential.certified));
     handshake.send(0, HandshakeType::Certificate, |w| ours.write(w, Version::Dtls12));
@@ -194,7 +194,7 @@ impl State {
             }
             (Self::Finished(negotiated, group, peer, derived), HandshakeType::Finished) => {
                 check_finished(handshake, message, &derived.master)?;
-                handshake.flight.begin();
+                handshake.begin_flight();
                 send_finished(handshake, &derived.master, *derived.write);
                 handshake.flight.set_last();
                 let session = negotiated.session(derived.master, group, peer);

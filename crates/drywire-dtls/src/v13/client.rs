@@ -62,7 +62,7 @@ pub(crate) fn retry(
     handshake.transcript.replace_by_hash(&*provider);
     handshake.note(message);
     offer.retry = Some(Retry { suite, cookie: cookie.unwrap_or_default().to_vec() });
-    handshake.flight.begin();
+    handshake.begin_flight();
     hello::send(handshake, &offer)?;
     Ok(Machine::ClientHello(offer))
 }
@@ -190,8 +190,7 @@ fn finish(
     keys.check_finished(handshake, message)?;
     // Derived before our own messages join the transcript, used after them (RFC 8446, section 7.1).
     let digest = handshake.transcript.digest();
-    handshake.flight.begin();
-    handshake.acks.clear();
+    handshake.begin_flight();
     if let Some(Request(credential)) = request {
         send_certificate(handshake, credential.as_ref())?;
     }

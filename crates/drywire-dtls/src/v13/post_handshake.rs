@@ -4,13 +4,13 @@
 use drywire_core::Writer;
 use drywire_crypto::Secret;
 
-use crate::CipherSuite;
 use crate::failure::Failure;
 use crate::handshake::Handshake;
-use crate::message::{HandshakeType, KeyUpdate, NewConnectionId, RequestConnectionId};
+use crate::message::{HandshakeType, KeyUpdate, NewConnectionId, NewSessionTicket, RequestConnectionId};
 use crate::reassembly::Message;
 use crate::record::{MAX_IDS, ReadKeys, WriteKeys};
 use crate::schedule;
+use crate::{CipherSuite, Role};
 
 /// The secrets of the epochs in use, which the next ones are derived from.
 pub(crate) struct TrafficKeys {
@@ -56,8 +56,10 @@ impl TrafficKeys {
     /// Takes a message that comes after the handshake.
     pub(crate) fn step(&mut self, handshake: &mut Handshake, message: &Message) -> Result<(), Failure> {
         match message.kind {
-            // We resume no sessions; it is acknowledged all the same.
-            HandshakeType::NewSessionTicket => {}
+            // We resume no sessions; it is read and acknowledged all the same.
+            HandshakeType::NewSessionTicket if handshake.role == Role::Client => {
+                NewSessionTicket::parse(&message.body)?;
+            }
             HandshakeType::KeyUpdate => {
                 let update = KeyUpdate::parse(&message.body)?;
                 if message.epoch != self.read.0 {

@@ -75,7 +75,7 @@ pub(crate) fn start(
         Share::Offered(group) => answer(handshake, hello, suite, group),
         Share::Wanted(group) => {
             handshake.transcript.replace_by_hash(&*provider);
-            handshake.flight.begin();
+            handshake.begin_flight();
             let body = retry_request(suite, Some(group), None)?;
             handshake.send(0, HandshakeType::ServerHello, |w| {
                 w.bytes(&body);
@@ -185,7 +185,7 @@ fn answer(
     let mut our_share = Vec::new();
     let shared = provider.answer_key_exchange(group, share.share, &mut our_share)?;
 
-    handshake.flight.begin();
+    handshake.begin_flight();
     let mut extensions = Vec::with_capacity(1200);
     let mut w = Writer::new(&mut extensions);
     supported_versions::write_selected(&mut w, Version::Dtls13);
