@@ -128,7 +128,9 @@ fn the_crate_graph_is_the_one_of_the_architecture_page() {
             .parent()
             .and_then(Path::file_name)
             .map(|name| name.to_string_lossy().into_owned());
-        if package.name != "drywire-workspace" && folder.as_deref() != Some(&package.name) {
+        // The shim stands beside the other tests, which need no prefix.
+        let expected = if package.name == "drywire-bogo" { "bogo" } else { &package.name };
+        if package.name != "drywire-workspace" && folder.as_deref() != Some(expected) {
             wrong.push(format!("{}: its folder is {folder:?}; name it like the package", package.name));
         }
     }

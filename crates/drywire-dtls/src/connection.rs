@@ -358,9 +358,10 @@ impl Connection {
         if self.handshake.records.is_worn_out() {
             self.end(CloseReason::KeyLimit, &[]);
         }
-        // A part of a flight came, the rest is late: say what came (RFC 9147, section 7.1).
+        // A part of a flight came, the rest is late, or a message after the handshake came, and more may follow: say soon
+        // what came (RFC 9147, section 7.1).
         let waiting = self.misses_hello()
-            || self.machine.is_handshaking() && self.machine.is_dtls13() && !self.handshake.acks.is_empty();
+            || self.machine.is_dtls13() && !self.handshake.acks.is_empty();
         if !waiting {
             self.acks_since = None;
         } else if !self.handshake.acks.is_due() {

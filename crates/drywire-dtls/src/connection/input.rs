@@ -116,7 +116,8 @@ impl Connection {
                 let protected = number.epoch > 0;
                 self.handshake.flight.repeat(now, protected, &mut self.handshake.stats);
             }
-            if !handshaking {
+            // What has no answer of ours that would acknowledge it was acknowledged in vain.
+            if !handshaking && self.handshake.flight.is_received() {
                 self.handshake.acks.send_now();
             }
         }

@@ -82,7 +82,6 @@ impl TrafficKeys {
             HandshakeType::RequestConnectionId => self.take_request(handshake, &message.body)?,
             _ => return Err(Failure::UNEXPECTED),
         }
-        handshake.acks.send_now();
         self.proceed(handshake)
     }
 
