@@ -23,7 +23,13 @@ const DECOMPRESSION_FAILURE: Alert = Alert::from_code(30);
 /// Why a test is over and not well.
 #[derive(Debug, Error)]
 pub(crate) enum SessionError {
-    #[error("closed: {0:?}")]
+    #[error("the peer misbehaves: {0}")]
+    Misbehaved(Alert),
+    #[error("the peer is incompatible: {0}")]
+    Incompatible(Alert),
+    #[error("the peer gave up: {0}")]
+    PeerAlert(Alert),
+    #[error("the connection ended: {0:?}")]
     Closed(CloseReason),
     #[error("the application does not trust the peer")]
     Distrusted,
@@ -39,6 +45,17 @@ pub(crate) enum SessionError {
     Export,
     #[error(transparent)]
     Io(#[from] io::Error),
+}
+
+impl From<CloseReason> for SessionError {
+    fn from(reason: CloseReason) -> Self {
+        match reason {
+            CloseReason::Misbehaved(alert) => Self::Misbehaved(alert),
+            CloseReason::Incompatible(alert) => Self::Incompatible(alert),
+            CloseReason::PeerAlert(alert) => Self::PeerAlert(alert),
+            other => Self::Closed(other),
+        }
+    }
 }
 
 pub(crate) struct Session<'a> {
@@ -98,7 +115,7 @@ impl<'a> Session<'a> {
                         self.before_read();
                     }
                     Event::Closed { reason: CloseReason::Peer } => return Ok(()),
-                    Event::Closed { reason } => return Err(SessionError::Closed(reason)),
+                    Event::Closed { reason } => return Err(reason.into()),
                     _ => {}
                 }
                 self.send_packets();
