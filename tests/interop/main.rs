@@ -15,6 +15,7 @@
 mod aiortc;
 mod browser;
 mod dial;
+mod libsrtp;
 mod peer;
 mod server;
 mod str0m;
