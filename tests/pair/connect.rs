@@ -8,6 +8,7 @@ use drywire_sim::{Link, Network, Outcome};
 
 use crate::harness::{
     CONFIG, Manner, Peer, address, binary, call, call_with, config, connected, open, pass, text,
+    with_another_fingerprint,
 };
 
 #[test]
@@ -127,13 +128,11 @@ fn a_peer_with_another_certificate_is_refused() {
         .connection
         .set_local_description(now, drywire::jsep::DescriptionType::Offer, &offer)
         .expect("our own offer");
-    let answer = answering.connection.accept_offer(now, &offer).expect("an answer").to_string();
-    let at = answer.find("a=fingerprint:sha-256 ").expect("a fingerprint") + "a=fingerprint:sha-256 ".len();
-    let forged = format!("{}{}{}", &answer[..at], ["00"; 32].join(":"), &answer[at + 95..]);
-    let forged = &forged.parse().expect("a description");
+    let answer = answering.connection.accept_offer(now, &offer).expect("an answer");
+    let forged = with_another_fingerprint(&answer);
     offering
         .connection
-        .set_remote_description(now, drywire::jsep::DescriptionType::Answer, forged)
+        .set_remote_description(now, drywire::jsep::DescriptionType::Answer, &forged)
         .expect("the forged answer");
 
     let mut network = Network::new(now, [6; 32]);

@@ -200,6 +200,14 @@ pub fn negotiate(network: &mut Network<Peer>, offering: NodeId, answering: NodeI
     offerer.set_remote_description(now, jsep::DescriptionType::Answer, &answer).expect("the echo's answer");
 }
 
+/// The description of somebody with another certificate.
+pub fn with_another_fingerprint(description: &jsep::SessionDescription) -> jsep::SessionDescription {
+    let text = description.to_string();
+    let at = text.find("a=fingerprint:sha-256 ").expect("a fingerprint") + "a=fingerprint:sha-256 ".len();
+    let forged = format!("{}{}{}", &text[..at], ["00"; 32].join(":"), &text[at + 95..]);
+    forged.parse().expect("a description")
+}
+
 /// Lets virtual time pass until a peer is connected.
 pub fn connected(network: &mut Network<Peer>, id: NodeId) {
     let outcome = network.run_until(|network| network[id].is_connected(), Duration::from_secs(10));

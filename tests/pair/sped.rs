@@ -7,7 +7,9 @@ use drywire::jsep::DescriptionType::{Answer, Offer};
 use drywire::{CloseReason, Config, ConnectionState, Event, dtls};
 use drywire_sim::{Link, Network, Outcome, Probability};
 
-use crate::harness::{Manner, Peer, address, call_with, config, connected, open, pass};
+use crate::harness::{
+    Manner, Peer, address, call_with, config, connected, open, pass, with_another_fingerprint,
+};
 
 /// The round-trip time of these tests.
 const RTT: Duration = Duration::from_millis(50);
@@ -234,10 +236,8 @@ fn a_wrong_certificate_is_refused_inside_stun_as_well() {
     let mut answering = Peer::new(&config, Manner::Echo, 2, [12; 32], now);
     let offer = offering.connection.create_offer(now).expect("an offer");
     offering.connection.set_local_description(now, Offer, &offer).expect("our own offer");
-    let answer = answering.connection.accept_offer(now, &offer).expect("an answer").to_string();
-    let at = answer.find("a=fingerprint:sha-256 ").expect("a fingerprint") + "a=fingerprint:sha-256 ".len();
-    let forged = format!("{}{}{}", &answer[..at], ["00"; 32].join(":"), &answer[at + 95..]);
-    let forged = forged.parse().expect("a description");
+    let answer = answering.connection.accept_offer(now, &offer).expect("an answer");
+    let forged = with_another_fingerprint(&answer);
     offering.connection.set_remote_description(now, Answer, &forged).expect("the forged answer");
     let mut network = Network::new(now, [11; 32]);
     network.set_default_link(Link::new().delay(RTT / 2));
