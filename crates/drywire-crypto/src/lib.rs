@@ -30,3 +30,5 @@ pub use key_exchange::{NamedGroup, PendingKeyExchange};
 pub use provider::Provider;
 pub use secret::Secret;
 pub use signature::{KeyAlgorithm, SignatureScheme, SigningKey};
+/// What wipes a private key that was exported.
+pub use zeroize::Zeroizing;

@@ -52,6 +52,7 @@ mod peer;
 mod stats;
 mod transport;
 
+#[cfg(feature = "aws-lc")]
 use std::sync::Arc;
 
 pub use drywire_core::{Duration, Ecn, Instant, Path, Protocol, Transmit};
@@ -70,7 +71,9 @@ pub use packet::{Extensions, RtpPacket};
 pub use peer::{DataChannel, PeerConnection};
 pub use stats::{Stats, TransportStats};
 
-/// The default cryptographic library: AWS-LC.
+/// The default cryptographic library: AWS-LC. It needs the feature `aws-lc`, which is on by default; without it, bring a
+/// [`Provider`](crypto::Provider), such as the one of the crate `drywire-crypto-rust`.
+#[cfg(feature = "aws-lc")]
 #[must_use]
 pub fn default_provider() -> Arc<dyn crypto::Provider> {
     drywire_crypto_aws_lc::provider()
