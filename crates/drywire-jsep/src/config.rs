@@ -13,6 +13,10 @@ pub struct Config {
     pub video: Vec<Codec>,
     /// The header extensions.
     pub header_extensions: Vec<HeaderExtension>,
+    /// Whether the headers of RTP packets are encrypted with Cryptex (RFC 9335): contributing sources and all header
+    /// extensions. Default: [`Negotiate`](EncryptionPolicy::Negotiate), as W3C has it; it costs nothing with peers that
+    /// do not know it.
+    pub cryptex: EncryptionPolicy,
     /// Whether RTCP packets may be sent that are not compound (RFC 5506).
     pub rtcp_reduced_size: bool,
     /// The longest data channel message that is taken, in bytes; 0 is any length. Default 262,144.
@@ -34,6 +38,34 @@ pub struct HeaderExtension {
     pub audio: bool,
     /// Whether it is used in video sections.
     pub video: bool,
+    /// Whether its values are encrypted (RFC 6904). With Cryptex all of them are in any case. Default of
+    /// [`new`](Self::new): [`Off`](EncryptionPolicy::Off).
+    pub encryption: EncryptionPolicy,
+}
+
+/// Whether something in the headers of RTP packets is encrypted.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+pub enum EncryptionPolicy {
+    /// It is neither offered nor accepted.
+    Off,
+    /// It is offered, and accepted when the peer offers it.
+    #[default]
+    Negotiate,
+    /// Without it there is none: descriptions without Cryptex are refused if they have media, header extensions that are
+    /// not encrypted are not used.
+    Require,
+}
+
+impl EncryptionPolicy {
+    /// Whether it may be encrypted.
+    pub(crate) fn allows(self) -> bool {
+        self != Self::Off
+    }
+
+    /// Whether it must be.
+    pub(crate) fn requires(self) -> bool {
+        self == Self::Require
+    }
 }
 
 impl HeaderExtension {
@@ -43,6 +75,12 @@ impl HeaderExtension {
     pub const AUDIO_LEVEL: &'static str = "urn:ietf:params:rtp-hdrext:ssrc-audio-level";
     /// How the video is turned (3GPP TS 26.114 section 7.4.5).
     pub const VIDEO_ORIENTATION: &'static str = "urn:3gpp:video-orientation";
+
+    /// A header extension that is used in audio sections, in video sections or in both, and not encrypted on its own.
+    #[must_use]
+    pub fn new(uri: impl Into<String>, audio: bool, video: bool) -> Self {
+        Self { uri: uri.into(), audio, video, encryption: EncryptionPolicy::Off }
+    }
 
     pub(crate) fn is_for(&self, kind: MediaKind) -> bool {
         match kind {
@@ -86,7 +124,6 @@ impl Default for Config {
                 format!("level-asymmetry-allowed=1;packetization-mode={mode};profile-level-id={profile}");
             video("H264", payload_type, &fmtp)
         };
-        let extension = |uri: &str, audio, video| HeaderExtension { uri: uri.to_owned(), audio, video };
         Self {
             audio: vec![
                 audio("opus", 111, 48_000, Some(2), "minptime=10;useinbandfec=1"),
@@ -111,10 +148,11 @@ impl Default for Config {
                 video("VP9", 100, "profile-id=2"),
             ],
             header_extensions: vec![
-                extension(HeaderExtension::AUDIO_LEVEL, true, false),
-                extension(HeaderExtension::MID, true, true),
-                extension(HeaderExtension::VIDEO_ORIENTATION, false, true),
+                HeaderExtension::new(HeaderExtension::AUDIO_LEVEL, true, false),
+                HeaderExtension::new(HeaderExtension::MID, true, true),
+                HeaderExtension::new(HeaderExtension::VIDEO_ORIENTATION, false, true),
             ],
+            cryptex: EncryptionPolicy::Negotiate,
             rtcp_reduced_size: true,
             max_message_size: 262_144,
             sctp_port: 5000,

@@ -73,6 +73,9 @@ pub enum RemoteDescriptionError {
     /// An answer accepts a section without any codec that was offered.
     #[error("media section {0} has no codec that was offered")]
     Codecs(usize),
+    /// Media is accepted without Cryptex (RFC 9335), which the configuration requires.
+    #[error("the headers of media section {0} would not be encrypted")]
+    Cryptex(usize),
     /// There are no ICE credentials (RFC 8839 section 5.4).
     #[error("the ICE credentials are missing")]
     IceCredentials,
@@ -82,9 +85,13 @@ pub enum RemoteDescriptionError {
     /// There is no fingerprint (RFC 8827 section 5.6).
     #[error("the fingerprint is missing")]
     Fingerprint,
-    /// The fingerprint changed, but a new DTLS association is not supported.
+    /// There is a fingerprint that was not there before. That asks for a new DTLS association (RFC 8842 section 4),
+    /// which a peer connection does not make: it takes a new peer connection.
     #[error("the fingerprint changed within the DTLS association")]
     FingerprintChanged,
+    /// `a=tls-id` changed, which asks for a new DTLS association as well (RFC 8842 section 4).
+    #[error("another DTLS association is wanted")]
+    TlsIdChanged,
     /// `a=setup` has no value that fits (RFC 8842 section 5).
     #[error("the DTLS role does not fit")]
     Setup,

@@ -45,13 +45,13 @@ mod write;
 
 pub use changes::Changes;
 pub use codec::{Codec, NegotiatedCodec};
-pub use config::{Config, HeaderExtension};
+pub use config::{Config, EncryptionPolicy, HeaderExtension};
 pub use data::DataSection;
 pub use drywire_sdp::{Candidate, Direction, Mid, PayloadType, SessionDescription};
 pub use error::{
     CandidateError, CreateError, LocalDescriptionError, RemoteDescriptionError, TransceiverError,
 };
-pub use session::{CandidateTarget, Session};
+pub use session::{CandidateTarget, HeaderEncryption, Session};
 pub use signaling::{DescriptionType, SignalingState};
 pub use transceiver::{
     MediaKind, Negotiated, NegotiatedExtension, RemoteMedia, Transceiver, TransceiverId, TransceiverInit,

@@ -10,6 +10,8 @@ pub(crate) struct Plan {
     /// The indices of the bundled sections in the order of the bundle; empty writes no bundle.
     pub(crate) bundle: Vec<usize>,
     pub(crate) allow_mixed: bool,
+    /// Whether all sections say that encrypted headers are received (RFC 9335).
+    pub(crate) cryptex: bool,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -15,6 +15,7 @@ use crate::transport::{DtlsRole, RemoteTransport};
 mod answer;
 mod candidates;
 mod check;
+mod header_encryption;
 mod judge;
 mod local;
 mod offer;
@@ -23,6 +24,7 @@ mod rollback;
 mod transceivers;
 
 pub use candidates::CandidateTarget;
+pub use header_encryption::HeaderEncryption;
 
 /// One side of an offer/answer exchange (RFC 9429).
 ///
@@ -34,6 +36,8 @@ pub struct Session {
     rng: Rng,
     session_id: u64,
     cname: String,
+    /// The name of our DTLS association, of which there is one (RFC 8842).
+    tls_id: String,
     next_transceiver: u32,
     next_mid: u32,
     /// The description that was created last, which alone may be set.
@@ -48,7 +52,9 @@ struct State {
     transceivers: Vec<Transceiver>,
     slots: Vec<Slot>,
     /// The numbers of header extensions, which stay for the session (RFC 8285 section 6).
-    extension_ids: Vec<(u8, String)>,
+    extension_ids: Vec<ExtensionId>,
+    /// Whether our latest description says that we receive headers encrypted with Cryptex.
+    cryptex: bool,
     data_wanted: bool,
     data: Option<DataSection>,
     local: Descriptions,
@@ -62,6 +68,14 @@ struct State {
     initiator: Option<bool>,
     ice_restart_wanted: bool,
     open: Option<OpenOffer>,
+}
+
+/// What a number stands for. A header extension has one number in the clear and another one encrypted (RFC 6904).
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct ExtensionId {
+    id: u8,
+    uri: String,
+    encrypted: bool,
 }
 
 /// The description that is agreed on and the one that is being negotiated (RFC 9429 section 3.2).
@@ -108,17 +122,19 @@ impl Session {
         let cname = config.cname.clone().unwrap_or_else(|| rng.string(16, transceivers::ALPHABET));
         Self {
             config,
-            rng,
             session_id,
             cname,
+            tls_id: rng.string(32, transceivers::ALPHABET),
             next_transceiver: 0,
             next_mid: 0,
+            rng,
             created: None,
             state: State {
                 signaling: SignalingState::Stable,
                 transceivers: Vec::new(),
                 slots: Vec::new(),
                 extension_ids: Vec::new(),
+                cryptex: false,
                 data_wanted: false,
                 data: None,
                 local: Descriptions::default(),
@@ -251,11 +267,15 @@ impl State {
     }
 
     /// The number of a header extension from now on.
-    fn keep_extension_id(&mut self, id: u8, uri: &str) {
-        match self.extension_ids.iter_mut().find(|(known, _)| *known == id) {
-            Some((_, known)) if known == uri => {}
-            Some((_, known)) => uri.clone_into(known),
-            None => self.extension_ids.push((id, uri.to_owned())),
+    fn keep_extension_id(&mut self, id: u8, uri: &str, encrypted: bool) {
+        match self.extension_ids.iter_mut().find(|known| known.id == id) {
+            Some(known) => {
+                known.encrypted = encrypted;
+                if known.uri != uri {
+                    uri.clone_into(&mut known.uri);
+                }
+            }
+            None => self.extension_ids.push(ExtensionId { id, uri: uri.to_owned(), encrypted }),
         }
     }
 }

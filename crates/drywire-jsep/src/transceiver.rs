@@ -140,6 +140,8 @@ pub struct NegotiatedExtension {
     pub uri: String,
     /// Whether this side sends it, receives it or both.
     pub direction: Direction,
+    /// Whether its values are encrypted (RFC 6904), in packets whose headers are not as a whole.
+    pub encrypted: bool,
 }
 
 impl Transceiver {

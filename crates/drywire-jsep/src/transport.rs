@@ -14,7 +14,8 @@ pub struct LocalTransport {
     /// Whether this side takes DTLS inside STUN (draft-hancke-webrtc-sped-00). Offers say so; answers do if the offer
     /// does.
     pub sped: bool,
-    /// The fingerprints of the certificate, as `sha-256 6A:CA:…`.
+    /// The fingerprints of the certificates, as `sha-256 6A:CA:…`. Where there are several certificates, each has one
+    /// with the same hash function (RFC 8122 section 5).
     pub fingerprints: Vec<String>,
     /// The candidates that are known.
     pub candidates: Vec<Candidate>,
@@ -36,6 +37,10 @@ pub struct RemoteTransport {
     pub sped: bool,
     /// The fingerprints, as `sha-256 6A:CA:…` (small letters and capitals as here).
     pub fingerprints: Vec<String>,
+    /// The name of the DTLS association (RFC 8842). Most peers give none.
+    pub tls_id: Option<String>,
+    /// Whether the peer receives packets whose headers are encrypted with Cryptex (RFC 9335), in all sections of media.
+    pub cryptex: bool,
     /// The candidates of component 1 that stood in the description or came later.
     pub candidates: Vec<Candidate>,
     /// Whether these are all.
@@ -88,6 +93,8 @@ impl RemoteTransport {
             ice_lite: description.session().has("ice-lite"),
             sped: section.ice_options().or(first.ice_options()).is_some_and(has_sped),
             fingerprints,
+            tls_id: section.tls_id().or(first.tls_id()).map(|id| id.as_str().to_owned()),
+            cryptex: false,
             candidates: source.candidates().filter(is_wanted).take(MAX_CANDIDATES).collect(),
             end_of_candidates: source.has("end-of-candidates"),
             dtls_role: None,
@@ -107,7 +114,11 @@ impl RemoteTransport {
 
     /// Attack F05: what may differ from the description before. Returns whether ICE was restarted.
     pub(crate) fn check_change(&self, before: &Self) -> Result<bool, Error> {
-        // A new fingerprint asks for a new DTLS association (RFC 8842 section 4), which there is not yet.
+        // Both ask for a new DTLS association (RFC 8842 section 4), with all that depends on it: another connection.
+        let tls_ids = self.tls_id.as_ref().zip(before.tls_id.as_ref());
+        if tls_ids.is_some_and(|(now, before)| now != before) {
+            return Err(Error::TlsIdChanged);
+        }
         if !self.fingerprints.iter().all(|print| before.fingerprints.contains(print)) {
             return Err(Error::FingerprintChanged);
         }

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use drywire_sdp::{
     Attribute, Builder, Candidate, CandidateKind, Connection, Direction, Extmap, Fingerprint, Fmtp, Group,
     IceOptions, IcePwd, IceUfrag, Invalid, MaxMessageSize, MediaKind, MediaLine, Msid, Origin, PayloadType,
-    RtcpFb, Rtpmap, SctpPort, Sctpmap, SessionDescription, Setup, Ssrc, Transport,
+    RtcpFb, Rtpmap, SctpPort, Sctpmap, SessionDescription, Setup, Ssrc, TlsId, Transport,
 };
 
 use crate::plan::{Body, DataForm, Plan, PlannedRtp, PlannedSection};
@@ -19,6 +19,8 @@ pub(crate) struct Frame<'a> {
     /// Whether DTLS inside STUN is offered, or agreed on.
     pub(crate) sped: bool,
     pub(crate) setup: Setup,
+    /// The name of the DTLS association, in an answer only if the offer has one (RFC 8842 section 5.3).
+    pub(crate) tls_id: Option<&'a str>,
     pub(crate) cname: &'a str,
     pub(crate) sctp_port: u16,
     pub(crate) max_message_size: u64,
@@ -52,6 +54,10 @@ pub(crate) fn write(plan: &Plan, frame: &Frame<'_>) -> Result<SessionDescription
             Some(body) => {
                 begin(&mut builder, section, body, frame, default)?;
                 shared(&mut builder, section, frame)?;
+                if plan.cryptex {
+                    // In each section of the bundle (RFC 9335 section 4).
+                    builder.flag("cryptex")?;
+                }
                 match body {
                     Body::Rtp(rtp) => media(&mut builder, rtp, frame)?,
                     Body::Data(form) => data(&mut builder, *form, frame)?,
@@ -128,6 +134,9 @@ fn shared(builder: &mut Builder, section: &PlannedSection, frame: &Frame<'_>) ->
         builder.attribute(&Fingerprint::new(fingerprint)?)?;
     }
     builder.attribute(&frame.setup)?;
+    if let Some(id) = frame.tls_id {
+        builder.attribute(&TlsId::parse(id)?)?;
+    }
     Ok(())
 }
 
@@ -139,7 +148,8 @@ fn media(builder: &mut Builder, rtp: &PlannedRtp, frame: &Frame<'_>) -> Result<(
     }
     for extension in &rtp.extensions {
         let direction = (extension.direction != Direction::SendRecv).then_some(extension.direction);
-        builder.attribute(&Extmap::new(extension.id.into(), direction, &extension.uri)?)?;
+        let extmap = if extension.encrypted { Extmap::encrypted } else { Extmap::new };
+        builder.attribute(&extmap(extension.id.into(), direction, &extension.uri)?)?;
     }
     for codec in &rtp.codecs {
         let payload_type = codec.payload_type;

@@ -17,3 +17,4 @@ pub(crate) mod sctp;
 pub(crate) mod setup;
 pub(crate) mod simulcast;
 pub(crate) mod ssrc;
+pub(crate) mod tls_id;

@@ -52,6 +52,7 @@ pub use attributes::sctp::{MaxMessageSize, SctpPort, Sctpmap};
 pub use attributes::setup::Setup;
 pub use attributes::simulcast::Simulcast;
 pub use attributes::ssrc::{Ssrc, SsrcGroup};
+pub use attributes::tls_id::TlsId;
 pub use bandwidth::Bandwidth;
 pub use builder::Builder;
 pub use connection::Connection;

@@ -4,6 +4,7 @@ use crate::attributes::direction::Direction;
 use crate::attributes::fingerprint::Fingerprint;
 use crate::attributes::ice::{IceOptions, IcePwd, IceUfrag};
 use crate::attributes::setup::Setup;
+use crate::attributes::tls_id::TlsId;
 use crate::bandwidth::Bandwidth;
 use crate::connection::Connection;
 use crate::description::SessionDescription;
@@ -196,6 +197,19 @@ impl<'a> MediaSection<'a> {
     #[must_use]
     pub fn setup(&self) -> Option<Setup> {
         self.inherited()
+    }
+
+    /// `a=tls-id` (RFC 8842). It has no place at the session level.
+    #[must_use]
+    pub fn tls_id(&self) -> Option<TlsId<'a>> {
+        self.first()
+    }
+
+    /// Whether packets with encrypted headers are received: `a=cryptex` (RFC 9335 section 4), here or at the session
+    /// level.
+    #[must_use]
+    pub fn cryptex(&self) -> bool {
+        self.has("cryptex") || self.session().has("cryptex")
     }
 
     /// `a=fingerprint` (RFC 8122): those written here, else those of the session level.

@@ -21,6 +21,8 @@ mod tests;
 pub struct InboundStats {
     /// RTP and RTCP packets that were authentic and new.
     pub accepted: u64,
+    /// Those of them whose header was encrypted with [Cryptex](HeaderEncryption::Cryptex).
+    pub cryptex: u64,
     /// Packets that could not be read.
     pub malformed: u64,
     /// Packets that came again, or too late to tell.
@@ -159,7 +161,9 @@ impl Inbound {
         packet.truncate(len);
         if scope.is_cryptex() {
             scope.finish_cryptex(packet);
-            return Ok(RtpHeader::parse(packet)?);
+            let header = RtpHeader::parse(packet)?;
+            self.stats.cryptex += 1;
+            return Ok(header);
         }
         self.extensions.apply(packet, &header, index, self.header_encryption.extensions());
         Ok(header.decrypted(packet)?)

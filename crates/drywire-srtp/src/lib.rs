@@ -40,7 +40,7 @@ mod transform;
 pub use error::{KeyError, ProtectError, RolloverError, UnprotectError};
 pub use header_encryption::{ExtensionIds, HeaderEncryption};
 pub use inbound::{Inbound, InboundStats};
-pub use outbound::Outbound;
+pub use outbound::{Outbound, OutboundStats};
 pub use profile::Profile;
 
 /// The most streams that are kept in each direction, for RTP and for RTCP each.

@@ -10,6 +10,16 @@ use crate::table::Table;
 use crate::transform::{ExtensionCipher, RTCP_HEADER_LEN, Scope, Transform};
 use crate::{HeaderEncryption, KeyError, Profile, ProtectError, RolloverError};
 
+/// How many packets were protected, and how.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct OutboundStats {
+    /// RTP and RTCP packets.
+    pub protected: u64,
+    /// Those of them whose header was encrypted with [Cryptex](HeaderEncryption::Cryptex).
+    pub cryptex: u64,
+}
+
 /// Protects the RTP and RTCP packets that one side sends.
 ///
 /// A sequence number is used once for each SSRC: a packet with a number that was used before, or that is more than
@@ -27,6 +37,7 @@ pub struct Outbound {
     /// The index of the next RTCP packet. One for all senders' SSRCs keeps the pairs of SSRC and index unique, with
     /// nothing to remember for each SSRC.
     rtcp_index: u32,
+    stats: OutboundStats,
 }
 
 impl Outbound {
@@ -45,6 +56,7 @@ impl Outbound {
             rollover_counters: RolloverCounters::default(),
             // As other implementations do; 0 stands for "none yet" in some receivers.
             rtcp_index: 1,
+            stats: OutboundStats::default(),
         })
     }
 
@@ -52,6 +64,12 @@ impl Outbound {
     #[must_use]
     pub const fn profile(&self) -> Profile {
         self.profile
+    }
+
+    /// How many packets were protected, and how.
+    #[must_use]
+    pub const fn stats(&self) -> &OutboundStats {
+        &self.stats
     }
 
     /// How often the sequence number of a stream has wrapped around, `None` before its first packet (RFC 3711, section
@@ -141,7 +159,10 @@ impl Outbound {
             let packet = out.get_mut(start..).unwrap_or_default();
             self.extensions.apply(packet, &header, index, self.header_encryption.extensions());
         }
-        self.rtp.seal_rtp(out, start, scope, ssrc, index).map_err(|SealError| ProtectError::TooLong)
+        self.rtp.seal_rtp(out, start, scope, ssrc, index).map_err(|SealError| ProtectError::TooLong)?;
+        self.stats.protected += 1;
+        self.stats.cryptex += u64::from(scope.is_cryptex());
+        Ok(())
     }
 
     fn try_protect_rtcp(&mut self, out: &mut Vec<u8>, start: usize) -> Result<(), ProtectError> {
@@ -152,7 +173,9 @@ impl Outbound {
             return Err(ProtectError::KeyExhausted);
         }
         self.rtcp_index = index + 1;
-        self.rtcp.seal_rtcp(out, start, ssrc, index).map_err(|SealError| ProtectError::TooLong)
+        self.rtcp.seal_rtcp(out, start, ssrc, index).map_err(|SealError| ProtectError::TooLong)?;
+        self.stats.protected += 1;
+        Ok(())
     }
 
     /// Goes to the end of the numbers, which no test could reach by sending.

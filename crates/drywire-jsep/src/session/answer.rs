@@ -70,7 +70,10 @@ impl Session {
         let allow_mixed = offer.session().has(Extmap::ALLOW_MIXED)
             || (offer.media_len() > 0
                 && offer.media_sections().all(|section| section.has(Extmap::ALLOW_MIXED)));
-        Plan { sections, bundle: judgement.bundle, allow_mixed }
+        // RFC 9335 section 4: an answer has it if the offer does.
+        let cryptex = self.config.cryptex.allows()
+            && self.state.remote_transport.as_ref().is_some_and(|remote| remote.cryptex);
+        Plan { sections, bundle: judgement.bundle, allow_mixed, cryptex }
     }
 
     /// The DTLS role that an answer with this plan takes.

@@ -41,7 +41,7 @@ fn extensions(description: &SessionDescription) -> Result<(), Error> {
     for (bundle, members) in bundles(description).iter().enumerate() {
         bundle_of.extend(members.iter().map(|index| (*index, bundle)));
     }
-    let mut meaning: BTreeMap<(Option<usize>, usize, u16), &str> = BTreeMap::new();
+    let mut meaning: BTreeMap<(Option<usize>, usize, u16), (&str, bool)> = BTreeMap::new();
     for section in description.media_sections().filter(|section| !section.is_rejected()) {
         let index = section.index();
         let bundle = bundle_of.get(&index).copied();
@@ -53,15 +53,29 @@ fn extensions(description: &SessionDescription) -> Result<(), Error> {
             if id >= 4096 {
                 continue;
             }
-            // An encrypted extension is named by what it encrypts too, so that two of them differ.
             let first = here.insert(id);
-            let same = *meaning.entry((bundle, scope, id)).or_insert(extmap.uri()) == extmap.uri();
+            let extension = (extmap.extension(), extmap.is_encrypted());
+            let same = *meaning.entry((bundle, scope, id)).or_insert(extension) == extension;
             if !first || !same {
                 return Err(Error::ExtensionId(index));
             }
         }
     }
     Ok(())
+}
+
+/// Whether all accepted sections of media have `a=cryptex`: it is one for all of a bundle (RFC 9335 section 4). Where it
+/// is in some only, nobody can rely on it.
+pub(super) fn cryptex<'a>(
+    accepted: impl Iterator<Item = drywire_sdp::MediaSection<'a>>,
+    config: &Config,
+) -> Result<bool, Error> {
+    let mut media = accepted.filter(|section| section.media_line().is_rtp()).peekable();
+    let has_media = media.peek().is_some();
+    match media.find(|section| !section.cryptex()) {
+        Some(section) if config.cryptex.requires() => Err(Error::Cryptex(section.index())),
+        without => Ok(has_media && without.is_none()),
+    }
 }
 
 /// An offer keeps the sections in their order; only a rejected one may become another (RFC 9429 section 5.2.2).

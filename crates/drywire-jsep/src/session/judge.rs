@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use drywire_sdp::{Direction, Extmap, Group, MediaSection, Sctpmap, SessionDescription};
 
 use crate::codec;
+use crate::config::EncryptionPolicy;
 use crate::plan::{DataForm, PlannedCodec};
 use crate::session::offer::DATA_CHANNEL;
 use crate::session::{Session, State};
@@ -165,12 +166,23 @@ impl Session {
             let Some(id) = u8::try_from(extmap.id()).ok().filter(|id| (1..=14).contains(id)) else {
                 continue;
             };
-            let known = own().any(|extension| extension.uri == extmap.uri());
-            if known && common.iter().all(|other| other.uri != extmap.uri()) {
-                let direction = extmap.direction().unwrap_or_default().reversed();
-                if direction != Direction::Inactive {
-                    common.push(NegotiatedExtension { id, uri: extmap.uri().to_owned(), direction });
+            let (uri, encrypted) = (extmap.extension(), extmap.is_encrypted());
+            let fits =
+                |policy: EncryptionPolicy| if encrypted { policy.allows() } else { !policy.requires() };
+            let known = own().any(|extension| extension.uri == uri && fits(extension.encryption));
+            let direction = extmap.direction().unwrap_or_default().reversed();
+            if !known || direction == Direction::Inactive {
+                continue;
+            }
+            match common.iter_mut().find(|other| other.uri == uri) {
+                None => common.push(NegotiatedExtension { id, uri: uri.to_owned(), direction, encrypted }),
+                // RFC 6904 section 4: of two that are offered only one is taken.
+                Some(plain) if encrypted && !plain.encrypted => {
+                    plain.id = id;
+                    plain.direction = direction;
+                    plain.encrypted = true;
                 }
+                Some(_) => {}
             }
         }
         common

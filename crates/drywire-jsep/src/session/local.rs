@@ -11,6 +11,7 @@ use crate::session::{OpenOffer, Session, State};
 use crate::signaling::{DescriptionType, Side};
 use crate::slot::{Occupant, Slot};
 use crate::transceiver::{LocalSide, Negotiated, Section};
+use crate::transport::RemoteTransport;
 
 /// What a peer takes that does not say how much (RFC 8841 section 6.1).
 const DEFAULT_MAX_MESSAGE_SIZE: u64 = 65_536;
@@ -61,8 +62,9 @@ impl Session {
         let state = &mut self.state;
         state.initiator.get_or_insert(true);
         state.occupy(&plan);
+        state.cryptex = plan.cryptex;
         for extension in plan.rtp().flat_map(|rtp| &rtp.extensions) {
-            state.keep_extension_id(extension.id, &extension.uri);
+            state.keep_extension_id(extension.id, &extension.uri, extension.encrypted);
         }
         let ufrag = |description: &SessionDescription| {
             description.media_sections().find_map(|section| section.ice_ufrag().map(str::to_owned))
@@ -88,8 +90,9 @@ impl Session {
         }
         if section != self.state.transport_section {
             // The application rejected the section that was to lead.
+            let cryptex = self.state.remote_transport.as_ref().is_some_and(|remote| remote.cryptex);
             self.state.remote_transport = match self.read_transport(&offer, section) {
-                Some(Ok((transport, _))) => Some(transport),
+                Some(Ok((transport, _))) => Some(RemoteTransport { cryptex, ..transport }),
                 _ => self.state.open.take().and_then(|open| open.before.remote_transport),
             };
             self.state.transport_section = section;
@@ -99,6 +102,7 @@ impl Session {
             transport.dtls_role = state.dtls_role;
         }
         state.occupy(&plan);
+        state.cryptex = plan.cryptex;
         for (index, section) in plan.sections.iter().enumerate() {
             let mid = section.mid.clone();
             match &section.body {

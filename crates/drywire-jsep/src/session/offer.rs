@@ -5,7 +5,7 @@ use drywire_sdp::{Direction, PayloadType, SessionDescription, Setup};
 use crate::config;
 use crate::error::CreateError;
 use crate::plan::{Body, DataForm, Plan, PlannedCodec, PlannedRtp, PlannedSection};
-use crate::session::{CreatedDescription, Session};
+use crate::session::{CreatedDescription, ExtensionId, Session};
 use crate::signaling::{DescriptionType, SignalingState};
 use crate::slot::Occupant;
 use crate::transceiver::{MediaKind, NegotiatedExtension, Transceiver};
@@ -42,13 +42,16 @@ impl Session {
         setup: Setup,
     ) -> Result<SessionDescription, CreateError> {
         // RFC 8839, section 5.6: an option of an answer is agreed on, so the offer must have it.
-        let offered = self.state.remote_transport.as_ref().is_some_and(|remote| remote.sped);
+        let remote = self.state.remote_transport.as_ref();
+        let offered = remote.is_some_and(|remote| remote.sped);
+        let named = remote.is_some_and(|remote| remote.tls_id.is_some());
         let mut frame = Frame {
             sped: transport.sped && (kind == DescriptionType::Offer || offered),
             session_id: self.session_id,
             session_version: self.state.session_version.saturating_add(1),
             transport,
             setup,
+            tls_id: (kind == DescriptionType::Offer || named).then_some(&self.tls_id),
             cname: &self.cname,
             sctp_port: self.config.sctp_port,
             max_message_size: self.config.max_message_size,
@@ -65,6 +68,7 @@ impl Session {
 
     fn plan_offer(&self) -> Plan {
         let mut numbers = Numbers::new(self);
+        let cryptex = self.config.cryptex.allows();
         let mut next_mid = self.next_mid;
         let mut fresh_mid = || loop {
             let mid = config::mid(next_mid)?;
@@ -107,7 +111,7 @@ impl Session {
                 // The place of a rejected section is used again, with a new mid (RFC 9429 section 5.2.2).
                 match fresh_mid() {
                     Some(mid) => section = self.plan_media(transceiver, mid, &mut numbers),
-                    None => return Plan { sections, bundle: Vec::new(), allow_mixed: true },
+                    None => return Plan { sections, bundle: Vec::new(), allow_mixed: true, cryptex },
                 }
             }
             sections.push(section);
@@ -136,7 +140,7 @@ impl Session {
             .filter(|(_, section)| section.body.is_some())
             .map(|(index, _)| index)
             .collect();
-        Plan { sections, bundle, allow_mixed: true }
+        Plan { sections, bundle, allow_mixed: true, cryptex }
     }
 
     fn plan_media(
@@ -191,7 +195,7 @@ struct Numbers<'a> {
     used: [bool; 128],
     /// The payload types given out here, by kind and place in the configuration.
     given: Vec<(MediaKind, usize, PayloadType)>,
-    extension_ids: Vec<(u8, String)>,
+    extension_ids: Vec<ExtensionId>,
 }
 
 impl<'a> Numbers<'a> {
@@ -263,16 +267,24 @@ impl<'a> Numbers<'a> {
         let session = self.session;
         let wanted = session.config.header_extensions.iter().filter(|extension| extension.is_for(kind));
         wanted
-            .filter_map(|extension| {
-                let known =
-                    self.extension_ids.iter().find(|(_, uri)| *uri == extension.uri).map(|(id, _)| *id);
+            .flat_map(|extension| {
+                // RFC 6904 section 4: who would have it either way offers it both ways.
+                let plain = (!extension.encryption.requires()).then_some((extension, false));
+                let encrypted = extension.encryption.allows().then_some((extension, true));
+                plain.into_iter().chain(encrypted)
+            })
+            .filter_map(|(extension, encrypted)| {
+                let is_same =
+                    |known: &&ExtensionId| known.uri == extension.uri && known.encrypted == encrypted;
+                let known = self.extension_ids.iter().find(is_same).map(|known| known.id);
                 // 1 to 14 fit the one-byte header, which every peer understands (RFC 8285 section 4.2).
-                let free = || (1..=14).find(|id| self.extension_ids.iter().all(|(used, _)| used != id));
+                let free = || (1..=14).find(|id| self.extension_ids.iter().all(|used| used.id != *id));
                 let id = known.filter(|id| *id < 15).or_else(free)?;
+                let (uri, direction) = (extension.uri.clone(), Direction::SendRecv);
                 if known != Some(id) {
-                    self.extension_ids.push((id, extension.uri.clone()));
+                    self.extension_ids.push(ExtensionId { id, uri: uri.clone(), encrypted });
                 }
-                Some(NegotiatedExtension { id, uri: extension.uri.clone(), direction: Direction::SendRecv })
+                Some(NegotiatedExtension { id, uri, direction, encrypted })
             })
             .collect()
     }

@@ -12,7 +12,9 @@ use crate::session::local::mid_after;
 use crate::session::{OpenOffer, Session, State, check};
 use crate::signaling::{DescriptionType, Side, SignalingState};
 use crate::slot::{Occupant, Slot};
-use crate::transceiver::{Created, LocalSide, Negotiated, RemoteMedia, TransceiverId, TransceiverInit};
+use crate::transceiver::{
+    Created, LocalSide, Negotiated, NegotiatedExtension, RemoteMedia, TransceiverId, TransceiverInit,
+};
 use crate::transport::{DtlsRole, RemoteTransport};
 
 impl Session {
@@ -67,8 +69,12 @@ impl Session {
         for section in offer.media_sections() {
             self.take_section(&section, changes)?;
         }
-        let section = self.judge(offer).transport_section();
-        self.take_transport(offer, section, true, changes)?;
+        let judgement = self.judge(offer);
+        self.take_transport(offer, judgement.transport_section(), true, changes)?;
+        let accepted =
+            offer.media_sections().zip(&judgement.verdicts).filter(|(_, verdict)| verdict.accepts());
+        let cryptex = check::cryptex(accepted.map(|(section, _)| section), &self.config)?;
+        self.state.set_remote_cryptex(cryptex);
         self.state.signaling = SignalingState::HaveRemoteOffer;
         self.state.remote.pending = Some(offer.clone());
         self.state.open = Some(OpenOffer { plan: None, before });
@@ -129,7 +135,7 @@ impl Session {
         }
         for extmap in section.all::<Extmap<'_>>() {
             if let Ok(id) = u8::try_from(extmap.id()) {
-                self.state.keep_extension_id(id, extmap.uri());
+                self.state.keep_extension_id(id, extmap.extension(), extmap.is_encrypted());
             }
         }
         Ok(())
@@ -151,6 +157,12 @@ impl Session {
         check::answer_fits(answer, &plan)?;
         let section = answer_section(answer, &plan);
         self.take_transport(answer, section, false, changes)?;
+        let accepted = answer
+            .media_sections()
+            .zip(&plan.sections)
+            .filter(|(section, planned)| planned.body.is_some() && check::accepts(section));
+        let cryptex = check::cryptex(accepted.map(|(section, _)| section), &self.config)?;
+        self.state.set_remote_cryptex(cryptex && plan.cryptex);
         for (section, planned) in answer.media_sections().zip(&plan.sections) {
             let index = section.index();
             match &planned.body {
@@ -202,7 +214,8 @@ impl Session {
         }
         let mut extensions = self.common_extensions(section, kind);
         extensions.retain(|extension| {
-            rtp.extensions.iter().any(|offered| (offered.id, &offered.uri) == (extension.id, &extension.uri))
+            let name = |of: &NegotiatedExtension| (of.id, of.uri.clone(), of.encrypted);
+            rtp.extensions.iter().any(|offered| name(offered) == name(extension))
         });
         let negotiated = Negotiated {
             codecs,

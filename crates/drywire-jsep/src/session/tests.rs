@@ -7,6 +7,7 @@ use crate::error::{
 use crate::{LocalTransport, MediaKind, TransceiverInit};
 
 mod corpus;
+mod encryption;
 mod misuse;
 mod pair;
 mod refused;

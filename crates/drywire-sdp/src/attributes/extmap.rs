@@ -21,6 +21,8 @@ pub struct Extmap<'a> {
 impl<'a> Extmap<'a> {
     /// The flag that allows one- and two-byte headers in one stream (RFC 8285 section 6).
     pub const ALLOW_MIXED: &'static str = "extmap-allow-mixed";
+    /// The URI of an extension whose values are those of another one, encrypted (RFC 6904 section 4).
+    pub const ENCRYPT: &'static str = "urn:ietf:params:rtp-hdrext:encrypt";
 
     /// The extension `uri` under the number `id`: 1 to 14 fit the one-byte header, up to 255 the two-byte header;
     /// 4096 to 4351 stand in offers only (RFC 8285 section 6).
@@ -30,6 +32,16 @@ impl<'a> Extmap<'a> {
     pub fn new(id: u16, direction: Option<Direction>, uri: &'a str) -> Result<Self, Invalid> {
         let valid = is_word(uri) && matches!(id, 1..=255 | 4096..=4351);
         valid.then_some(Self { id, direction, uri, attributes: "" }).ok_or(INVALID)
+    }
+
+    /// The extension `uri` with its values encrypted (RFC 6904 section 4), else as [`new`](Self::new).
+    ///
+    /// # Errors
+    /// [`Invalid::Attribute`] for another number or a word that is not a URI.
+    pub fn encrypted(id: u16, direction: Option<Direction>, uri: &'a str) -> Result<Self, Invalid> {
+        let valid = is_word(uri) && uri != Self::ENCRYPT;
+        let extmap = Self::new(id, direction, Self::ENCRYPT)?;
+        valid.then_some(Self { attributes: uri, ..extmap }).ok_or(INVALID)
     }
 
     /// The number.
@@ -44,14 +56,31 @@ impl<'a> Extmap<'a> {
         self.direction
     }
 
-    /// What the extension is.
+    /// What the extension is, as it stands there: [`ENCRYPT`](Self::ENCRYPT) for one that is encrypted.
     #[must_use]
     pub fn uri(&self) -> &'a str {
         self.uri
     }
 
-    /// What the extension says of itself. For `urn:ietf:params:rtp-hdrext:encrypt` it begins with the URI of the
-    /// extension that is encrypted (RFC 6904 section 3).
+    /// What the values are, encrypted or not.
+    #[must_use]
+    pub fn extension(&self) -> &'a str {
+        self.target().unwrap_or(self.uri)
+    }
+
+    /// Whether the values are encrypted (RFC 6904).
+    #[must_use]
+    pub fn is_encrypted(&self) -> bool {
+        self.target().is_some()
+    }
+
+    fn target(&self) -> Option<&'a str> {
+        let target = Words::new(self.attributes).next();
+        target.filter(|_| self.uri == Self::ENCRYPT)
+    }
+
+    /// What the extension says of itself. For [`ENCRYPT`](Self::ENCRYPT) it begins with the URI of the extension that
+    /// is encrypted (RFC 6904 section 4).
     #[must_use]
     pub fn attributes(&self) -> &'a str {
         self.attributes
@@ -92,6 +121,24 @@ impl<'a> Attribute<'a> for Extmap<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_encrypted_follows_the_word() {
+        let parse = |text| Extmap::parse(text).unwrap();
+        let plain = parse("4 urn:a urn:b");
+        assert_eq!((plain.extension(), plain.is_encrypted()), ("urn:a", false));
+        let text = "5/sendonly urn:ietf:params:rtp-hdrext:encrypt urn:a";
+        let encrypted = parse(text);
+        assert_eq!((encrypted.extension(), encrypted.is_encrypted()), ("urn:a", true));
+        assert_eq!(Extmap::encrypted(5, Some(Direction::SendOnly), "urn:a"), Ok(encrypted));
+        let more = parse("5 urn:ietf:params:rtp-hdrext:encrypt urn:a b c");
+        assert_eq!((more.extension(), more.is_encrypted()), ("urn:a", true));
+        let of_nothing = parse("5 urn:ietf:params:rtp-hdrext:encrypt");
+        assert_eq!((of_nothing.extension(), of_nothing.is_encrypted()), (Extmap::ENCRYPT, false));
+        for wrong in ["", "a b", Extmap::ENCRYPT] {
+            assert!(Extmap::encrypted(5, None, wrong).is_err(), "{wrong}");
+        }
+    }
 
     #[test]
     fn round_trip() {

@@ -99,7 +99,8 @@ fn rfc_9335_appendix_a() {
             assert_eq!(received, plain);
             assert_eq!(header, drywire_rtp::RtpHeader::parse(&plain).unwrap());
         }
-        assert_eq!(inbound.stats().accepted, 6);
+        assert_eq!((inbound.stats().accepted, inbound.stats().cryptex), (6, 6));
+        assert_eq!((outbound.stats().protected, outbound.stats().cryptex), (6, 6));
     }
 }
 
