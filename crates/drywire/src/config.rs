@@ -1,7 +1,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use drywire_crypto::{CertifiedKey, Provider};
+use drywire_crypto::{CertifiedKey, HashAlgorithm, Provider};
 use drywire_media::WallClock;
 
 /// What peer connections are made of. Make one and share it among all of them: it holds the certificate, and a
@@ -15,9 +15,13 @@ pub struct Config {
     pub wall_clock: WallClock,
     /// ICE: timers and limits. The role and the credentials are each connection's own.
     pub ice: drywire_ice::Config,
-    /// DTLS: certificate, versions, groups, cipher suites, SRTP profiles.
+    /// DTLS: certificates, versions, groups, cipher suites, SRTP profiles, application protocols, and where keys are logged
+    /// to; see [`dtls_mut`](Self::dtls_mut).
     pub dtls: Arc<drywire_dtls::Config>,
-    /// Offer/answer: codecs, header extensions, feedback.
+    /// The hash functions of the fingerprints in our descriptions: one line for each of them and each certificate. Of
+    /// several, peers check the strongest one that they know (RFC 8122, section 5). SHA-1 is left out. Default: SHA-256.
+    pub fingerprint_hashes: Vec<HashAlgorithm>,
+    /// Offer/answer: codecs, header extensions and their encryption, feedback.
     pub negotiation: Arc<drywire_jsep::Config>,
     /// Whether the DTLS handshake may ride on the checks of ICE (draft-hancke-webrtc-sped-00), which saves a round trip
     /// and makes up for loss sooner. It is offered to peers, and answered if they offer it; those that do not know it
@@ -49,6 +53,7 @@ impl Config {
             wall_clock,
             ice: drywire_ice::Config::new(provider.clone(), drywire_ice::Role::Controlled),
             dtls: Arc::new(drywire_dtls::Config::new(provider.clone(), certificate)),
+            fingerprint_hashes: vec![HashAlgorithm::Sha256],
             negotiation: Arc::new(drywire_jsep::Config::default()),
             sped: false,
             data: drywire_datachannel::Config::default(),
@@ -58,6 +63,35 @@ impl Config {
             max_rtp_queue: 2048,
             provider,
         }
+    }
+
+    /// DTLS, to change it: its certificates, for one.
+    ///
+    /// ```
+    /// # use std::sync::Arc;
+    /// # use drywire::crypto::{CertificateOptions, CertifiedKey};
+    /// # let provider = drywire::default_provider();
+    /// # let options = CertificateOptions::new(std::time::Duration::from_secs(1_760_000_000));
+    /// # let generated = CertifiedKey::self_signed(&*provider, &options)?;
+    /// # let (certificate_pem, key_pem) = (generated.certificate_pem()?, generated.key_pem().unwrap());
+    /// # let clock = drywire::WallClock::new(std::time::Instant::now(), std::time::Duration::ZERO);
+    /// // From files; or CertifiedKey::new with a key of yours that signs elsewhere.
+    /// let own = CertifiedKey::from_pem(&*provider, &certificate_pem, &key_pem)?;
+    /// let mut config = drywire::Config::new(provider, Arc::new(own), clock);
+    /// // Another one for peers that cannot verify the first, and the name of WebRTC (RFC 8833).
+    /// config.dtls_mut().certificates.push(Arc::new(generated));
+    /// config.dtls_mut().alpn = vec![b"webrtc".to_vec()];
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn dtls_mut(&mut self) -> &mut drywire_dtls::Config {
+        Arc::make_mut(&mut self.dtls)
+    }
+
+    /// Offer/answer, to change it: the codecs, or what is encrypted of the headers of RTP packets.
+    #[must_use]
+    pub fn negotiation_mut(&mut self) -> &mut drywire_jsep::Config {
+        Arc::make_mut(&mut self.negotiation)
     }
 }
 

@@ -52,6 +52,10 @@ pub struct TransportStats {
     pub dtls_in_stun_sent: u64,
     /// SRTP and SRTCP packets dropped because ICE has not validated the path that they came on.
     pub packets_from_unknown_path: u64,
+    /// RTP packets received whose header was encrypted with Cryptex (RFC 9335).
+    pub cryptex_packets_received: u64,
+    /// RTP packets sent whose header was encrypted with Cryptex.
+    pub cryptex_packets_sent: u64,
     /// SRTP and SRTCP packets dropped because they were not authentic, came twice or were malformed.
     pub srtp_packets_dropped: u64,
 }
@@ -66,7 +70,7 @@ impl Stats {
             selected_pair: ice.selected_pair(),
             round_trip_time: ice.rtt(),
             dtls: connection.transport.dtls().and_then(drywire_dtls::Connection::info).cloned(),
-            transport: connection.transport.stats,
+            transport: connection.transport.stats(),
             data: connection.data().stats().clone(),
             inbound: media.receivers().collect(),
             outbound: media.senders().collect(),

@@ -40,6 +40,9 @@ struct Entry {
     messages_echoed: u64,
     message_bytes_echoed: u64,
     packets_echoed: u64,
+    /// RTP packets whose header was encrypted with Cryptex.
+    cryptex_received: u64,
+    cryptex_sent: u64,
     keyframes_requested: u64,
 }
 
@@ -81,6 +84,8 @@ impl Entry {
             messages_echoed: session.messages_echoed,
             message_bytes_echoed: session.bytes_echoed,
             packets_echoed: session.packets_echoed,
+            cryptex_received: stats.transport.cryptex_packets_received,
+            cryptex_sent: stats.transport.cryptex_packets_sent,
             keyframes_requested: session.keyframes_requested,
         })
     }

@@ -1,11 +1,12 @@
 use std::str::FromStr;
 
 use drywire_core::{Instant, Protocol};
-use drywire_crypto::Fingerprint;
+use drywire_crypto::{Fingerprint, HashAlgorithm};
 use drywire_ice::{Candidate, Credentials, Role};
 use drywire_jsep::{
     CandidateTarget, Changes, DescriptionType, DtlsRole, LocalTransport, SessionDescription, SignalingState,
 };
+use drywire_srtp::{ExtensionIds, HeaderEncryption};
 
 use super::PeerConnection;
 use crate::{Config, Event, NegotiationError, RemoteCandidateError};
@@ -14,7 +15,8 @@ use crate::{Config, Event, NegotiationError, RemoteCandidateError};
 pub(super) struct Local {
     candidates: Vec<drywire_sdp::Candidate>,
     ended: bool,
-    fingerprint: String,
+    /// One of each certificate for each hash function.
+    fingerprints: Vec<String>,
     /// The credentials that ICE was given last.
     remote: Option<Credentials>,
     /// How many remote candidates ICE was given of that generation.
@@ -30,12 +32,7 @@ impl Local {
         Self {
             candidates: Vec::new(),
             ended: false,
-            fingerprint: config
-                .dtls
-                .certificates
-                .first()
-                .map(|certificate| certificate.fingerprint(&*config.provider).to_string())
-                .unwrap_or_default(),
+            fingerprints: fingerprints(config),
             remote: None,
             remote_candidates: 0,
             told_needed: false,
@@ -78,6 +75,9 @@ impl PeerConnection {
             // RFC 8445, section 6.1.1: the offerer controls. The answerer's checks may come before its answer; a
             // conflict of roles with them would cost a round trip.
             self.transport.ice.set_role(Role::Controlling);
+        }
+        if kind == DescriptionType::Offer {
+            self.transport.expect_client();
         }
         self.negotiated(now, kind, before, &changes)
     }
@@ -201,7 +201,7 @@ impl PeerConnection {
             ice_pwd: credentials.pwd().to_owned(),
             ice_lite: self.transport.ice.is_lite(),
             sped: self.config.sped,
-            fingerprints: vec![self.local.fingerprint.clone()],
+            fingerprints: self.local.fingerprints.clone(),
             candidates: self.local.candidates.clone(),
             end_of_candidates: self.local.ended,
         }
@@ -222,6 +222,10 @@ impl PeerConnection {
         for id in &changes.added {
             self.tell(Event::TransceiverAdded(*id));
         }
+        self.transport.set_header_encryption(
+            srtp_header_encryption(&self.negotiation.outgoing_header_encryption()),
+            srtp_header_encryption(&self.negotiation.incoming_header_encryption()),
+        );
         self.apply_transport(now, kind)?;
         self.media.apply(now, self.negotiation.transceivers(), self.config.max_rtp_datagram_size);
         self.apply_data(now);
@@ -297,6 +301,25 @@ impl PeerConnection {
         if self.transport.dtls().is_some_and(drywire_dtls::Connection::is_connected) {
             self.data.connect(now);
         }
+    }
+}
+
+/// The fingerprints of all our certificates: any of them may be the one that is shown (RFC 8122, section 5).
+fn fingerprints(config: &Config) -> Vec<String> {
+    let hashes = || config.fingerprint_hashes.iter().filter(|hash| **hash > HashAlgorithm::Sha1);
+    let all = config.dtls.certificates.iter().flat_map(|certificate| {
+        hashes().map(|hash| Fingerprint::of(&*config.provider, *hash, certificate.certificate()).to_string())
+    });
+    all.collect()
+}
+
+fn srtp_header_encryption(agreed: &drywire_jsep::HeaderEncryption) -> HeaderEncryption {
+    let extensions: ExtensionIds = agreed.extensions.iter().copied().collect();
+    match (agreed.cryptex, extensions.is_empty()) {
+        (false, true) => HeaderEncryption::None,
+        (true, true) => HeaderEncryption::Cryptex,
+        (false, false) => HeaderEncryption::Extensions(extensions),
+        (true, false) => HeaderEncryption::CryptexOrExtensions(extensions),
     }
 }
 

@@ -3,10 +3,49 @@
 
 use bytes::BytesMut;
 use drywire_core::{Instant, Transmit};
+use drywire_crypto::Fingerprint;
+use drywire_dtls::{Connection, Role};
 
 use super::{Transport, sped};
 
 impl Transport {
+    /// Takes the peer's fingerprints and our role as the descriptions gave them. DTLS begins once; renegotiation
+    /// with other fingerprints is refused by the offer/answer machine.
+    pub(crate) fn begin_dtls(&mut self, now: Instant, role: Role, fingerprints: Vec<Fingerprint>) {
+        match &mut self.dtls {
+            Some(_) if !self.provisional => return,
+            // What was held of it is checked now (RFC 8827, section 6.5).
+            Some(dtls) if dtls.role() == role => dtls.set_remote_fingerprints(now, fingerprints),
+            // Nothing yet, or the answer wants to be the server although somebody sent a ClientHello.
+            _ => self.make_dtls(now, role).set_remote_fingerprints(now, fingerprints),
+        }
+        (self.provisional, self.expects_client) = (false, false);
+        self.replay_early(now);
+        self.proceed(now);
+    }
+
+    /// We have offered, so that the peer may answer with a ClientHello, which may be here before its answer is
+    /// (RFC 5763, section 5).
+    pub(crate) const fn expect_client(&mut self) {
+        self.expects_client = true;
+    }
+
+    /// Begins as the server if there is a ClientHello that nobody expects yet. The handshake then goes on as far as it
+    /// can; it is connected when the answer has told the peer's fingerprints.
+    pub(super) fn meet_client(&mut self, now: Instant, datagram: &[u8]) {
+        if self.expects_client && self.dtls.is_none() && is_client_hello(datagram) {
+            self.make_dtls(now, Role::Server);
+            (self.provisional, self.expects_client) = (true, false);
+        }
+    }
+
+    fn make_dtls(&mut self, now: Instant, role: Role) -> &mut Connection {
+        let mut dtls = Connection::new(self.config.dtls.clone(), role, now, self.rng.seed());
+        dtls.set_mtu(self.handshake_mtu());
+        self.timed = false;
+        self.dtls.insert(dtls)
+    }
+
     /// The peer's description says whether it takes DTLS inside STUN.
     pub(crate) fn set_remote_sped(&mut self, sped: bool) {
         if let Some(ours) = &mut self.sped
@@ -52,14 +91,20 @@ impl Transport {
 
     /// Gives DTLS what rode on messages that ICE took, and takes what it answers.
     pub(super) fn proceed(&mut self, now: Instant) {
-        let Some(sped) = self.sped.as_mut().filter(|sped| sped.is_active()) else { return };
-        while let Some(attachment) = self.ice.poll_attachment() {
-            let Some(datagram) = sped.receive(attachment) else { continue };
-            match &mut self.dtls {
-                Some(dtls) => dtls.handle_input(now, datagram),
-                None => sped.hold(datagram),
+        while self.has_sped()
+            && let Some(attachment) = self.ice.poll_attachment()
+        {
+            let Some(datagram) = self.sped.as_mut().and_then(|sped| sped.receive(attachment)) else {
+                continue;
+            };
+            self.meet_client(now, &datagram);
+            match (&mut self.dtls, &mut self.sped) {
+                (Some(dtls), _) => dtls.handle_input(now, datagram),
+                (None, Some(sped)) => sped.hold(datagram),
+                (None, None) => {}
             }
         }
+        let Some(sped) = self.sped.as_mut().filter(|sped| sped.is_active()) else { return };
         if let Some(dtls) = &mut self.dtls {
             for datagram in sped.take_held() {
                 dtls.handle_input(now, datagram);
@@ -116,4 +161,10 @@ impl Transport {
     fn has_sped(&self) -> bool {
         self.sped.as_ref().is_some_and(sped::Sped::is_active)
     }
+}
+
+/// Whether a datagram begins with a record in plaintext that has a ClientHello, or a part of one (RFC 6347, sections 4.1
+/// and 4.2.2).
+fn is_client_hello(datagram: &[u8]) -> bool {
+    matches!((datagram.first(), datagram.get(13)), (Some(22), Some(1)))
 }

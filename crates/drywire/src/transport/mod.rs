@@ -8,10 +8,9 @@ mod sped;
 use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
-use drywire_core::{Instant, Path, Transmit};
-use drywire_crypto::Fingerprint;
+use drywire_core::{Instant, Path, Rng, Transmit};
 use drywire_rtp::RtpHeader;
-use drywire_srtp::{Inbound, Outbound, ProtectError, UnprotectError};
+use drywire_srtp::{HeaderEncryption, Inbound, Outbound, ProtectError, UnprotectError};
 
 use self::early::EarlyRecords;
 use self::keys::SrtpKeys;
@@ -36,14 +35,20 @@ pub(crate) struct Transport {
     config: Arc<Config>,
     pub(crate) ice: drywire_ice::Agent,
     dtls: Option<drywire_dtls::Connection>,
+    /// Whether a ClientHello may come before the answer that tells the peer's fingerprints.
+    expects_client: bool,
+    /// Whether DTLS began without the answer, so that it may turn out to be the wrong thing.
+    provisional: bool,
     srtp: Option<SrtpKeys>,
-    fingerprints: Vec<Fingerprint>,
+    /// How the headers of packets are encrypted, of those that we send and of those that we receive.
+    header_encryption: [HeaderEncryption; 2],
     early: EarlyRecords,
     /// DTLS inside STUN, if it is configured.
     sped: Option<Sped>,
     /// Whether DTLS was told the round-trip time of the path in use.
     timed: bool,
-    seed: [u8; 32],
+    /// Seeds the connections of DTLS: two at most.
+    rng: Rng,
     /// ICE falls silent once DTLS has said goodbye.
     closing: bool,
     pub(crate) stats: TransportStats,
@@ -58,34 +63,16 @@ impl Transport {
             config,
             ice,
             dtls: None,
+            expects_client: false,
+            provisional: false,
             srtp: None,
-            fingerprints: Vec::new(),
+            header_encryption: Default::default(),
             early: EarlyRecords::default(),
             timed: false,
-            seed,
+            rng: Rng::new(seed),
             closing: false,
             stats: TransportStats::default(),
         }
-    }
-
-    /// Takes the peer's fingerprints and our role as the descriptions gave them. DTLS begins once; renegotiation
-    /// with other fingerprints is refused by the offer/answer machine.
-    pub(crate) fn begin_dtls(
-        &mut self,
-        now: Instant,
-        role: drywire_dtls::Role,
-        fingerprints: Vec<Fingerprint>,
-    ) {
-        if self.dtls.is_some() {
-            return;
-        }
-        self.fingerprints.clone_from(&fingerprints);
-        let mut dtls = drywire_dtls::Connection::new(self.config.dtls.clone(), role, now, self.seed);
-        dtls.set_remote_fingerprints(now, fingerprints);
-        dtls.set_mtu(self.handshake_mtu());
-        self.dtls = Some(dtls);
-        self.replay_early(now);
-        self.proceed(now);
     }
 
     pub(crate) fn dtls(&self) -> Option<&drywire_dtls::Connection> {
@@ -101,7 +88,11 @@ impl Transport {
     /// Takes a datagram of DTLS records. Only the address of a valid pair is believed: anybody else could send a
     /// ClientHello and win a race against the peer.
     pub(crate) fn handle_dtls(&mut self, now: Instant, path: Path, datagram: BytesMut) {
-        if self.dtls.is_some() && self.ice.is_valid_path(path) {
+        let is_valid = self.ice.is_valid_path(path);
+        if is_valid {
+            self.meet_client(now, &datagram);
+        }
+        if is_valid && self.dtls.is_some() {
             self.take_datagram(now, datagram);
             self.proceed(now);
         } else {
@@ -204,6 +195,31 @@ impl Transport {
         sealed.inspect_err(|error| tracing::debug!(%error, "a packet of media could not be encrypted")).ok()
     }
 
+    /// Sets how the headers of packets are encrypted, of those that we send and of those that we receive, as far as the
+    /// descriptions say it by now.
+    pub(crate) fn set_header_encryption(&mut self, outgoing: HeaderEncryption, incoming: HeaderEncryption) {
+        self.header_encryption = [outgoing, incoming];
+        self.apply_header_encryption();
+    }
+
+    fn apply_header_encryption(&mut self) {
+        let [outgoing, incoming] = self.header_encryption;
+        if let Some(srtp) = &mut self.srtp {
+            srtp.outbound.set_header_encryption(outgoing);
+            srtp.inbound.set_header_encryption(incoming);
+        }
+    }
+
+    /// What the transport counted.
+    pub(crate) fn stats(&self) -> TransportStats {
+        let mut stats = self.stats;
+        if let Some(srtp) = &self.srtp {
+            stats.cryptex_packets_received = srtp.inbound.stats().cryptex;
+            stats.cryptex_packets_sent = srtp.outbound.stats().cryptex;
+        }
+        stats
+    }
+
     /// Whether media can be encrypted: DTLS is connected and agreed on a profile of SRTP.
     pub(crate) const fn has_srtp(&self) -> bool {
         self.srtp.is_some()
@@ -226,9 +242,16 @@ impl Transport {
             match event {
                 drywire_dtls::Event::Connected => {
                     self.srtp = SrtpKeys::derive(&*self.config.provider, dtls);
+                    self.apply_header_encryption();
                     return Some(Event::Secured);
                 }
                 drywire_dtls::Event::ApplicationData(data) => return Some(Event::Data(data)),
+                drywire_dtls::Event::Closed { reason } if self.provisional => {
+                    // Nobody knows yet whether that was the peer.
+                    tracing::debug!(?reason, "a handshake before the answer came to nothing");
+                    (self.dtls, self.provisional) = (None, false);
+                    return self.poll_event(now);
+                }
                 drywire_dtls::Event::Closed { reason } => return Some(Event::Closed(reason)),
                 other => tracing::trace!(event = ?other, "dtls"),
             }
