@@ -5,6 +5,7 @@ use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 
 use drywire::crypto::{CertificateError, CertificateOptions, CertifiedKey, RandomError};
+use drywire::jsep::{EncryptionPolicy, HeaderExtension};
 use drywire::{Config, Duration, Endpoint, EndpointConfig};
 use drywire_tokio::{Socket, host_addresses, interfaces, now, since_epoch, wall_clock};
 use thiserror::Error;
@@ -48,11 +49,12 @@ pub(crate) fn open(addresses: &[SocketAddr]) -> Result<Network, NetworkError> {
         tracing::info!(%address, "receiving UDP");
         endpoint.add_local_address(address);
     }
-    Ok(Network {
-        endpoint,
-        sockets,
-        config: Arc::new(Config::new(provider, Arc::new(certificate), wall_clock())),
-    })
+    let mut config = Config::new(provider, Arc::new(certificate), wall_clock());
+    // Only on request, and then only encrypted, as browsers want it.
+    let mut corruption = HeaderExtension::new(HeaderExtension::CORRUPTION_DETECTION, false, true);
+    corruption.encryption = EncryptionPolicy::Require;
+    config.negotiation_mut().header_extensions.push(corruption);
+    Ok(Network { endpoint, sockets, config: Arc::new(config) })
 }
 
 fn bind(addresses: &[SocketAddr]) -> Result<Vec<Socket>, NetworkError> {

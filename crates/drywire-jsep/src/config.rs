@@ -75,6 +75,9 @@ impl HeaderExtension {
     pub const AUDIO_LEVEL: &'static str = "urn:ietf:params:rtp-hdrext:ssrc-audio-level";
     /// How the video is turned (3GPP TS 26.114 section 7.4.5).
     pub const VIDEO_ORIENTATION: &'static str = "urn:3gpp:video-orientation";
+    /// Samples of the picture. Browsers use it only encrypted.
+    pub const CORRUPTION_DETECTION: &'static str =
+        "http://www.webrtc.org/experiments/rtp-hdrext/corruption-detection";
 
     /// A header extension that is used in audio sections, in video sections or in both, and not encrypted on its own.
     #[must_use]

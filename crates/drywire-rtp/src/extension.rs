@@ -9,6 +9,7 @@ use crate::WriteError;
 
 mod abs_send_time;
 mod audio_level;
+mod corruption_detection;
 mod mid;
 mod rid;
 mod transport_sequence_number;
@@ -16,6 +17,7 @@ mod video_orientation;
 
 pub use abs_send_time::AbsSendTime;
 pub use audio_level::AudioLevel;
+pub use corruption_detection::CorruptionDetection;
 pub use mid::Mid;
 pub use rid::{RepairedRid, Rid};
 pub use transport_sequence_number::TransportSequenceNumber;

@@ -1,5 +1,5 @@
 use bytes::Bytes;
-use drywire_rtp::extension::{AudioLevel, VideoOrientation};
+use drywire_rtp::extension::{AudioLevel, CorruptionDetection, VideoOrientation};
 use drywire_rtp::{PayloadType, SequenceNumber};
 
 /// An RTP packet of a transceiver, without what the peer connection sees to itself: SSRC, MID, encryption.
@@ -27,4 +27,7 @@ pub struct Extensions {
     pub audio_level: Option<AudioLevel>,
     /// How the picture is to be turned (3GPP TS 26.114, section 7.4.5).
     pub video_orientation: Option<VideoOrientation>,
+    /// Samples of the picture, to find out whether it was decoded right. Not among the header extensions that are
+    /// negotiated by default.
+    pub corruption_detection: Option<CorruptionDetection>,
 }

@@ -6,7 +6,7 @@ use drywire_jsep::{
     Direction, HeaderExtension, MediaKind, Transceiver, TransceiverError, TransceiverId, TransceiverInit,
 };
 use drywire_media::{Demux, Format, KeyframeRequest, Kind, Streams};
-use drywire_rtp::extension::{AudioLevel, VideoOrientation};
+use drywire_rtp::extension::{AudioLevel, CorruptionDetection, VideoOrientation};
 use drywire_rtp::{HeaderFields, PayloadType, RtpHeader, RtpPacket as RtpView, Ssrc};
 
 use super::{MAX_EVENTS, PeerConnection};
@@ -14,7 +14,7 @@ use crate::transport::Transport;
 use crate::{Config, Event, Extensions, KeyframeError, RtpPacket, WriteError};
 
 /// What an RTP packet has beside its payload, at most: the header, the extensions that are sent, the tag of SRTP.
-const MAX_OVERHEAD: usize = 12 + 4 + 40 + 16;
+const MAX_OVERHEAD: usize = 12 + 4 + 56 + 16;
 
 /// The RTP streams of a peer connection, and the queues between them and the application.
 pub(super) struct Media {
@@ -44,6 +44,7 @@ struct Section {
     mid_extension: Option<u8>,
     audio_level: Option<u8>,
     video_orientation: Option<u8>,
+    corruption_detection: Option<u8>,
     /// The stream that was received last: keyframes are asked of it.
     received: Option<Ssrc>,
 }
@@ -78,6 +79,7 @@ impl Section {
             mid_extension: extension(HeaderExtension::MID),
             audio_level: extension(HeaderExtension::AUDIO_LEVEL),
             video_orientation: extension(HeaderExtension::VIDEO_ORIENTATION),
+            corruption_detection: extension(HeaderExtension::CORRUPTION_DETECTION),
             received: None,
         })
     }
@@ -92,6 +94,7 @@ impl Section {
         Extensions {
             audio_level: value(self.audio_level).and_then(AudioLevel::parse),
             video_orientation: value(self.video_orientation).and_then(VideoOrientation::parse),
+            corruption_detection: value(self.corruption_detection).and_then(CorruptionDetection::parse),
         }
     }
 
@@ -110,13 +113,18 @@ impl Section {
         let orientation =
             packet.extensions.video_orientation.map(VideoOrientation::value).unwrap_or_default();
         let empty: (u8, &[u8]) = (0, &[]);
-        let mut elements = [empty; 3];
+        let corruption = packet.extensions.corruption_detection;
+        let mut elements = [empty; 4];
         let candidates = [
             (self.mid_extension, self.mid.as_bytes()),
             (self.audio_level.filter(|_| packet.extensions.audio_level.is_some()), &level[..]),
             (
                 self.video_orientation.filter(|_| packet.extensions.video_orientation.is_some()),
                 &orientation[..],
+            ),
+            (
+                self.corruption_detection.filter(|_| corruption.is_some()),
+                corruption.as_ref().map(CorruptionDetection::value).unwrap_or_default(),
             ),
         ];
         let present = candidates.into_iter().filter_map(|(id, value)| Some((id?, value)));
