@@ -120,21 +120,26 @@ fn sctp() {
     );
 }
 
-/// RTP packets with the kinds of header extension there are.
+/// RTP packets with the kinds of header extension there are, and with contributing sources.
 fn packets() -> Vec<(&'static str, Vec<u8>)> {
     let long = b"a rather long element of a header extension";
-    let kinds: [(&str, &[(u8, &[u8])]); 3] = [
-        ("plain", &[]),
-        ("extensions", &[(1, b"0"), (2, b"hi"), (3, &[0x91]), (4, &[0, 1, 2])]),
-        ("two-byte-extensions", &[(17, long), (1, b"0")]),
+    let sources = [Ssrc(1), Ssrc(0xffff_ffff)];
+    let kinds: [(&str, &[Ssrc], &[(u8, &[u8])]); 6] = [
+        ("plain", &[], &[]),
+        ("extensions", &[], &[(1, b"0"), (2, b"hi"), (3, &[0x91]), (4, &[0, 1, 2])]),
+        ("two-byte-extensions", &[], &[(17, long), (1, b"0")]),
+        ("sources", &sources, &[]),
+        ("sources-extensions", &sources, &[(1, b"0"), (4, &[0, 1, 2])]),
+        ("sources-two-byte-extensions", &sources, &[(17, long), (20, b"")]),
     ];
-    let packet = |elements| {
+    let packet = |csrcs, elements| {
         let fields = HeaderFields {
             marker: true,
             payload_type: PayloadType::new(111).unwrap_or_default(),
             sequence_number: SequenceNumber(65_535),
             timestamp: 960,
             ssrc: Ssrc(0xcafe_babe),
+            csrcs,
             ..HeaderFields::default()
         };
         let mut packet = Vec::new();
@@ -142,22 +147,83 @@ fn packets() -> Vec<(&'static str, Vec<u8>)> {
         packet.extend_from_slice(&[0xfc; 60]);
         packet
     };
-    kinds.map(|(name, elements)| (name, packet(elements))).into()
+    kinds.map(|(name, csrcs, elements)| (name, packet(csrcs, elements))).into()
 }
 
-/// Two bytes of choice, then the packet.
+/// Two bytes of choice, then the packet; and the steps of a stream.
 fn srtp() {
+    let profiles = [(0, "gcm"), (1, "cm"), (2, "cm-32"), (3, "gcm-256")];
+    let modes = [(0, ""), (1 << 2, "-cryptex"), (2 << 2, "-some"), (3 << 2, "-both")];
     for (name, packet) in packets() {
-        for (choice, kind) in [([0, 0], "gcm-forged"), ([1, 0], "cm-forged"), ([0, 1], "gcm"), ([1, 1], "cm")]
+        for ((profile, kind), (mode, encrypted)) in
+            profiles.into_iter().flat_map(|profile| modes.map(|mode| (profile, mode)))
         {
-            write("srtp", &format!("rtp-{name}-{kind}"), &[&choice[..], &packet].concat());
+            let choice = profile | mode;
+            write("srtp", &format!("rtp-{name}-{kind}{encrypted}"), &[&[choice, 1], &packet[..]].concat());
+        }
+        for (profile, kind) in profiles {
+            // With everything switched on that reads the header; the marks of Cryptex, too.
+            let mut marked = packet.clone();
+            if let Some(at) = marked.windows(2).position(|bytes| matches!(bytes, [0xBE, 0xDE] | [0x10, 0x00]))
+            {
+                marked[at] = if marked[at] == 0xBE { 0xC0 } else { 0xC2 };
+                marked[at + 1] = 0xDE;
+            }
+            let choice = profile | 3 << 2;
+            write("srtp", &format!("rtp-{name}-{kind}-forged"), &[&[choice, 0], &marked[..]].concat());
         }
     }
     // A receiver report with one block, and a picture loss indication.
     let mut rtcp = vec![0x81, 201, 0, 7, 0xca, 0xfe, 0xba, 0xbe, 0, 0, 0, 9];
     rtcp.extend_from_slice(&[0; 20]);
     rtcp.extend_from_slice(&[0x81, 206, 0, 2, 0xca, 0xfe, 0xba, 0xbe, 0, 0, 0, 9]);
-    for (choice, kind) in [([0, 0], "gcm-forged"), ([0, 1], "gcm"), ([1, 1], "cm")] {
-        write("srtp", &format!("rtcp-{kind}"), &[&choice[..], &rtcp].concat());
+    for (profile, kind) in profiles {
+        write("srtp", &format!("rtcp-{kind}-forged"), &[&[profile, 0], &rtcp[..]].concat());
+        write("srtp", &format!("rtcp-{kind}"), &[&[profile, 1], &rtcp[..]].concat());
+    }
+
+    // Two packets before a wrap are sent, the next are lost, reordered, repeated and damaged; then far ahead.
+    let wrap = [
+        [0, 0],
+        [1, 0],
+        [0, 0],
+        [0, 0],
+        [0, 0],
+        [1, 0],
+        [1, 2],
+        [1, 2],
+        [1, 1],
+        [7, 0],
+        [0, 0],
+        [11, 0],
+        [1, 0],
+    ];
+    let ahead = [
+        [0, 0],
+        [1, 0],
+        [192, 255],
+        [1, 0],
+        [192, 200],
+        [192, 200],
+        [1, 0],
+        [1, 1],
+        [64, 100],
+        [1, 0],
+        [1, 1],
+    ];
+    for ((profile, kind), (mode, encrypted)) in
+        profiles.into_iter().flat_map(|profile| modes.map(|mode| (profile, mode)))
+    {
+        let begin = |counter| [profile | mode, counter, 0xFF, 0xFD];
+        write(
+            "srtp_network",
+            &format!("wrap-{kind}{encrypted}"),
+            &[&begin(0)[..], wrap.as_flattened()].concat(),
+        );
+        write(
+            "srtp_network",
+            &format!("ahead-{kind}{encrypted}"),
+            &[&begin(3)[..], ahead.as_flattened()].concat(),
+        );
     }
 }

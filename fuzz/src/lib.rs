@@ -32,5 +32,6 @@ pub const TARGETS: &[Target] = &[
     ("sctp_packet", sctp::sctp_packet),
     ("sdp", sdp::run),
     ("srtp", srtp::run),
+    ("srtp_network", srtp::network),
     ("stun", stun::run),
 ];

@@ -50,3 +50,11 @@ fn chromium_does_its_handshake_inside_stun() {
     }
     script("sped.mjs", &Server::start_with(&["--sped"]), &[]);
 }
+
+#[test]
+fn chromium_encrypts_headers() {
+    if let Some(reason) = missing() {
+        return absent(&reason);
+    }
+    script("headers.mjs", &Server::start(), &[]);
+}

@@ -8,4 +8,5 @@ mod data;
 mod endpoint;
 mod harness;
 mod media;
+mod security;
 mod sped;

@@ -360,8 +360,7 @@ impl Connection {
         }
         // A part of a flight came, the rest is late, or a message after the handshake came, and more may follow: say soon
         // what came (RFC 9147, section 7.1).
-        let waiting = self.misses_hello()
-            || self.machine.is_dtls13() && !self.handshake.acks.is_empty();
+        let waiting = self.misses_hello() || self.machine.is_dtls13() && !self.handshake.acks.is_empty();
         if !waiting {
             self.acks_since = None;
         } else if !self.handshake.acks.is_due() {
