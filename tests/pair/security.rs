@@ -11,7 +11,7 @@ use drywire::rtp::extension::AudioLevel;
 use drywire::rtp::{PayloadType, SequenceNumber};
 use drywire::sdp::SessionDescription;
 use drywire::{Config, Event, Extensions, RtpPacket, dtls};
-use drywire_sim::{Link, Network, NodeId, Outcome};
+use drywire_sim::{Link, Network, NodeId};
 
 use crate::harness::{Manner, Peer, address, call_with, config, connected, open, pass, text};
 

@@ -5,7 +5,7 @@
 //! of drywire do:
 //!
 //! ```no_run
-//! # fn my_provider() -> std::sync::Arc<dyn drywire_crypto::Provider> { unimplemented!() }
+//! # fn my_provider() -> std::sync::Arc<dyn drywire_crypto::Provider> { panic!("yours") }
 //! #[test]
 //! fn the_backend_conforms() {
 //!     drywire_crypto_conformance::check(&*my_provider());
@@ -16,7 +16,7 @@
 //! or, with one test for each area:
 //!
 //! ```no_run
-//! # fn my_provider() -> std::sync::Arc<dyn drywire_crypto::Provider> { unimplemented!() }
+//! # fn my_provider() -> std::sync::Arc<dyn drywire_crypto::Provider> { panic!("yours") }
 //! drywire_crypto_conformance::suite!(my_provider());
 //! # fn main() {}
 //! ```
