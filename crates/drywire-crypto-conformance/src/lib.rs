@@ -34,7 +34,7 @@
 //!
 //! # Wycheproof
 //!
-//! With the feature `wycheproof`, [`wycheproof`] runs all vectors of [the project](https://github.com/C2SP/wycheproof) for
+//! With the feature `wycheproof`, a function of the same name runs all vectors of [the project](https://github.com/C2SP/wycheproof) for
 //! the primitives that drywire uses. They are a dependency of some tens of megabytes, therefore the feature.
 //!
 //! # A key that lives elsewhere
