@@ -76,7 +76,7 @@ impl Connection {
     }
 
     /// The connection identifiers that the peer may write into its records to us, if it was agreed on with
-    /// [`Config::connection_id`]: find the connection of a datagram from an unknown address by them. More may come at the
+    /// [`Config::connection_id`](crate::Config::connection_id): find the connection of a datagram from an unknown address by them. More may come at the
     /// peer's request (DTLS 1.3), and none goes.
     pub fn local_connection_ids(&self) -> impl Iterator<Item = &[u8]> {
         self.handshake.records.ids.local()
