@@ -13,7 +13,9 @@ const MAX_TAKEN: usize = 256;
 /// The record numbers that wait to be acknowledged.
 #[derive(Debug, Default)]
 pub(crate) struct Acks {
+    /// First those that an ACK has named already: the next one names them again, as it may have been lost.
     numbers: Vec<RecordNumber>,
+    named: usize,
     due: bool,
     sent_empty: bool,
 }
@@ -26,13 +28,17 @@ impl Acks {
         }
         if self.numbers.len() >= MAX_NUMBERS {
             self.numbers.remove(0);
+            self.named = self.named.saturating_sub(1);
         }
         self.numbers.push(number);
     }
 
     /// Forgets a record again, of which something was not taken after all.
     pub(crate) fn forget(&mut self, number: RecordNumber) {
-        self.numbers.retain(|one| *one != number);
+        if let Some(at) = self.numbers.iter().position(|one| *one == number) {
+            self.numbers.remove(at);
+            self.named -= usize::from(at < self.named);
+        }
         self.due &= self.sent_empty || !self.numbers.is_empty();
     }
 
@@ -56,18 +62,27 @@ impl Acks {
     /// Forgets all: our own next flight acknowledges the peer's.
     pub(crate) fn clear(&mut self) {
         self.numbers.clear();
+        self.named = 0;
         self.due = false;
+    }
+
+    /// Forgets what was named already: what we say next comes after it.
+    pub(crate) fn forget_named(&mut self) {
+        self.numbers.drain(..self.named);
+        self.named = 0;
     }
 
     pub(crate) const fn is_due(&self) -> bool {
         self.due
     }
 
-    pub(crate) const fn is_empty(&self) -> bool {
-        self.numbers.is_empty()
+    /// Whether there are records that no ACK has named.
+    pub(crate) const fn has_news(&self) -> bool {
+        self.named < self.numbers.len()
     }
 
-    /// Writes the content of an ACK record of at most `max_len` bytes: the newest numbers. All are forgotten.
+    /// Writes the content of an ACK record of at most `max_len` bytes: the newest numbers. RFC 9147, section 7.1: those of
+    /// the current flight that were acknowledged before are named again.
     ///
     /// ```text
     /// struct { uint64 epoch; uint64 sequence_number; } RecordNumber;
@@ -76,13 +91,14 @@ impl Acks {
     pub(crate) fn write(&mut self, writer: &mut Writer<'_>, max_len: usize) {
         self.numbers.sort_unstable();
         let fitting = max_len.saturating_sub(2) / 16;
-        self.numbers.drain(..self.numbers.len().saturating_sub(fitting));
+        let too_many = self.numbers.len().saturating_sub(fitting);
         writer.prefixed_u16(|w| {
-            for number in &self.numbers {
+            for number in self.numbers.iter().skip(too_many) {
                 w.u64(number.epoch).u64(number.sequence);
             }
         });
-        self.clear();
+        self.named = self.numbers.len();
+        self.due = false;
     }
 }
 
@@ -116,7 +132,7 @@ mod tests {
             let mut content = Vec::new();
             acks.write(&mut Writer::new(&mut content), 2000);
             prop_assert_eq!(parse(&content).unwrap().collect::<Vec<_>>(), numbers);
-            prop_assert!(acks.is_empty() && !acks.is_due());
+            prop_assert!(!acks.has_news() && !acks.is_due());
         }
 
         #[test]

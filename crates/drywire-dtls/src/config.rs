@@ -123,7 +123,8 @@ pub struct Config {
     pub initial_rto: Duration,
     /// The lower limit of that time when the round-trip time is known. Default: 100 ms.
     pub min_rto: Duration,
-    /// How long the handshake may take, from its first message on; `None`: for ever. Default: 120 s.
+    /// How long the handshake may take, from its first message on; `None`: for ever. In DTLS 1.3 it ends for the client
+    /// when the server has acknowledged its last message, or has said anything else. Default: 120 s.
     pub handshake_timeout: Option<Duration>,
 }
 

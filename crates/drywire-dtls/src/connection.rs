@@ -30,6 +30,9 @@ const MIN_MTU: usize = 256;
 const MAX_MTU: usize = 16 * 1024;
 /// The longest connection identifier that we want to receive, in bytes.
 const MAX_ID_LEN: usize = 32;
+/// How long the keys of an epoch are kept after the next has begun: twice the time that the network may hold a packet
+/// (RFC 9293, section 3.4.1).
+const OLD_KEYS: Duration = Duration::from_secs(240);
 
 /// One end of a DTLS session. See the [crate] for an example, and `drywire_core` for the contract that it keeps.
 pub struct Connection {
@@ -45,6 +48,8 @@ pub struct Connection {
     mtu: usize,
     /// Since when acknowledgements wait for the rest of a flight.
     acks_since: Option<Instant>,
+    /// The epoch that the peer writes, and when it was first seen.
+    epoch_since: (u64, Instant),
     handshake_deadline: Option<Instant>,
     /// How many more messages are taken, for tests that stop in the middle of a flight.
     #[cfg(test)]
@@ -100,6 +105,7 @@ impl Connection {
             farewell: Farewell::default(),
             mtu,
             acks_since: None,
+            epoch_since: (0, now),
             handshake_deadline: None,
             #[cfg(test)]
             patience: None,
@@ -114,6 +120,7 @@ impl Connection {
             self.remind(now, datagram);
             return;
         }
+        self.retire_keys(now);
         let mut rest = datagram;
         while !self.is_ended() {
             let Some(record) = record::split_record(&mut rest, self.handshake.records.ids.local_len()) else {
@@ -125,6 +132,18 @@ impl Connection {
             self.handshake.stats.records_discarded += 1;
         }
         self.settle(now);
+    }
+
+    /// Forgets the keys of the epochs before the peer's current one when nothing of them can still be on its way
+    /// (RFC 9147, section 4.2.1). Until then the peer may repeat what it said with them.
+    fn retire_keys(&mut self, now: Instant) {
+        let epoch = self.machine.expected_epoch();
+        let (known, since) = self.epoch_since;
+        if epoch != known {
+            self.epoch_since = (epoch, now);
+        } else if self.is_connected() && now >= since + OLD_KEYS {
+            self.handshake.records.retire_read_before(epoch);
+        }
     }
 
     /// Does what is due at `now`.
@@ -279,7 +298,7 @@ impl Connection {
         let Handshake { records, flight, acks, stats, .. } = &mut self.handshake;
         records
             .set_version_open(matches!(&self.machine, Machine::ClientHello(offer) if offer.retry.is_none()));
-        // The current epoch is never a lower one than that of what is acknowledged (RFC 9147, section 7).
+        // An ACK is never sent in a lower epoch than what it acknowledges (RFC 9147, section 7): we write where we read.
         let epoch = records.write_epoch();
         if acks.is_due() {
             let header_len = records.header_len(epoch);
@@ -298,7 +317,7 @@ impl Connection {
     /// When to say what came of a flight although the rest is missing: after a quarter of the time in which the peer
     /// sends it again (RFC 9147, section 7.1).
     fn acks_deadline(&self) -> Option<Instant> {
-        self.acks_since.map(|since| since + self.handshake.flight.initial_rto() / 4)
+        self.acks_since.map(|since| since + self.handshake.flight.current_rto() / 4)
     }
 
     /// Whether records have come that nobody can read without the ServerHello, and the server was not told so.
@@ -339,7 +358,9 @@ impl Connection {
             self.held = true;
             self.events.push(Event::Held);
         }
-        if !self.machine.is_handshaking() {
+        // The last flight of DTLS 1.3 has to be acknowledged, too. Whoever says anything at all is there, though.
+        let awaited = matches!(self.machine, Machine::Connected(_)) && self.handshake.flight.is_awaited();
+        if !self.machine.is_handshaking() && !(awaited && self.handshake.stats.bytes_received == 0) {
             self.handshake_deadline = None;
         }
         if self.is_connected() && !was_connected {
@@ -360,7 +381,7 @@ impl Connection {
         }
         // A part of a flight came, the rest is late, or a message after the handshake came, and more may follow: say soon
         // what came (RFC 9147, section 7.1).
-        let waiting = self.misses_hello() || self.machine.is_dtls13() && !self.handshake.acks.is_empty();
+        let waiting = self.misses_hello() || self.machine.is_dtls13() && self.handshake.acks.has_news();
         if !waiting {
             self.acks_since = None;
         } else if !self.handshake.acks.is_due() {

@@ -8,7 +8,7 @@ use drywire_core::{Duration, Instant, Writer};
 use crate::message::{FragmentHeader, HandshakeType};
 use crate::ranges::Ranges;
 use crate::record::{ContentType, RecordLayer, RecordNumber};
-use crate::{RecordError, Stats};
+use crate::{RecordError, Stats, v13};
 
 /// The longest time between two sendings of a flight (RFC 9147, section 5.8.2).
 const MAX_RTO: Duration = Duration::from_secs(60);
@@ -23,7 +23,7 @@ const FALLBACK_DATAGRAM: usize = 576 - 28;
 /// Room for most messages, in bytes: with a share of the hybrid it is the hello that is longer.
 const USUAL_MESSAGE: usize = 512;
 /// How many fragments of a flight are remembered for their acknowledgements.
-const MAX_SENT: usize = 256;
+const MAX_SENT: usize = 128;
 
 #[derive(Debug)]
 enum Content {
@@ -44,6 +44,8 @@ struct Item {
     /// The ranges of the body that the peer has acknowledged.
     acknowledged: Ranges,
     done: bool,
+    /// Whether what is acknowledged may be somebody else's word.
+    doubtful: bool,
 }
 
 impl Item {
@@ -98,6 +100,10 @@ pub(crate) struct Flight {
     deadline: Option<Instant>,
     /// Whether the peer has told that it misses the hello.
     missed: bool,
+    /// Whether the peer has said something that it could not say without the hello.
+    keyed: bool,
+    /// Whether the peer itself was answered when it repeated its flight.
+    answered: bool,
     /// How often the timer has run out since the peer was last heard.
     timeouts: u32,
     /// Whether long datagrams do not seem to arrive.
@@ -120,6 +126,8 @@ impl Flight {
             last_sent: None,
             deadline: None,
             missed: false,
+            keyed: false,
+            answered: false,
             timeouts: 0,
             fallback: false,
         }
@@ -144,8 +152,9 @@ impl Flight {
         self.deadline = self.deadline.map(|at| at.min(now + self.base_rto));
     }
 
-    pub(crate) const fn initial_rto(&self) -> Duration {
-        self.base_rto
+    /// How long the peer may wait for us now before it is time to send again.
+    pub(crate) const fn current_rto(&self) -> Duration {
+        if self.received { self.base_rto } else { self.rto }
     }
 
     /// Starts a new flight; the one before has been received.
@@ -160,6 +169,8 @@ impl Flight {
         self.last_sent = None;
         self.deadline = None;
         self.missed = false;
+        self.keyed = false;
+        self.answered = false;
         self.timeouts = 0;
     }
 
@@ -180,6 +191,11 @@ impl Flight {
         (message_seq, self.bytes.get(start..).unwrap_or_default())
     }
 
+    /// Whether the numbers of messages are used up: they do not begin again (RFC 9147, section 5.2).
+    pub(crate) const fn is_exhausted(&self) -> bool {
+        self.next_message_seq == u16::MAX
+    }
+
     /// Sets the number that the next message gets.
     pub(crate) const fn set_next_message_seq(&mut self, message_seq: u16) {
         self.next_message_seq = message_seq;
@@ -192,7 +208,13 @@ impl Flight {
 
     fn add(&mut self, epoch: u64, content: Content) {
         let at = self.items.len();
-        self.items.push(Item { epoch, content, acknowledged: Ranges::default(), done: false });
+        self.items.push(Item {
+            epoch,
+            content,
+            acknowledged: Ranges::default(),
+            done: false,
+            doubtful: false,
+        });
         self.cursor = self.cursor.or(Some((at, 0)));
     }
 
@@ -238,62 +260,108 @@ impl Flight {
     }
 
     /// The peer has sent its flight again: it misses ours. Anybody can claim that as long as nothing is `protected`, and
-    /// is answered at most once in half a timeout (attack C17); the peer itself is answered sooner, because its own
-    /// timer may be much shorter than ours.
+    /// is answered at most once in half a timeout (attack C17); the peer itself is answered sooner, the first time at
+    /// once, because its own timer may be much shorter than ours.
     pub(crate) fn repeat(&mut self, now: Instant, protected: bool, stats: &mut Stats) {
-        let pause = if protected { MIN_REPEAT.min(self.base_rto / 2) } else { self.base_rto / 2 };
+        let first = protected && !std::mem::replace(&mut self.answered, true);
+        let pause = match (first, protected) {
+            (true, _) => Duration::ZERO,
+            (false, true) => MIN_REPEAT.min(self.base_rto / 2),
+            (false, false) => self.base_rto / 2,
+        };
+        self.restart_after(now, pause, stats);
+    }
+
+    /// The peer has sent something again that was not protected. Then it has not received what somebody may have
+    /// acknowledged in its name.
+    pub(crate) fn forget_doubtful(&mut self) {
+        for item in self.items.iter_mut().filter(|item| item.doubtful) {
+            item.acknowledged = Ranges::default();
+            (item.done, item.doubtful) = (false, false);
+        }
+    }
+
+    /// The peer has records that it cannot read without our hello, which it misses (RFC 9147, section 7.1). Anybody can
+    /// claim that: the first time it is believed soon, later as if the peer had repeated its own hello.
+    pub(crate) fn repeat_missed(&mut self, now: Instant, stats: &mut Stats) {
+        if self.keyed {
+            return;
+        }
+        self.forget_doubtful();
+        if std::mem::replace(&mut self.missed, true) {
+            self.repeat(now, false, stats);
+        } else {
+            self.restart_after(now, MIN_REPEAT.min(self.base_rto / 2), stats);
+        }
+    }
+
+    /// A part of the peer's next flight has come, or is said to have: the timer has nothing more to do. Whoever misses
+    /// ours all the same will say so (RFC 9147, section 7).
+    pub(crate) const fn pause(&mut self) {
+        if self.cursor.is_none() {
+            self.deadline = None;
+        }
+    }
+
+    /// Whether no timer sees to a flight that the peer does not have for sure.
+    pub(crate) const fn is_paused(&self) -> bool {
+        self.is_awaited() && self.cursor.is_none() && self.deadline.is_none()
+    }
+
+    /// Whether the peer owes us an acknowledgement.
+    pub(crate) const fn is_awaited(&self) -> bool {
+        !self.received && !self.last
+    }
+
+    fn restart_after(&mut self, now: Instant, pause: Duration, stats: &mut Stats) {
         let recent = self.last_sent.is_none_or(|at| now < at + pause);
         if !self.received && self.cursor.is_none() && !recent {
             self.restart(stats);
         }
     }
 
-    /// The peer has records that it cannot read without our hello, which it misses (RFC 9147, section 7.1). Anybody can
-    /// claim that: the first time it is believed at once, later as if the peer had repeated its own hello.
-    pub(crate) fn repeat_missed(&mut self, now: Instant, stats: &mut Stats) {
-        let first = !std::mem::replace(&mut self.missed, true);
-        self.repeat(now, first, stats);
-    }
-
     fn restart(&mut self, stats: &mut Stats) {
-        if self.received || self.items.is_empty() {
+        if self.received || self.items.iter().all(|item| item.done) {
             return;
         }
         stats.retransmissions += 1;
         self.cursor = Some((0, 0));
     }
 
-    /// Takes the peer's word, which was protected, for records that it has received. What it misses is sent again at once,
-    /// unless it may still be on its way (RFC 9147, section 7.2).
+    /// Takes the peer's word, in a record of `epoch`, for records that it has received. What it misses is sent again at
+    /// once, unless it may still be on its way (RFC 9147, section 7.2). A word that was not protected has a say about
+    /// what was not protected, as long as the peer does not repeat its own flight.
     pub(crate) fn acknowledge(
         &mut self,
         now: Instant,
+        epoch: u64,
         numbers: impl Iterator<Item = RecordNumber>,
         stats: &mut Stats,
     ) {
         let mut news = false;
-        // A peer that has keys has the hello that they came from, whether it says so or not.
-        for item in self.items.iter_mut().filter(|item| item.epoch == 0) {
-            item.done = true;
-        }
-        for number in numbers {
+        self.keyed |= epoch > 0;
+        // Nothing can be acknowledged with less protection than it had (RFC 9147, section 7). After the handshake both
+        // directions count their epochs on their own.
+        let reached = |number: &RecordNumber| number.epoch.min(v13::APPLICATION_EPOCH) <= epoch;
+        for number in numbers.filter(reached) {
             for sent in self.sent.iter().filter(|sent| sent.number == number) {
                 if let Some(item) = self.items.get_mut(sent.item) {
                     let (start, end) = sent.range;
                     news |= !item.done && (start >= end || !item.acknowledged.contains(start, end));
                     item.acknowledged.insert(start, end);
                     item.done = item.acknowledged.contains(0, item.len());
+                    item.doubtful |= epoch == 0;
                 }
             }
         }
         if !self.items.is_empty() && self.items.iter().all(|item| item.done) {
-            self.received = true;
+            self.received |= epoch > 0;
             self.cursor = None;
             self.deadline = None;
-        } else if news {
+        } else if news && epoch > 0 {
             // Only news count: an acknowledgement that is said again brings out nothing (attack C17).
             self.timeouts = 0;
-            self.repeat(now, true, stats);
+            self.restart_after(now, MIN_REPEAT.min(self.base_rto / 2), stats);
         }
     }
 

@@ -89,9 +89,10 @@ impl Machine {
         !matches!(self, Self::Complete(_) | Self::Connected(_) | Self::Ended(_))
     }
 
-    /// Whether the version is known to be DTLS 1.3.
+    /// Whether the version is known to be DTLS 1.3: a HelloRetryRequest says so, too.
     pub(crate) fn is_dtls13(&self) -> bool {
         match self {
+            Self::ClientHello(offer) => offer.retry.is_some(),
             Self::Client13(_) | Self::Server13(_) => true,
             Self::Complete(session) | Self::Connected(session) => session.traffic.is_some(),
             _ => false,

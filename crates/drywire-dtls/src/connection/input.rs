@@ -40,20 +40,26 @@ impl Connection {
         let protected = number.epoch > 0;
         match content {
             ContentType::Handshake => self.take_handshake(now, number, &payload),
+            // RFC 8446, section 5: the keys of the handshake protect no data.
+            ContentType::ApplicationData if number.epoch == v13::HANDSHAKE_EPOCH => {
+                self.fail(Failure::UNEXPECTED)
+            }
             ContentType::ApplicationData if protected => self.take_data(payload),
             ContentType::Alert => self.take_alert(protected, &payload),
+            // A client without keys misses our ServerHello.
+            ContentType::Ack
+                if !protected && payload[..] == [0, 0] && matches!(self.machine, Machine::Server13(_)) =>
+            {
+                self.handshake.flight.repeat_missed(now, &mut self.handshake.stats);
+            }
             // DTLS 1.2 has no acknowledgements.
-            ContentType::Ack if number.epoch >= v13::HANDSHAKE_EPOCH => {
+            ContentType::Ack if number.epoch >= v13::HANDSHAKE_EPOCH || self.machine.is_dtls13() => {
                 if let Some(numbers) = ack::parse(&payload) {
                     let Handshake { flight, stats, .. } = &mut self.handshake;
-                    flight.acknowledge(now, numbers, stats);
+                    flight.acknowledge(now, number.epoch, numbers, stats);
                 } else {
                     self.handshake.stats.records_discarded += 1;
                 }
-            }
-            // A client without keys misses our ServerHello.
-            ContentType::Ack if payload[..] == [0, 0] && matches!(self.machine, Machine::Server13(_)) => {
-                self.handshake.flight.repeat_missed(now, &mut self.handshake.stats);
             }
             // The epoch of the records after it says all that a ChangeCipherSpec could say.
             ContentType::ChangeCipherSpec => {}
@@ -68,6 +74,7 @@ impl Connection {
         let passes = self.passes_messages();
         let mut reader = Reader::new(payload);
         let (mut complete, mut repeated, mut passed) = (!payload.is_empty(), false, false);
+        let mut kept = false;
         while !reader.is_empty() {
             let Ok((header, fragment)) = FragmentHeader::parse(&mut reader) else {
                 complete = false;
@@ -95,11 +102,7 @@ impl Connection {
                 continue;
             }
             match self.reassembler.insert(number.epoch, header, fragment) {
-                // A part of the peer's next flight says that it has all of ours (RFC 9147, section 7.1).
-                Insertion::Kept if handshaking && self.machine.is_dtls13() => {
-                    self.handshake.flight.set_received();
-                }
-                Insertion::Kept => {}
+                Insertion::Kept => kept = true,
                 Insertion::Old => repeated = true,
                 Insertion::Rejected => complete = false,
             }
@@ -110,15 +113,19 @@ impl Connection {
         } else if !passed {
             self.note_record(number);
         }
+        if kept && handshaking && complete {
+            self.note_beginning(number);
+        }
         if repeated {
-            // The peer misses our flight. After the handshake only the peer itself can say so (attack C17).
-            if (handshaking && !self.machine.is_dtls13()) || number.epoch > 0 {
-                let protected = number.epoch > 0;
-                self.handshake.flight.repeat(now, protected, &mut self.handshake.stats);
+            // The peer misses our flight. After the handshake only the peer itself can say so (attack C17); in that of
+            // DTLS 1.3 our own timer sees to it, unless it is stopped.
+            let protected = number.epoch > 0;
+            if !protected {
+                self.handshake.flight.forget_doubtful();
             }
-            // What has no answer of ours that would acknowledge it was acknowledged in vain.
-            if !handshaking && self.handshake.flight.is_received() {
-                self.handshake.acks.send_now();
+            let unattended = !self.machine.is_dtls13() || self.handshake.flight.is_paused();
+            if unattended && (protected || handshaking) {
+                self.handshake.flight.repeat(now, protected, &mut self.handshake.stats);
             }
         }
         self.take_messages(now, number, None);
@@ -140,6 +147,16 @@ impl Connection {
         let authentic = self.machine.is_handshaking() || number.epoch > 0;
         if authentic && self.machine.may_be_dtls13() {
             self.handshake.acks.note(number);
+        }
+    }
+
+    /// A part of the peer's next flight is there: it has all of ours (RFC 9147, section 7.1). Anybody can claim that with
+    /// what is not protected: it only stops the timer of a server, until the peer repeats its flight.
+    fn note_beginning(&mut self, number: RecordNumber) {
+        if number.epoch >= v13::HANDSHAKE_EPOCH {
+            self.handshake.flight.set_received();
+        } else if matches!(self.machine, Machine::Server13(_)) {
+            self.handshake.flight.pause();
         }
     }
 

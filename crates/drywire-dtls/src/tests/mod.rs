@@ -1,5 +1,6 @@
 //! Whole connections over a virtual link.
 
+mod acknowledgements;
 mod attacks;
 mod certificates;
 mod connection_ids;

@@ -23,7 +23,7 @@ use crate::{Alert, Authentication, CipherSuite, ConnectionInfo, Role, Version};
 /// The epoch of the encrypted part of the handshake (RFC 9147, section 6.1).
 pub(crate) const HANDSHAKE_EPOCH: u64 = 2;
 /// The first epoch of application data.
-const APPLICATION_EPOCH: u64 = 3;
+pub(crate) const APPLICATION_EPOCH: u64 = 3;
 
 /// What both sides know after the ServerHello.
 pub(crate) struct Keys {

@@ -125,7 +125,7 @@ impl TrafficKeys {
             self.update = Update::Idle;
         }
         // One message after the other: each waits until the one before it is acknowledged.
-        if !handshake.flight.is_received() {
+        if !handshake.flight.is_received() || handshake.flight.is_exhausted() {
             return Ok(());
         }
         let mut body = Vec::new();
@@ -146,6 +146,7 @@ impl TrafficKeys {
             return Ok(());
         };
         handshake.flight.begin();
+        handshake.acks.forget_named();
         handshake.flight.push(self.write.0, kind, |w| {
             w.bytes(&body);
         });
