@@ -360,7 +360,9 @@ impl Connection {
         }
         // The last flight of DTLS 1.3 has to be acknowledged, too. Whoever says anything at all is there, though.
         let awaited = matches!(self.machine, Machine::Connected(_)) && self.handshake.flight.is_awaited();
-        if !self.machine.is_handshaking() && !(awaited && self.handshake.stats.bytes_received == 0) {
+        let handshaking =
+            self.machine.is_handshaking() || awaited && self.handshake.stats.bytes_received == 0;
+        if !handshaking {
             self.handshake_deadline = None;
         }
         if self.is_connected() && !was_connected {

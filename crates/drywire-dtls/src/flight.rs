@@ -260,10 +260,10 @@ impl Flight {
     }
 
     /// The peer has sent its flight again: it misses ours. Anybody can claim that as long as nothing is `protected`, and
-    /// is answered at most once in half a timeout (attack C17); the peer itself is answered sooner, the first time at
-    /// once, because its own timer may be much shorter than ours.
+    /// is answered at most once in half a timeout (attack C17); the peer itself is answered sooner, because its own timer
+    /// may be much shorter than ours, and the first time at once if there is no timer of ours.
     pub(crate) fn repeat(&mut self, now: Instant, protected: bool, stats: &mut Stats) {
-        let first = protected && !std::mem::replace(&mut self.answered, true);
+        let first = protected && self.last && !std::mem::replace(&mut self.answered, true);
         let pause = match (first, protected) {
             (true, _) => Duration::ZERO,
             (false, true) => MIN_REPEAT.min(self.base_rto / 2),

@@ -118,13 +118,13 @@ impl Connection {
         }
         if repeated {
             // The peer misses our flight. After the handshake only the peer itself can say so (attack C17); in that of
-            // DTLS 1.3 our own timer sees to it, unless it is stopped.
+            // DTLS 1.3 our own timer sees to what somebody says, unless it is stopped.
             let protected = number.epoch > 0;
             if !protected {
                 self.handshake.flight.forget_doubtful();
             }
             let unattended = !self.machine.is_dtls13() || self.handshake.flight.is_paused();
-            if unattended && (protected || handshaking) {
+            if protected || (handshaking && unattended) {
                 self.handshake.flight.repeat(now, protected, &mut self.handshake.stats);
             }
         }
