@@ -15,7 +15,11 @@ use drywire_sim::{Network, Node, NodeId, Outcome};
 pub static CONFIG: LazyLock<Arc<Config>> = LazyLock::new(|| Arc::new(config()));
 
 pub fn config() -> Config {
-    let provider = drywire::default_provider();
+    config_of(drywire::default_provider())
+}
+
+/// The configuration of a peer with this backend.
+pub fn config_of(provider: Arc<dyn crypto::Provider>) -> Config {
     let since_epoch = Duration::from_secs(1_760_000_000);
     let options = crypto::CertificateOptions::new(since_epoch);
     let certificate = crypto::CertifiedKey::self_signed(&*provider, &options).expect("a certificate");

@@ -3,6 +3,7 @@
 #![allow(clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "a test may fail")]
 #![allow(missing_docs, unreachable_pub, reason = "a test has no readers of its documentation")]
 
+mod backends;
 mod connect;
 mod data;
 mod endpoint;

@@ -1,4 +1,5 @@
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
@@ -47,6 +48,10 @@ pub(crate) struct ServeOptions {
     /// draft-hancke-webrtc-sped; Chromium with --force-fieldtrials=WebRTC-IceHandshakeDtls/Enabled/)
     #[arg(long)]
     pub(crate) sped: bool,
+    /// Append the secrets of all connections to a file, with which Wireshark decrypts captures of them: for debugging
+    /// only, as whoever has the file reads everything
+    #[arg(long, value_name = "FILE")]
+    pub(crate) key_log: Option<PathBuf>,
 }
 
 #[derive(Args, Clone, Debug)]
@@ -63,6 +68,10 @@ pub(crate) struct DialOptions {
     /// Leave out audio, and test data channels only
     #[arg(long)]
     pub(crate) data_only: bool,
+    /// Append the secrets of all connections to a file, with which Wireshark decrypts captures of them: for debugging
+    /// only, as whoever has the file reads everything
+    #[arg(long, value_name = "FILE")]
+    pub(crate) key_log: Option<PathBuf>,
 }
 
 fn seconds(text: &str) -> Result<Duration, String> {

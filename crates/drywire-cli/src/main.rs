@@ -3,6 +3,7 @@
 mod arguments;
 mod dial;
 mod echo;
+mod key_log;
 mod network;
 mod serve;
 

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use drywire::crypto::{CertificateError, CertificateOptions, CertifiedKey, RandomError};
@@ -9,6 +10,8 @@ use drywire::jsep::{EncryptionPolicy, HeaderExtension};
 use drywire::{Config, Duration, Endpoint, EndpointConfig};
 use drywire_tokio::{Socket, host_addresses, interfaces, now, since_epoch, wall_clock};
 use thiserror::Error;
+
+use crate::key_log::KeyLogFile;
 
 #[derive(Debug, Error)]
 pub(crate) enum NetworkError {
@@ -18,6 +21,8 @@ pub(crate) enum NetworkError {
     Interfaces(io::Error),
     #[error("no certificate could be made: {0}")]
     Certificate(#[from] CertificateError),
+    #[error("the key log {} cannot be written: {error}", path.display())]
+    KeyLog { path: PathBuf, error: io::Error },
     #[error("the system gives no randomness: {0}")]
     Random(#[from] RandomError),
 }
@@ -29,8 +34,9 @@ pub(crate) struct Network {
     pub(crate) config: Arc<Config>,
 }
 
-/// Binds `addresses`, or a free port on everything when there are none. To be called within a runtime.
-pub(crate) fn open(addresses: &[SocketAddr]) -> Result<Network, NetworkError> {
+/// Binds `addresses`, or a free port on everything when there are none. Secrets go to the file `key_log`, if there is one.
+/// To be called within a runtime.
+pub(crate) fn open(addresses: &[SocketAddr], key_log: Option<&Path>) -> Result<Network, NetworkError> {
     let provider = drywire::default_provider();
     // Valid since yesterday: the peer's clock may be behind.
     let since = since_epoch().saturating_sub(Duration::from_secs(24 * 3600));
@@ -54,6 +60,12 @@ pub(crate) fn open(addresses: &[SocketAddr]) -> Result<Network, NetworkError> {
     let mut corruption = HeaderExtension::new(HeaderExtension::CORRUPTION_DETECTION, false, true);
     corruption.encryption = EncryptionPolicy::Require;
     config.negotiation_mut().header_extensions.push(corruption);
+    if let Some(path) = key_log {
+        let log =
+            KeyLogFile::open(path).map_err(|error| NetworkError::KeyLog { path: path.to_owned(), error })?;
+        config.dtls_mut().key_log = Some(Arc::new(log));
+        tracing::warn!(path = %path.display(), "secrets are logged: captures of these sessions can be decrypted");
+    }
     Ok(Network { endpoint, sockets, config: Arc::new(config) })
 }
 

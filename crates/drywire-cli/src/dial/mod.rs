@@ -55,7 +55,7 @@ pub(crate) async fn run(options: &DialOptions) -> Report {
 
 async fn call(options: &DialOptions, start: Instant, report: &mut Report) -> Result<(), DialError> {
     let deadline = Deadline::from(start + options.timeout);
-    let Network { endpoint, sockets, config } = network::open(&options.udp)?;
+    let Network { endpoint, sockets, config } = network::open(&options.udp, options.key_log.as_deref())?;
     let (caller, end) = Caller::new();
     let (driver, handle) = Driver::new(endpoint, sockets, caller);
     let driver = tokio::spawn(driver.run());

@@ -54,7 +54,7 @@ pub(crate) async fn run(options: ServeOptions) -> Result<(), ServeError> {
         _ => ServeError::Listen(options.listen, error),
     })?;
     let address = listener.local_addr().map_err(ServeError::Http)?;
-    let Network { endpoint, sockets, mut config } = network::open(&options.udp)?;
+    let Network { endpoint, sockets, mut config } = network::open(&options.udp, options.key_log.as_deref())?;
     Arc::make_mut(&mut config).sped = options.sped;
     let (driver, handle) = Driver::new(endpoint, sockets, Echo::new(config));
     let mut driver = tokio::spawn(driver.run());
