@@ -77,6 +77,52 @@ fn c11_c18_answers_without_a_usable_fingerprint_or_role_are_refused() {
     let lines: Vec<&str> = answer.split_inclusive("\r\n").collect();
     let without: String = lines.iter().filter(|line| !line.starts_with("a=fingerprint")).copied().collect();
     assert!(!answered_with(&without), "no fingerprint was taken");
+    // One that is cut short, one of a weak hash function, one of the other's length: nothing that could be checked.
+    let whole = lines.iter().find(|line| line.starts_with("a=fingerprint")).expect("a fingerprint");
+    let digits = whole.trim_end().strip_prefix("a=fingerprint:sha-256 ").expect("SHA-256");
+    for bad in [
+        format!("a=fingerprint:sha-256 {}\r\n", &digits[..digits.len() - 3]),
+        format!("a=fingerprint:sha-1 {}\r\n", &digits[..59]),
+        format!("a=fingerprint:sha-512 {digits}\r\n"),
+        "a=fingerprint:sha-256\r\n".to_owned(),
+    ] {
+        let changed = answer.replace(whole, &bad);
+        assert!(
+            SessionDescription::from_str(&changed).is_err() || !answered_with(&changed),
+            "{bad} was taken"
+        );
+    }
+}
+
+/// Who is told its role takes the other one; roles that are none are no offer.
+#[test]
+fn c18_offers_decide_the_role_once() {
+    let now = drywire_sim::origin();
+    let mut offerer = Peer::new(&CONFIG, Manner::Keep, 1, [3; 32], now);
+    open(&mut offerer, now, "data", true);
+    let offer = offerer.connection.create_offer(now).expect("an offer").to_string();
+    assert!(offer.contains("a=setup:actpass\r\n"), "{offer}");
+    for (theirs, ours) in [
+        ("actpass", Some("active")),
+        ("active", Some("passive")),
+        ("passive", Some("active")),
+        ("holdconn", None),
+        ("both", None),
+    ] {
+        let changed = offer.replace("a=setup:actpass", &format!("a=setup:{theirs}"));
+        let mut answerer = Peer::new(&CONFIG, Manner::Echo, 2, [4; 32], now);
+        let answer = SessionDescription::from_str(&changed)
+            .ok()
+            .and_then(|changed| answerer.connection.accept_offer(now, &changed).ok())
+            .map(|answer| answer.to_string());
+        match (ours, answer) {
+            (Some(ours), Some(answer)) => {
+                assert!(answer.contains(&format!("a=setup:{ours}\r\n")), "{answer}")
+            }
+            (None, None) => {}
+            (_, answer) => panic!("{theirs}: {answer:?}"),
+        }
+    }
 }
 
 #[test]

@@ -17,5 +17,7 @@ mod handshake;
 #[path = "../pair/harness.rs"]
 #[allow(dead_code, reason = "the tests in pair/ use the rest")]
 mod harness;
+#[cfg(target_os = "linux")]
+mod memory;
 mod sped;
 mod transport;

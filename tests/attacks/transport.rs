@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use bytes::BytesMut;
 use drywire::sdp::SessionDescription;
-use drywire::{ConnectionState, Event, Path, jsep};
+use drywire::{ConnectionState, Event, Path, dtls, jsep};
 use drywire_sim::{Network, NodeId, Outcome};
 
-use crate::harness::{CONFIG, Manner, Peer, address, call, connected, open, pass, text};
+use crate::harness::{CONFIG, Manner, Peer, address, call, call_with, config, connected, open, pass, text};
 
 /// A DTLS 1.2 record with a ClientHello that offers only TLS_NULL_WITH_NULL_NULL.
 fn null_cipher_client_hello() -> Vec<u8> {
@@ -270,4 +270,78 @@ fn f11_calls_after_close_are_errors_and_nothing_else() {
     assert_eq!(closed.count(), 1, "the end is told once");
     assert_eq!(peer.poll_timeout(), None);
     assert_eq!(peer.connection_state(), ConnectionState::Closed);
+}
+
+/// Requests of the peer are not enough: as long as none of our own checks is answered, nothing but checks is sent.
+#[test]
+fn a17_no_handshake_begins_before_a_check_of_ours_is_answered() {
+    let (mut network, offerer, answerer, _) = call(17, |peer, now| open(peer, now, "data", true));
+    network.record_trace();
+    let others = Arc::new(Mutex::new(0));
+    let counted = others.clone();
+    // Success responses are lost (RFC 8489, section 5: the class is two bits of the type), requests arrive.
+    network.set_filter(move |_, _, datagram| match datagram {
+        [0..=3, low, ..] => *low & 0x10 != 0 || datagram[0] & 1 == 0,
+        _ => {
+            *counted.lock().unwrap() += 1;
+            true
+        }
+    });
+    pass(&mut network, Duration::from_secs(20));
+    for host in [1, 2] {
+        assert!(sent_to(&network, host) > 5, "no checks were sent");
+    }
+    assert_eq!(*others.lock().unwrap(), 0, "datagrams that are no checks");
+    assert!(!network[offerer].is_connected() && !network[answerer].is_connected());
+}
+
+/// Without keys for it media is not sent at all; what is agreed on besides lives on.
+#[test]
+fn c19_without_a_common_profile_no_media_passes() {
+    let with = |profiles: &[dtls::SrtpProfile]| {
+        let mut config = config();
+        config.dtls_mut().srtp_profiles = profiles.to_vec();
+        Arc::new(config)
+    };
+    let gcm = [dtls::SrtpProfile::AeadAes128Gcm];
+    for (offerer, answerer) in [
+        (with(&gcm), with(&[])),
+        (with(&[]), with(&gcm)),
+        (with(&gcm), with(&[dtls::SrtpProfile::Aes128CmSha1_80])),
+    ] {
+        let (mut network, offerer, answerer, (id, audio)) =
+            call_with(&offerer, &answerer, [19; 32], |peer, now| {
+                let init = jsep::TransceiverInit::default();
+                let audio = peer.connection.add_transceiver(now, jsep::MediaKind::Audio, init);
+                (open(peer, now, "data", true), audio.expect("a transceiver"))
+            });
+        let media = Arc::new(Mutex::new(0));
+        let counted = media.clone();
+        network.set_filter(move |_, _, datagram| {
+            if matches!(datagram, [128..=191, ..]) {
+                *counted.lock().unwrap() += 1;
+            }
+            true
+        });
+        connected(&mut network, offerer);
+        connected(&mut network, answerer);
+        let now = network.now();
+        for n in 0..10 {
+            let packet = drywire::RtpPacket {
+                payload_type: drywire::rtp::PayloadType::new(111).expect("that of Opus"),
+                marker: false,
+                sequence_number: drywire::rtp::SequenceNumber(n),
+                timestamp: 960 * u32::from(n),
+                extensions: Default::default(),
+                payload: bytes::Bytes::from_static(&[9; 100]),
+            };
+            // Refused or dropped: it must not be sent.
+            let _ = network[offerer].connection.write_rtp(now, audio, packet);
+        }
+        network[offerer].send(now, id, text("data all the same"));
+        pass(&mut network, Duration::from_secs(10));
+        assert_eq!(*media.lock().unwrap(), 0, "packets without keys");
+        assert!(network[offerer].packets.is_empty() && network[answerer].packets.is_empty());
+        assert_eq!(network[offerer].messages(id), [text("data all the same")]);
+    }
 }

@@ -15,7 +15,7 @@ pub(crate) struct Session {
 
 /// What keying material is exported from.
 pub(crate) enum Exporter {
-    Dtls12(Master),
+    Dtls12(Box<Master>),
     Dtls13(HashAlgorithm, Secret),
 }
 

@@ -25,7 +25,7 @@ pub(crate) enum State {
     CertificateRequestOrDone(Box<Negotiated>, Exchange, SignatureScheme),
     /// The server wants our certificate: this one, if we have any.
     Done(Box<Negotiated>, Exchange, SignatureScheme, Option<Credential>),
-    Finished(Box<Negotiated>, NamedGroup, SignatureScheme, Master),
+    Finished(Box<Negotiated>, NamedGroup, SignatureScheme, Box<Master>),
 }
 
 /// The server's share.

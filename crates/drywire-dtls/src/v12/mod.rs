@@ -29,18 +29,23 @@ pub(crate) struct Negotiated {
 }
 
 impl Negotiated {
-    /// Derives the master secret, when the transcript ends with ClientKeyExchange, and the keys.
-    fn master(&self, handshake: &Handshake, premaster: &Secret) -> Result<(Master, Keys12, Keys12), Failure> {
+    /// Derives the master secret, when the transcript ends with ClientKeyExchange, and the keys. The secret stays in its
+    /// box from here on: the states that it goes through keep no copies of it (attack C21).
+    fn master(
+        &self,
+        handshake: &Handshake,
+        premaster: &Secret,
+    ) -> Result<(Box<Master>, Keys12, Keys12), Failure> {
         let provider = handshake.provider();
         let session_hash = handshake.transcript.digest();
         let randoms = (&self.client_random, &self.server_random);
         let master = Master::extended(&*provider, self.suite.hash(), premaster, &session_hash, randoms);
         handshake.log_key("CLIENT_RANDOM", master.secret());
         let (client, server) = master.record_keys(&*provider, self.suite)?;
-        Ok((master, client, server))
+        Ok((Box::new(master), client, server))
     }
 
-    fn session(&self, master: Master, group: NamedGroup, peer: Option<SignatureScheme>) -> Session {
+    fn session(&self, master: Box<Master>, group: NamedGroup, peer: Option<SignatureScheme>) -> Session {
         Session {
             info: ConnectionInfo {
                 version: Version::Dtls12,

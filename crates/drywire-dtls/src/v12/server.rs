@@ -30,7 +30,7 @@ pub(crate) enum State {
 
 /// The master secret, and the keys that we shall write with.
 pub(crate) struct Derived {
-    master: Master,
+    master: Box<Master>,
     write: Box<Keys12>,
 }
 

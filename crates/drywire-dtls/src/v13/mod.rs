@@ -105,8 +105,9 @@ pub(crate) struct Application {
 }
 
 impl Application {
-    fn session(self, keys: &Keys, peer: Option<SignatureScheme>, role: Role) -> Session {
-        let TrafficSecrets { client, server } = self.traffic;
+    /// Copies the secrets: what is moved out of a box is not wiped there (attack C21).
+    fn session(&self, keys: &Keys, peer: Option<SignatureScheme>, role: Role) -> Session {
+        let TrafficSecrets { client, server } = self.traffic.clone();
         let (write, read) = match role {
             Role::Client => (client, server),
             Role::Server => (server, client),
@@ -120,7 +121,7 @@ impl Application {
                 alpn: keys.agreed.alpn.clone(),
                 peer_signature_scheme: peer,
             },
-            exporter: Exporter::Dtls13(keys.suite.hash(), self.exporter),
+            exporter: Exporter::Dtls13(keys.suite.hash(), self.exporter.clone()),
             traffic: Some(TrafficKeys::new(keys.suite, APPLICATION_EPOCH, read, write)),
         }
     }
