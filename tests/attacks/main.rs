@@ -12,6 +12,7 @@
 #![allow(missing_docs, unreachable_pub, reason = "a test has no readers of its documentation")]
 
 mod catalogue;
+mod debug;
 mod descriptions;
 mod handshake;
 #[path = "../pair/harness.rs"]

@@ -46,3 +46,31 @@ fn hex(line: &mut String, bytes: &[u8]) {
         let _ = write!(line, "{byte:02x}");
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_are_added_to_a_file_of_the_owner() {
+        let path = std::env::temp_dir().join(format!("drywire-key-log-{}", std::process::id()));
+        for secret in [[0xAB; 48], [0x01; 48]] {
+            KeyLogFile::open(&path).unwrap().log("CLIENT_RANDOM", &[0x0F; 32], &secret);
+        }
+        let text = std::fs::read_to_string(&path).unwrap();
+        #[cfg(unix)]
+        {
+            let mode =
+                std::os::unix::fs::PermissionsExt::mode(&std::fs::metadata(&path).unwrap().permissions());
+            assert_eq!(mode & 0o777, 0o600);
+        }
+        std::fs::remove_file(&path).unwrap();
+        let line = |byte: &str| format!("CLIENT_RANDOM {} {}\n", "0f".repeat(32), byte.repeat(48));
+        assert_eq!(text, [line("ab"), line("01")].concat());
+    }
+
+    #[test]
+    fn nothing_is_opened_in_a_folder_that_is_not_there() {
+        assert!(KeyLogFile::open(Path::new("/there/is/no/such/folder/keys")).is_err());
+    }
+}

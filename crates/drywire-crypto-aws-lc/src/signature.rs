@@ -240,6 +240,24 @@ mod tests {
     }
 
     #[test]
+    fn certificates_have_positive_serial_numbers_and_any_end() {
+        use x509_cert::der::Decode as _;
+        let mut serials = std::collections::HashSet::new();
+        for days in [1, 30, 365, 36_500] {
+            let mut options = CertificateOptions::new(Duration::from_secs(1_700_000_000));
+            options.validity = Duration::from_secs(days * 86_400);
+            let certified = CertifiedKey::self_signed(&crate::AwsLc, &options).unwrap();
+            assert_eq!(certified.not_after(), options.not_before + options.validity);
+            let parsed = x509_cert::Certificate::from_der(certified.certificate()).unwrap().tbs_certificate;
+            assert_eq!(parsed.validity.not_before.to_unix_duration(), options.not_before);
+            assert_eq!(parsed.validity.not_after.to_unix_duration(), certified.not_after());
+            let serial = parsed.serial_number.as_bytes().to_vec();
+            assert!(serial.len() == 8 && serial[0] < 0x80, "{serial:?}");
+            assert!(serials.insert(serial));
+        }
+    }
+
+    #[test]
     fn other_keys_sign_certificates_too() {
         let provider = crate::AwsLc;
         for algorithm in [KeyAlgorithm::EcdsaP384, KeyAlgorithm::Ed25519] {

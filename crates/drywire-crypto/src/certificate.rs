@@ -6,7 +6,9 @@ use std::time::Duration;
 use subtle::ConstantTimeEq;
 use x509_cert::Certificate;
 use x509_cert::TbsCertificate;
-use x509_cert::der::asn1::{Any, AnyRef, BitString, BitStringRef, ObjectIdentifier, UtcTime};
+use x509_cert::der::asn1::{
+    Any, AnyRef, BitString, BitStringRef, GeneralizedTime, ObjectIdentifier, UtcTime,
+};
 use x509_cert::der::pem::LineEnding;
 use x509_cert::der::{Decode, Encode, EncodePem, Reader as _, Tag, Tagged as _};
 use x509_cert::name::Name;
@@ -166,7 +168,11 @@ impl CertifiedKey {
         serial[0] = (serial[0] & 0x7F) | 0x40;
         let invalid = |_| CertificateError::InvalidOptions;
         let not_after = options.not_before.saturating_add(options.validity);
-        let time = |at| UtcTime::from_unix_duration(at).map(Time::UtcTime).map_err(invalid);
+        // UTCTime ends with 2049 (RFC 5280, section 4.1.2.5).
+        let time = |at| match UtcTime::from_unix_duration(at) {
+            Ok(time) => Ok(Time::UtcTime(time)),
+            Err(_) => GeneralizedTime::from_unix_duration(at).map(Time::GeneralTime).map_err(invalid),
+        };
         // Escaped as a string of RFC 4514, so that no name can add another attribute.
         let mut name = String::from("CN=");
         for character in options.common_name.chars() {

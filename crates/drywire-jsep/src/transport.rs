@@ -1,9 +1,11 @@
+use std::fmt;
+
 use drywire_sdp::{Candidate, IceOptions, MediaSection, SessionDescription, Setup};
 
 use crate::error::RemoteDescriptionError as Error;
 
 /// What the local transport has to say in a description.
-#[derive(Debug, Clone, Default)]
+#[derive(Clone, Default)]
 pub struct LocalTransport {
     /// The ICE user name fragment.
     pub ice_ufrag: String,
@@ -24,7 +26,7 @@ pub struct LocalTransport {
 }
 
 /// What a remote description says about the transport.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct RemoteTransport {
     /// The ICE user name fragment.
@@ -47,6 +49,37 @@ pub struct RemoteTransport {
     pub end_of_candidates: bool,
     /// The DTLS role of *this* side, once it is decided.
     pub dtls_role: Option<DtlsRole>,
+}
+
+// Without the password.
+impl fmt::Debug for LocalTransport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LocalTransport")
+            .field("ice_ufrag", &self.ice_ufrag)
+            .field("ice_lite", &self.ice_lite)
+            .field("sped", &self.sped)
+            .field("fingerprints", &self.fingerprints)
+            .field("candidates", &self.candidates)
+            .field("end_of_candidates", &self.end_of_candidates)
+            .finish_non_exhaustive()
+    }
+}
+
+// Without the password.
+impl fmt::Debug for RemoteTransport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RemoteTransport")
+            .field("ice_ufrag", &self.ice_ufrag)
+            .field("ice_lite", &self.ice_lite)
+            .field("sped", &self.sped)
+            .field("fingerprints", &self.fingerprints)
+            .field("tls_id", &self.tls_id)
+            .field("cryptex", &self.cryptex)
+            .field("candidates", &self.candidates)
+            .field("end_of_candidates", &self.end_of_candidates)
+            .field("dtls_role", &self.dtls_role)
+            .finish_non_exhaustive()
+    }
 }
 
 /// Who begins the DTLS handshake.

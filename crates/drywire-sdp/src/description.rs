@@ -302,7 +302,13 @@ impl fmt::Display for SessionDescription {
 
 impl fmt::Debug for SessionDescription {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_list().entries((0..self.lines.len()).map(|number| self.line(number))).finish()
+        // Passwords and keys stay out of logs.
+        let shown = |line| match line {
+            line if str::starts_with(line, "a=ice-pwd:") => "a=ice-pwd:..",
+            line if line.starts_with("a=crypto:") => "a=crypto:..",
+            line => line,
+        };
+        f.debug_list().entries((0..self.lines.len()).map(|number| shown(self.line(number)))).finish()
     }
 }
 

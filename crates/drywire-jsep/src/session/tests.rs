@@ -54,3 +54,16 @@ fn answer(b: &mut Session) -> SessionDescription {
     b.set_local_description(DescriptionType::Answer, &answer).unwrap();
     answer.as_str().parse().unwrap()
 }
+
+#[test]
+fn passwords_are_not_shown() {
+    let (mut offerer, mut answerer) = (session(1), session(2));
+    offerer.enable_data();
+    let local = transport("abcd");
+    let offer = offerer.create_offer(&local).unwrap();
+    answerer.set_remote_description(DescriptionType::Offer, &offer).unwrap();
+    let remote = answerer.remote_transport().unwrap();
+    assert!(remote.ice_pwd.starts_with("password"));
+    let shown = format!("{local:?} {remote:?} {offer:?} {answerer:?}");
+    assert!(shown.contains("abcd") && !shown.contains("password"), "{shown}");
+}

@@ -206,3 +206,16 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn passwords_and_keys_are_not_shown() {
+    let text = "v=0\r\no=- 1 1 IN IP4 0.0.0.0\r\ns=-\r\nt=0 0\r\na=ice-pwd:secretsecretsecretsecret\r\n\
+                m=audio 9 RTP/SAVPF 0\r\na=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:secret\r\na=mid:0\r\n";
+    let description: SessionDescription = text.parse().unwrap();
+    let shown = format!("{description:?}");
+    assert!(
+        !shown.contains("secret") && shown.contains("a=ice-pwd:..") && shown.contains("a=mid:0"),
+        "{shown}"
+    );
+    assert_eq!(description.to_string(), text);
+}
