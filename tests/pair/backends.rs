@@ -4,12 +4,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use drywire::crypto::{KeyAlgorithm, NamedGroup};
-use drywire::jsep::{MediaKind, TransceiverInit};
+use drywire::crypto::{
+    AeadAlgorithm, AeadKey, CtrAlgorithm, CtrKey, HashAlgorithm, Hasher, HmacKey, InvalidKey, KeyAlgorithm,
+    KeyExchangeError, MaskKey, NamedGroup, PendingKeyExchange, Provider, PublicKey, RandomError, Secret,
+    SignatureScheme, SigningKey, VerifyError,
+};
+use drywire::jsep::{DescriptionType, MediaKind, TransceiverInit};
 use drywire::rtp::{PayloadType, SequenceNumber};
 use drywire::{Config, RtpPacket, dtls};
 
-use crate::harness::{call_with, config, config_of, connected, open, pass, text};
+use crate::harness::{Manner, Peer, call_with, config, config_of, connected, open, pass, text};
 
 const PROFILES: [dtls::SrtpProfile; 4] = [
     dtls::SrtpProfile::Aes128CmSha1_80,
@@ -22,7 +26,7 @@ fn rust() -> Config {
     config_of(drywire_crypto_rust::provider())
 }
 
-/// A connection with data and media both ways.
+/// A connection on which data and media go there and come back.
 fn call(
     mut offerer: Config,
     mut answerer: Config,
@@ -81,16 +85,90 @@ fn all_versions_groups_suites_and_profiles_are_understood() {
                 if !suite.fits(KeyAlgorithm::EcdsaP256) {
                     continue;
                 }
-                let info = match seed % 3 {
-                    0 => call(rust(), config(), change, seed),
-                    1 => call(config(), rust(), change, seed),
-                    _ => call(rust(), rust(), change, seed),
-                };
-                assert_eq!((info.version, info.cipher_suite, info.group), (version, *suite, group));
-                assert_eq!(info.srtp_profile, Some(profile));
+                for (offerer, answerer) in [(rust(), config()), (config(), rust()), (rust(), rust())] {
+                    let info = call(offerer, answerer, change, seed);
+                    assert_eq!((info.version, info.cipher_suite, info.group), (version, *suite, group));
+                    assert_eq!(info.srtp_profile, Some(profile));
+                }
                 seed += 1;
             }
         }
     }
-    assert!(seed >= 12, "{seed} connections");
+    assert_eq!(seed, 21, "three groups and three suites of DTLS 1.2, four and three of DTLS 1.3");
+}
+
+/// A backend that does what is cheap, and panics at keys: their generation, exchange, signatures and verification.
+#[derive(Debug)]
+struct Cheap(Arc<dyn Provider>);
+
+const DEAR: &str = "nothing dear is done for a connection of which nothing came yet";
+
+impl Provider for Cheap {
+    fn random(&self, _: &mut [u8]) -> Result<(), RandomError> {
+        panic!("{DEAR}");
+    }
+
+    fn hasher(&self, algorithm: HashAlgorithm) -> Box<dyn Hasher> {
+        self.0.hasher(algorithm)
+    }
+
+    fn hmac_key(&self, algorithm: HashAlgorithm, key: &[u8]) -> Box<dyn HmacKey> {
+        self.0.hmac_key(algorithm, key)
+    }
+
+    fn aead_key(&self, algorithm: AeadAlgorithm, key: &[u8]) -> Result<Box<dyn AeadKey>, InvalidKey> {
+        self.0.aead_key(algorithm, key)
+    }
+
+    fn ctr_key(&self, algorithm: CtrAlgorithm, key: &[u8]) -> Result<Box<dyn CtrKey>, InvalidKey> {
+        self.0.ctr_key(algorithm, key)
+    }
+
+    fn mask_key(&self, algorithm: AeadAlgorithm, key: &[u8]) -> Result<Box<dyn MaskKey>, InvalidKey> {
+        self.0.mask_key(algorithm, key)
+    }
+
+    fn start_key_exchange(&self, _: NamedGroup) -> Result<Box<dyn PendingKeyExchange>, KeyExchangeError> {
+        panic!("{DEAR}");
+    }
+
+    fn answer_key_exchange(
+        &self,
+        _: NamedGroup,
+        _: &[u8],
+        _: &mut Vec<u8>,
+    ) -> Result<Secret, KeyExchangeError> {
+        panic!("{DEAR}");
+    }
+
+    fn generate_signing_key(&self, _: KeyAlgorithm) -> Result<Arc<dyn SigningKey>, InvalidKey> {
+        panic!("{DEAR}");
+    }
+
+    fn load_signing_key(&self, _: KeyAlgorithm, _: &[u8]) -> Result<Arc<dyn SigningKey>, InvalidKey> {
+        panic!("{DEAR}");
+    }
+
+    fn verify(&self, _: SignatureScheme, _: &PublicKey<'_>, _: &[u8], _: &[u8]) -> Result<(), VerifyError> {
+        panic!("{DEAR}");
+    }
+}
+
+/// Sessions that come and go before they are used cost next to nothing, their offers and answers with them.
+#[test]
+fn no_keys_are_made_or_used_before_the_handshake() {
+    let mut config = config();
+    let cheap: Arc<dyn Provider> = Arc::new(Cheap(config.provider.clone()));
+    config.ice.provider = cheap.clone();
+    config.dtls_mut().provider = cheap.clone();
+    config.provider = cheap;
+    let config = Arc::new(config);
+    let now = drywire_sim::origin();
+    let mut offering = Peer::new(&config, Manner::Keep, 1, [1; 32], now);
+    let mut answering = Peer::new(&config, Manner::Echo, 2, [2; 32], now);
+    open(&mut offering, now, "data", true);
+    let offer = offering.connection.create_offer(now).expect("an offer");
+    offering.connection.set_local_description(now, DescriptionType::Offer, &offer).expect("our own");
+    let answer = answering.connection.accept_offer(now, &offer).expect("an answer");
+    offering.connection.set_remote_description(now, DescriptionType::Answer, &answer).expect("the answer");
 }
