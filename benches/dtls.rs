@@ -122,7 +122,7 @@ fn shake(ends: &mut [Dtls; 2]) {
 fn records(report: &mut Report, version: Version) {
     let now = drywire_sim::origin();
     let plain = [0x5a; LEN];
-    let [mut client, mut server] = pair(&config(version, &[NamedGroup::X25519]), now);
+    let [mut client, mut server] = pair(&config(version, &[NamedGroup::X25519, NamedGroup::Secp256r1]), now);
     let mut theirs = their_pair(version, &theirs(), now);
     let mut out = Vec::with_capacity(2_048);
     let mut received = BytesMut::with_capacity(1 << 16);
