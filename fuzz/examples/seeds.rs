@@ -111,6 +111,11 @@ fn sctp() {
             }
         }
     }
+    // FORWARD TSN for two streams, and behind a SACK.
+    let forward = [192, 0, 0, 16, 0, 0, 0, 9, 0, 1, 0, 3, 0, 5, 0xff, 0xff];
+    write("sctp_packet", "forward-tsn", &forward);
+    let sack = [3, 0, 0, 16, 0, 0, 0, 1, 0, 2, 0, 0, 0, 0, 0, 0];
+    write("sctp_packet", "sack-forward-tsn", &[sack, forward].concat());
     write("sctp_association", "a-whole-life-again", &script);
     // Written, read, reset, and time that passes.
     write(

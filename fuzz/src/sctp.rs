@@ -4,8 +4,8 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use drywire_sctp::packet::{
-    Causes, Chunk, ChunkType, CookieEcho, Data, GapBlock, Header, Heartbeat, Init, OutgoingReset, Packet,
-    Parameters, ResetResponse, Sack, Shutdown,
+    Causes, Chunk, ChunkType, CookieEcho, Data, ForwardTsn, GapBlock, Header, Heartbeat, Init, OutgoingReset,
+    Packet, Parameters, ResetResponse, Sack, Shutdown,
 };
 use drywire_sctp::{Association, Config, Ppid, SendOptions, StreamId};
 
@@ -37,6 +37,11 @@ fn read_chunk(chunk: &Chunk<'_>) {
             assert!(init.parameters.iter().count() <= chunk.value.len() / 4 + 1);
             init.write(&mut out, chunk.kind, |_| ());
             assert_eq!(out.get(4..chunk.whole.len()), chunk.whole.get(4..));
+        }
+        ChunkType::FORWARD_TSN => {
+            let Ok(forward) = ForwardTsn::parse(chunk) else { return };
+            ForwardTsn::write(&mut out, forward.cumulative, forward.skipped());
+            assert_eq!(out.get(4..), chunk.whole.get(4..out.len()));
         }
         ChunkType::SACK => {
             let Ok(sack) = Sack::parse(chunk) else { return };
@@ -105,7 +110,13 @@ pub fn sctp_association(data: &[u8]) {
             }
             3 => {
                 let data = Bytes::from(vec![*step; 1 + 20 * chunks.len()]);
-                let _ = side.write(now, stream, Ppid(53), data, SendOptions::unordered());
+                // Of every length another promise.
+                let options = match len % 3 {
+                    0 => SendOptions::unordered(),
+                    1 => SendOptions::ordered().with_max_retransmits((len % 4).into()),
+                    _ => SendOptions::unordered().with_lifetime(Duration::from_millis((*len).into())),
+                };
+                let _ = side.write(now, stream, Ppid(53), data, options);
             }
             4 => {
                 now += Duration::from_millis(10 * u64::from(*len));

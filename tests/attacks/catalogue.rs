@@ -32,7 +32,6 @@ later! {
     b13_quota_and_port_exhaustion: "TURN is not built yet",
     d13_depacketisers: "payload formats are not built yet",
     d15_retransmission_loops: "NACK is not answered yet: there is no retransmission cache",
-    e07_forward_tsn: "partial reliability (RFC 3758) is not built yet",
 }
 
 /// How many rows each section of the catalogue has.

@@ -1,6 +1,8 @@
 use std::collections::VecDeque;
 
 use bytes::{Bytes, BytesMut};
+use drywire_core::Duration;
+use drywire_sctp::SendOptions;
 
 use crate::buffered::Buffered;
 use crate::{ChannelOptions, Message, MessageKind, Reliability};
@@ -182,9 +184,18 @@ impl Channel {
         self.figures
     }
 
-    /// Whether the next message may overtake others.
-    pub(crate) const fn sends_ordered(&self) -> bool {
-        self.options.ordered || !self.confirmed
+    /// How the next message is sent. Until the peer knows the channel, messages stay behind its announcement (RFC 8832,
+    /// section 6).
+    pub(crate) fn send_options(&self) -> SendOptions {
+        let ordered = self.options.ordered || !self.confirmed;
+        let options = if ordered { SendOptions::ordered() } else { SendOptions::unordered() };
+        match self.options.reliability {
+            Reliability::Reliable => options,
+            Reliability::MaxRetransmits(count) => options.with_max_retransmits(count.into()),
+            Reliability::MaxPacketLifeTime(millis) => {
+                options.with_lifetime(Duration::from_millis(millis.into()))
+            }
+        }
     }
 
     /// Whether what is unread on the stream is of this channel, and for the application.

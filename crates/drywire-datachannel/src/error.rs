@@ -49,9 +49,6 @@ pub enum OpenError {
     /// Another channel uses the stream agreed upon, or one that used it is not closed at both ends yet.
     #[error("stream {0} is in use")]
     StreamInUse(u16),
-    /// Partial reliability cannot be sent yet.
-    #[error("channels that give up messages are not supported yet")]
-    Unsupported,
     /// The transport is closed.
     #[error("the transport is closed")]
     Closed,

@@ -56,8 +56,9 @@
 //!
 //! # Partial reliability
 //!
-//! Channels that may give messages up (`maxRetransmits`, `maxPacketLifeTime`) can be opened by the peer; what this
-//! side sends on them is delivered nevertheless. Opening one is refused with [`OpenError::Unsupported`].
+//! A channel may give messages up after so many retransmissions, or after a time: [`ChannelOptions::reliability`]. Both
+//! sides do so with what they send, whoever opened the channel; a peer that cannot do without messages (RFC 3758) gets all
+//! of them. A message that is given up is no event: who wants to know sends over the channel what it needs to count.
 
 mod buffered;
 mod channel;

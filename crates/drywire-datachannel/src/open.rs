@@ -7,7 +7,7 @@ use crate::channel::{Outgoing, State};
 use crate::dcep::{Ack, Dcep, Open};
 use crate::ids::{MAX_STREAM, Streams};
 use crate::transport::{Phase, StreamUse, Transport};
-use crate::{Channel, ChannelId, ChannelOptions, Event, OpenError, Reliability, ppid};
+use crate::{Channel, ChannelId, ChannelOptions, Event, OpenError, ppid};
 
 impl Transport {
     /// Opens a channel. It can be written to at once; its stream is known when the DTLS role is.
@@ -21,9 +21,6 @@ impl Transport {
         if let Some(len) = [options.label.len(), options.protocol.len()].into_iter().find(|len| *len > limit)
         {
             return Err(OpenError::TextTooLong { len, limit });
-        }
-        if options.reliability != Reliability::Reliable {
-            return Err(OpenError::Unsupported);
         }
         if let Some(stream) = options.negotiated {
             if stream > MAX_STREAM {

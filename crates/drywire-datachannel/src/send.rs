@@ -74,8 +74,10 @@ impl Transport {
         let channel = self.channels.get(id).ok_or(SendError::UnknownChannel)?;
         let stream = channel.stream.ok_or(SendError::Full)?;
         // RFC 8832, section 6: the announcement is sent in order, and so is its acknowledgement.
-        let ordered = outgoing.ppid == ppid::DCEP || channel.sends_ordered();
-        let options = if ordered { SendOptions::ordered() } else { SendOptions::unordered() };
+        let options = match outgoing.ppid {
+            ppid::DCEP => SendOptions::ordered(),
+            _ => channel.send_options(),
+        };
         self.association
             .write(now, stream.into(), outgoing.ppid.into(), outgoing.data.clone(), options)
             .map_err(|error| match error {

@@ -128,7 +128,8 @@ impl Association {
         if !self.phase.takes_writes() || self.shutdown_wanted {
             return Err(SendError::Closed);
         }
-        self.tx.write(stream, ppid, data, options)?;
+        self.tx.make_room(now, stream, &mut self.events, &mut self.stats);
+        self.tx.write(now, stream, ppid, data, options)?;
         self.stats.messages_sent += 1;
         self.keep_retransmit(now);
         Ok(())

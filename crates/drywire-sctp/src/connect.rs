@@ -5,7 +5,7 @@ use drywire_core::{Instant, Serial};
 
 use crate::cookie::Cookie;
 use crate::packet::{Cause, Chunk, ChunkType, Header, Init, Parameter, ParameterType};
-use crate::state::{Peer, Phase};
+use crate::state::{Extensions, Peer, Phase};
 use crate::timer::Timer;
 use crate::transmit::Reply;
 use crate::{Association, CloseReason, Event};
@@ -82,7 +82,7 @@ impl Association {
             peer_tsn: init.initial_tsn,
             peer_window: init.window,
             outbound_streams: init.inbound_streams.min(self.config.max_outbound_streams.max(1)),
-            resets_streams: supports_reset(&init),
+            extensions: extensions(&init),
             tie_tags,
         });
         // E14: what is reported never makes the answer longer than the question, except by what every answer has.
@@ -122,7 +122,7 @@ impl Association {
             return self.drop_chunk();
         };
         let cookie = Bytes::copy_from_slice(cookie);
-        let peer = Peer { tag: init.initiate_tag, resets_streams: supports_reset(&init) };
+        let peer = Peer { tag: init.initiate_tag, extensions: extensions(&init) };
         let streams = init.inbound_streams.min(self.config.max_outbound_streams.max(1));
         self.know_peer(init.initial_tsn, init.window, streams);
         self.phase = Phase::CookieEchoed { peer, cookie, repeats: 0 };
@@ -138,7 +138,7 @@ impl Association {
         if cookie.local_tag != verification_tag {
             return self.drop_chunk();
         }
-        let peer = Peer { tag: cookie.peer_tag, resets_streams: cookie.resets_streams };
+        let peer = Peer { tag: cookie.peer_tag, extensions: cookie.extensions };
         let known = self.phase.peer();
         let same_local = cookie.local_tag == self.local_tag;
         let same_peer = known.is_some_and(|known| known.tag == peer.tag);
@@ -213,7 +213,8 @@ impl Association {
         self.errors = 0;
         self.events.push_back(Event::Connected);
         self.arm_heartbeat(now);
-        if !peer.resets_streams {
+        self.tx.set_partial(peer.extensions.skips_messages);
+        if !peer.extensions.resets_streams {
             self.refuse_resets();
         }
         if self.shutdown_wanted {
@@ -234,6 +235,7 @@ impl Association {
             true => Phase::ShutdownPending { peer },
             false => Phase::Established { peer },
         };
+        self.tx.set_partial(peer.extensions.skips_messages);
         self.due = Default::default();
         self.errors = 0;
         if self.events.len() < crate::association::MAX_EVENTS {
@@ -248,11 +250,15 @@ impl Association {
     }
 }
 
-/// Whether the sender of `init` can reset streams (RFC 5061, section 4.2.7).
-fn supports_reset(init: &Init<'_>) -> bool {
-    init.parameters
-        .find(ParameterType::SUPPORTED_EXTENSIONS)
-        .is_some_and(|chunks| chunks.contains(&ChunkType::RE_CONFIG.0))
+/// What the sender of `init` can do (RFC 5061, section 4.2.7; RFC 3758, section 3.1: either way of saying it counts).
+fn extensions(init: &Init<'_>) -> Extensions {
+    let chunks = init.parameters.find(ParameterType::SUPPORTED_EXTENSIONS).unwrap_or_default();
+    let says = |kind: ChunkType| chunks.contains(&kind.0);
+    Extensions {
+        resets_streams: says(ChunkType::RE_CONFIG),
+        skips_messages: says(ChunkType::FORWARD_TSN)
+            || init.parameters.find(ParameterType::FORWARD_TSN_SUPPORTED).is_some(),
+    }
 }
 
 /// Whether a parameter of INIT is understood, or may be passed over: addresses of the peer (types 5, 6 and 11) and what

@@ -2,11 +2,13 @@ use drywire_core::{Duration, Reader, Serial, Writer};
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 
+use crate::state::Extensions;
+
 /// The state cookie: all that INIT and INIT ACK have said, kept by the peer instead of us (RFC 9260, section 5.1.3).
 ///
 /// ```text
 /// created (8) | local tag (4) | peer tag (4) | local TSN (4) | peer TSN (4) | peer window (4)
-/// | outbound streams (2) | peer resets streams (1) | 0 (1) | local tie tag (4) | peer tie tag (4) | HMAC-SHA-256 (32)
+/// | outbound streams (2) | extensions of the peer (2) | local tie tag (4) | peer tie tag (4) | HMAC-SHA-256 (32)
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Cookie {
@@ -19,7 +21,7 @@ pub(crate) struct Cookie {
     pub(crate) peer_window: u32,
     /// How many streams we may send on.
     pub(crate) outbound_streams: u16,
-    pub(crate) resets_streams: bool,
+    pub(crate) extensions: Extensions,
     /// The tags of the association that there was when the cookie was made, or zeros (section 5.2.2).
     pub(crate) tie_tags: (u32, u32),
 }
@@ -52,8 +54,8 @@ impl CookieKey {
             .u32(cookie.peer_tsn.0)
             .u32(cookie.peer_window)
             .u16(cookie.outbound_streams)
-            .u8(u8::from(cookie.resets_streams))
-            .u8(0)
+            .u8(u8::from(cookie.extensions.resets_streams))
+            .u8(u8::from(cookie.extensions.skips_messages))
             .u32(cookie.tie_tags.0)
             .u32(cookie.tie_tags.1);
         let code = self.mac(&out).map(|mac| mac.finalize().into_bytes()).unwrap_or_default();
@@ -71,7 +73,7 @@ impl CookieKey {
         let (local_tsn, peer_tsn) = (Serial(reader.u32().ok()?), Serial(reader.u32().ok()?));
         let peer_window = reader.u32().ok()?;
         let outbound_streams = reader.u16().ok()?;
-        let resets_streams = reader.u16().ok()? != 0;
+        let (resets_streams, skips_messages) = (reader.u8().ok()? != 0, reader.u8().ok()? != 0);
         let tie_tags = (reader.u32().ok()?, reader.u32().ok()?);
         Some(Cookie {
             created,
@@ -81,7 +83,7 @@ impl CookieKey {
             peer_tsn,
             peer_window,
             outbound_streams,
-            resets_streams,
+            extensions: Extensions { resets_streams, skips_messages },
             tie_tags,
         })
     }
@@ -107,7 +109,7 @@ mod tests {
             peer_tsn: Serial(5),
             peer_window: 6,
             outbound_streams: 7,
-            resets_streams: true,
+            extensions: Extensions { resets_streams: true, skips_messages: false },
             tie_tags: (8, 9),
         };
         let key = CookieKey::new([1; 32]);

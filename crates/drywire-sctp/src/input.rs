@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use drywire_core::Instant;
 
-use crate::packet::{Cause, Causes, Chunk, ChunkType, CookieEcho, Data, Header, Packet};
+use crate::packet::{Cause, Causes, Chunk, ChunkType, CookieEcho, Data, ForwardTsn, Header, Packet};
 use crate::rx::Received;
 use crate::state::Phase;
 use crate::transmit::Reply;
@@ -99,6 +99,7 @@ impl Association {
             ChunkType::SACK => self.handle_sack(now, chunk),
             ChunkType::HEARTBEAT => self.handle_heartbeat(chunk),
             ChunkType::HEARTBEAT_ACK => self.handle_heartbeat_ack(now, chunk),
+            ChunkType::FORWARD_TSN => self.handle_forward_tsn(chunk),
             ChunkType::RE_CONFIG => self.handle_reconfig(now, chunk),
             ChunkType::ERROR => self.handle_error(now, chunk),
             ChunkType::ABORT => self.handle_abort(chunk),
@@ -163,6 +164,18 @@ impl Association {
             }
         }
         true
+    }
+
+    /// FORWARD TSN (RFC 3758, section 3.6). Attack E07: whoever did not say that it gives up messages does not; and the
+    /// TSN is one that could have been used by now.
+    fn handle_forward_tsn(&mut self, chunk: &Chunk<'_>) {
+        let Ok(forward) = ForwardTsn::parse(chunk) else { return self.drop_chunk() };
+        let knows = self.phase.peer().is_some_and(|peer| peer.extensions.skips_messages);
+        if !knows || !self.phase.takes_data() || !self.rx.can_forward(forward.cumulative) {
+            return self.drop_chunk();
+        }
+        self.rx.forward(&forward, &mut self.events);
+        self.perform_deferred();
     }
 
     fn handle_error(&mut self, now: Instant, chunk: &Chunk<'_>) {

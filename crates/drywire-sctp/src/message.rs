@@ -1,4 +1,5 @@
 use bytes::Bytes;
+use drywire_core::Duration;
 
 use crate::{Ppid, StreamId};
 
@@ -9,19 +10,37 @@ pub struct SendOptions {
     /// Whether the message keeps its place among the ordered messages of its stream. An unordered message may overtake
     /// all others.
     pub ordered: bool,
+    /// After how many retransmissions of a part of it the message is given up (RFC 7496, section 3.1). `None`: never. A
+    /// peer that does not know of such a thing gets every message.
+    pub max_retransmits: Option<u32>,
+    /// After which time the message is given up (RFC 3758, section 4.1): sent no more from then on, whether a part of it
+    /// was sent or not. `None`: never.
+    pub lifetime: Option<Duration>,
 }
 
 impl SendOptions {
     /// Delivered in order, until it arrives.
     #[must_use]
     pub const fn ordered() -> Self {
-        Self { ordered: true }
+        Self { ordered: true, max_retransmits: None, lifetime: None }
     }
 
     /// Delivered as soon as it is there.
     #[must_use]
     pub const fn unordered() -> Self {
-        Self { ordered: false }
+        Self { ordered: false, max_retransmits: None, lifetime: None }
+    }
+
+    /// The same, given up after so many retransmissions.
+    #[must_use]
+    pub const fn with_max_retransmits(self, count: u32) -> Self {
+        Self { max_retransmits: Some(count), ..self }
+    }
+
+    /// The same, given up after that time.
+    #[must_use]
+    pub const fn with_lifetime(self, lifetime: Duration) -> Self {
+        Self { lifetime: Some(lifetime), ..self }
     }
 }
 

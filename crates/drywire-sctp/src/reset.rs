@@ -130,7 +130,7 @@ impl Association {
         if !impossible.is_empty() {
             self.events.push_back(Event::StreamResetFailed(impossible));
         }
-        if self.phase.is_open() && self.phase.peer().is_some_and(|peer| !peer.resets_streams) {
+        if self.phase.is_open() && self.phase.peer().is_some_and(|peer| !peer.extensions.resets_streams) {
             self.refuse_resets();
         }
     }

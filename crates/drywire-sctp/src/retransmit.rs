@@ -21,7 +21,7 @@ impl Association {
             }
             Acknowledged::Stale => (),
             Acknowledged::Taken { advanced, progress, recovery_began } => {
-                if progress {
+                if progress || advanced {
                     self.errors = 0;
                 }
                 self.stats.fast_retransmits += u64::from(recovery_began);

@@ -11,7 +11,7 @@ use std::collections::VecDeque;
 use bytes::Bytes;
 use drywire_core::Serial;
 
-use crate::packet::{Data, Sack};
+use crate::packet::{Data, ForwardTsn, Sack};
 use crate::{Config, Event, Message, Ppid, Stats, StreamId};
 use acknowledge::Acknowledge;
 use reassembly::{Assembled, Fragment, Inserted, Reassembly};
@@ -20,6 +20,8 @@ use tracker::{Arrival, Tracker};
 
 /// What every kept chunk or message costs of the window beside its bytes, so that small ones cannot exhaust memory.
 const OVERHEAD: usize = 64;
+/// How far a FORWARD TSN may go.
+const MAX_FORWARD: u32 = 1 << 20;
 /// How many events may wait before notices of messages that were too large are left out.
 const MAX_NOTICES: usize = 1_024;
 /// A packet up to this size may be kept alive by a small part of it.
@@ -162,6 +164,26 @@ impl Inbound {
         let (fragments, bytes) = self.reassembly.drop_stale(self.tracker.cumulative());
         self.used = self.used.saturating_sub(bytes + fragments * OVERHEAD);
         Received::Acknowledged
+    }
+
+    /// Whether the peer may name this TSN as given up. Nobody has more in flight than can be acknowledged.
+    pub(crate) fn can_forward(&self, tsn: Serial<u32>) -> bool {
+        self.tracker.covers(tsn) || tsn.distance_from(self.tracker.cumulative()) <= MAX_FORWARD
+    }
+
+    /// The peer has given up messages (RFC 3758, section 3.6): nothing up to the TSN that it names is waited for any more.
+    pub(crate) fn forward(&mut self, forward: &ForwardTsn<'_>, events: &mut VecDeque<Event>) {
+        // Whether it is news or not, the peer wants to know how far we are.
+        self.acknowledge.hurry();
+        if self.tracker.covers(forward.cumulative) {
+            return;
+        }
+        self.tracker.forward(forward.cumulative);
+        let (fragments, bytes) = self.reassembly.drop_until(forward.cumulative);
+        self.used = self.used.saturating_sub(bytes + fragments * OVERHEAD);
+        for (stream, ssn) in forward.skipped().filter(|(stream, _)| stream.0 < self.stream_count) {
+            self.streams.skip(stream, ssn, events);
+        }
     }
 
     /// A packet was worked through. `has_data` when there was data in it, `immediate` when its sender wants to know

@@ -27,8 +27,17 @@ pub enum State {
 pub(crate) struct Peer {
     /// The verification tag of packets to the peer.
     pub(crate) tag: u32,
-    /// Whether it can reset streams (RFC 6525).
+    /// What it can do beyond RFC 9260.
+    pub(crate) extensions: Extensions,
+}
+
+/// What a peer can do beyond RFC 9260.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Extensions {
+    /// Reset streams (RFC 6525).
     pub(crate) resets_streams: bool,
+    /// Do without messages that were given up (RFC 3758).
+    pub(crate) skips_messages: bool,
 }
 
 /// Where the association stands, with what only belongs there.

@@ -18,6 +18,8 @@ pub struct Stats {
     pub bytes_received: u64,
     /// Messages taken to be sent.
     pub messages_sent: u64,
+    /// Messages given up before they were delivered, as it was wanted.
+    pub messages_abandoned: u64,
     /// Messages received whole.
     pub messages_received: u64,
     /// Chunks of data sent again.

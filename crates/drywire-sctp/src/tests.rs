@@ -5,6 +5,7 @@ mod delivery;
 mod lifecycle;
 mod link;
 mod misuse;
+mod partial;
 mod resets;
 mod steady;
 mod table;

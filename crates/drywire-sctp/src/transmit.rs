@@ -77,7 +77,10 @@ impl Association {
             }
             return Some(());
         }
-        if !self.has_chunks() {
+        if self.phase.sends_data() {
+            self.tx.give_up(now, &mut self.events, &mut self.stats);
+        }
+        if !self.has_chunks(now) {
             return None;
         }
         let start = self.write_header(out, peer.tag);
@@ -92,14 +95,15 @@ impl Association {
         }
         if out.len() == start + Header::LEN {
             out.truncate(start);
-            return None;
+            // What could have been sent was given up: the peer is told so.
+            return if self.tx.is_forward_due(now) { self.write_packet(now, out) } else { None };
         }
         Some(())
     }
 
     /// Whether there is anything for a packet of an association that is established. Constant time: this is what an
     /// idle poll costs.
-    fn has_chunks(&self) -> bool {
+    fn has_chunks(&self, now: Instant) -> bool {
         let due = &self.due;
         due.cookie_ack
             || due.shutdown
@@ -107,7 +111,7 @@ impl Association {
             || due.heartbeat
             || self.rx.is_sack_due()
             || self.reset.is_due()
-            || self.phase.sends_data() && self.tx.can_send()
+            || self.phase.sends_data() && (self.tx.is_forward_due(now) || self.tx.can_send())
     }
 
     fn write_header(&self, out: &mut Vec<u8>, verification_tag: u32) -> usize {
@@ -142,6 +146,10 @@ impl Association {
         let space = self.mtu.saturating_sub(out.len() - start);
         if self.reset.is_due() {
             self.reset.write(out, space);
+        }
+        if self.phase.sends_data() && self.tx.is_forward_due(now) {
+            let space = self.mtu.saturating_sub(out.len() - start);
+            self.tx.write_forward(now, out, space);
         }
         let space = self.mtu.saturating_sub(out.len() - start);
         if due.heartbeat
@@ -219,7 +227,10 @@ impl Association {
     }
 }
 
-/// The extensions that are implemented: RE-CONFIG (RFC 5061, section 4.2.7; RFC 6525, section 3.1).
+/// The extensions that are implemented (RFC 5061, section 4.2.7): RE-CONFIG (RFC 6525, section 3.1) and FORWARD TSN, which
+/// has a parameter of its own, too (RFC 3758, section 3.1).
 fn write_extensions(out: &mut Vec<u8>) {
-    Parameter::write(out, ParameterType::SUPPORTED_EXTENSIONS, &[ChunkType::RE_CONFIG.0]);
+    Parameter::write(out, ParameterType::FORWARD_TSN_SUPPORTED, &[]);
+    let chunks = [ChunkType::RE_CONFIG.0, ChunkType::FORWARD_TSN.0];
+    Parameter::write(out, ParameterType::SUPPORTED_EXTENSIONS, &chunks);
 }

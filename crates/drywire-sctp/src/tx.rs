@@ -3,6 +3,7 @@
 mod congestion;
 mod flight;
 mod messages;
+mod partial;
 mod queue;
 mod rto;
 #[cfg(test)]
@@ -18,6 +19,7 @@ use crate::{Config, Event, Ppid, SendError, SendOptions, Stats, StreamId};
 use congestion::{Congestion, NewReno};
 use flight::{Flight, Progress, Sent};
 use messages::Messages;
+use partial::Told;
 use queue::OutboundStreams;
 pub(crate) use queue::ResetStage;
 use rto::Rto;
@@ -60,6 +62,12 @@ pub(crate) struct Outbound {
     exempt: bool,
     /// One chunk may leave whatever the peer's window says (section 6.1, rule A).
     probe: bool,
+    /// Whether the peer does without messages that are given up.
+    partial: bool,
+    /// Whether any message ever had a limit.
+    limited: bool,
+    /// What the peer was told of them last.
+    told: Option<Told>,
     /// A packet of the peer came since the retransmission timer last expired.
     heard: bool,
     /// What one stream may queue.
@@ -83,6 +91,9 @@ impl Outbound {
             recovery: None,
             exempt: false,
             probe: false,
+            partial: false,
+            limited: false,
+            told: None,
             heard: false,
             limit: config.send_buffer.max(1),
             max_message_size: config.max_outgoing_message_size,
@@ -105,6 +116,7 @@ impl Outbound {
         self.flight.clear(initial_tsn, |sent| messages.release(sent.message));
         self.congestion = Box::new(NewReno::new(self.mtu));
         self.recovery = None;
+        self.told = None;
         (self.exempt, self.probe) = (false, false);
     }
 
@@ -116,6 +128,7 @@ impl Outbound {
     /// Queues a message.
     pub(crate) fn write(
         &mut self,
+        now: Instant,
         stream: StreamId,
         ppid: Ppid,
         data: Bytes,
@@ -137,8 +150,9 @@ impl Outbound {
             self.streams.refused(stream);
             return Err(SendError::Full);
         }
+        self.limited |= options.lifetime.is_some() || options.max_retransmits.is_some();
         let len = data.len();
-        let message = self.messages.insert(data, ppid, options.ordered).ok_or(SendError::Full)?;
+        let message = self.messages.insert(now, data, ppid, options).ok_or(SendError::Full)?;
         self.streams.push(stream, message, len);
         Ok(())
     }
@@ -233,6 +247,8 @@ impl Outbound {
             self.exempt = true;
         }
         self.flight.tidy();
+        // The peer has taken what it was told: what is given up behind that is news.
+        self.told = self.told.filter(|told| told.cumulative > cumulative);
         if let Some((_, at)) = progress.sampled {
             self.rto.measured(now.saturating_duration_since(at));
         }
@@ -269,6 +285,7 @@ impl Outbound {
         let closed = self.peer_window == 0 && self.heard;
         self.heard = false;
         self.rto.back_off();
+        self.told = None;
         if self.flight.is_empty() {
             self.probe = true;
             return false;
@@ -365,6 +382,7 @@ impl Outbound {
         let most = most.saturating_sub(Data::HEADER_LEN);
         // What is lost goes first: nothing new while the rest of it waits for the congestion window.
         while self.flight.first_lost().is_none() && self.flight.bytes() < self.congestion.window() {
+            self.give_up(now, events, stats);
             let left = space.saturating_sub(out.len() - start).saturating_sub(Data::HEADER_LEN);
             let Some(fragment) = self.streams.peek(&self.messages, left, most) else { break };
             if !self.may_send_new(fragment.len) {

@@ -272,10 +272,6 @@ fn commands_say_what_is_wrong() {
     assert_eq!(open(ChannelOptions { protocol: "four".into(), ..ChannelOptions::default() }), Err(long));
     let stream = ChannelOptions { negotiated: Some(65_535), ..ChannelOptions::default() };
     assert_eq!(open(stream), Err(OpenError::InvalidStream(65_535)));
-    for reliability in [Reliability::MaxRetransmits(0), Reliability::MaxPacketLifeTime(1)] {
-        let options = ChannelOptions { reliability, ..ChannelOptions::default() };
-        assert_eq!(open(options), Err(OpenError::Unsupported));
-    }
     let first = open(ChannelOptions::new("1")).unwrap();
     open(ChannelOptions::new("2")).unwrap();
     assert_eq!(open(ChannelOptions::new("3")), Err(OpenError::TooManyChannels));

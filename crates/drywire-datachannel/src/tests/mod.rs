@@ -5,4 +5,5 @@ mod hostile;
 mod life;
 mod link;
 mod messages;
+mod partial;
 mod random;

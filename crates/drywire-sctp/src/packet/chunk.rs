@@ -36,6 +36,9 @@ impl ChunkType {
     /// Resets streams (RFC 6525).
     pub const RE_CONFIG: Self = Self(130);
 
+    /// Gives up messages (RFC 3758).
+    pub const FORWARD_TSN: Self = Self(192);
+
     /// What to do when the type is not known: its two highest bits say so (RFC 9260, section 3.2).
     #[must_use]
     pub const fn when_unknown(self) -> Unknown {

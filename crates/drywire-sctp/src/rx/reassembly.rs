@@ -132,6 +132,27 @@ impl Reassembly {
         (fragments, bytes)
     }
 
+    /// Lets go of what lies at `tsn` or before it, of which nothing more comes, and of what goes on behind `tsn` with such
+    /// a message. Returns how many fragments and bytes that were.
+    pub(crate) fn drop_until(&mut self, tsn: Serial<u32>) -> (usize, usize) {
+        let (mut fragments, mut bytes) = (0, 0);
+        let mut cut = !self.slots.is_empty() && self.base <= tsn.next();
+        while cut {
+            let first = self.slots.front().and_then(Option::as_ref);
+            let continues = first.is_some_and(|stored| !stored.fragment.flags.is_beginning());
+            cut = !self.slots.is_empty() && (self.base <= tsn || continues);
+            if cut {
+                if let Some(stored) = self.slots.pop_front().flatten() {
+                    fragments += 1;
+                    bytes += stored.fragment.data.len();
+                }
+                self.base = self.base.next();
+            }
+        }
+        self.trim();
+        (fragments, bytes)
+    }
+
     /// Lets go of everything. Returns how many bytes and fragments that were.
     pub(crate) fn clear(&mut self) -> (usize, usize) {
         let (mut bytes, mut fragments) = (0, 0);

@@ -86,6 +86,28 @@ impl InboundStreams {
         Ok(())
     }
 
+    /// The ordered messages up to the number `ssn` do not come any more, unless they are here: what waited for them can
+    /// be read.
+    pub(crate) fn skip(&mut self, stream: StreamId, ssn: u16, events: &mut VecDeque<Event>) {
+        let Some(next) = self.entry(stream).map(|entry| entry.next) else { return };
+        let ahead = ssn.wrapping_sub(next);
+        if ahead >= 0x8000 {
+            return;
+        }
+        let Some(queue) = self.queue(stream) else { return };
+        let place = queue.place + u64::from(ahead) + 1;
+        while let Some(held) = queue.held.first_entry().filter(|held| *held.key() < place) {
+            let message = held.remove();
+            queue.push(stream, message, events);
+        }
+        queue.place = place;
+        let taken = queue.take_held(stream, events);
+        if let Some(entry) = self.entry(stream) {
+            entry.next = ssn.wrapping_add(1).wrapping_add(taken);
+        }
+        self.release(stream);
+    }
+
     /// The next message to be read.
     pub(crate) fn read(&mut self, stream: StreamId) -> Option<Message> {
         let at = self.entries.get(usize::from(stream.0))?.queue?;

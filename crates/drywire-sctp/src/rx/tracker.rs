@@ -97,6 +97,18 @@ impl Tracker {
         }
     }
 
+    /// Nothing up to `tsn`, which is later than the cumulative TSN, is waited for any more.
+    pub(crate) fn forward(&mut self, tsn: Serial<u32>) {
+        self.cumulative = tsn;
+        while let Some((first, last)) = self.run(0).filter(|(first, _)| *first <= self.cumulative.next()) {
+            debug_assert!(first <= last);
+            if last > self.cumulative {
+                self.cumulative = last;
+            }
+            self.runs.pop_front();
+        }
+    }
+
     /// Takes note that `tsn` came again, to report it.
     pub(crate) fn duplicate(&mut self, tsn: Serial<u32>) {
         if self.duplicates.len() < MAX_DUPLICATES {

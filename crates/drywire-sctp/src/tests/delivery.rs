@@ -43,7 +43,7 @@ fn exchange(pair: &mut Pair, letters: &[Letter], lazy: u32) {
     let mut steps = 0_u32;
     while !waiting.is_empty() || !expected.is_empty() {
         while let Some((index, letter)) = waiting.front() {
-            let options = SendOptions { ordered: letter.ordered };
+            let options = SendOptions { ordered: letter.ordered, ..SendOptions::ordered() };
             let data = body(*index, letter);
             match pair.sides[0].write(pair.now, StreamId(letter.stream), Ppid(53), data, options) {
                 Ok(()) => waiting.pop_front(),

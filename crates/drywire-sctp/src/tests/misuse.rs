@@ -52,7 +52,11 @@ proptest! {
                 0 => pair.sides[side].connect(pair.now),
                 1..=5 => {
                     let len = usize::try_from(rng.below(4_000)).unwrap() >> rng.below(8);
-                    let options = SendOptions { ordered: rng.below(2) == 0 };
+                    let options = SendOptions {
+                        ordered: rng.below(2) == 0,
+                        max_retransmits: (rng.below(4) == 0).then(|| rng.below(3)),
+                        lifetime: (rng.below(4) == 0).then(|| Duration::from_millis(rng.below(900).into())),
+                    };
                     let _ = pair.sides[side].write(pair.now, stream, Ppid(51), Bytes::from(vec![9; len]), options);
                 }
                 6 | 7 => {

@@ -12,10 +12,11 @@ use crate::packet::{
     Cause, Chunk, ChunkType, CookieEcho, Data, DataFlags, Header, Heartbeat, Init, Packet, Parameter,
     ParameterType, Parameters, ResetResponse, ResetResult, Sack, Shutdown,
 };
-use crate::state::{Peer, Phase};
+use crate::state::{Extensions, Peer, Phase};
 use crate::{Association, Config, Event, Ppid, StreamId};
 
-const PEER: Peer = Peer { tag: 9, resets_streams: true };
+const EXTENSIONS: Extensions = Extensions { resets_streams: true, skips_messages: true };
+const PEER: Peer = Peer { tag: 9, extensions: EXTENSIONS };
 
 fn phases() -> Vec<(&'static str, Phase)> {
     let peer = PEER;
@@ -39,7 +40,7 @@ fn association(phase: &Phase) -> Association {
     association.rx.begin(&association.config.clone(), Serial(100));
     association.tx.begin(1 << 20, 10);
     let data = Bytes::from_static(b"x");
-    association.tx.write(StreamId(0), Ppid(1), data, crate::SendOptions::ordered()).unwrap();
+    association.tx.write(now, StreamId(0), Ppid(1), data, crate::SendOptions::ordered()).unwrap();
     let (mut events, mut stats) = (Default::default(), Default::default());
     association.tx.write_data(now, &mut Vec::new(), 1000, 1000, &mut events, &mut stats);
     association.phase = phase.clone();
@@ -55,7 +56,7 @@ fn cookie(association: &Association, tags: (u32, u32), tie_tags: (u32, u32)) -> 
         peer_tsn: Serial(100),
         peer_window: 1000,
         outbound_streams: 10,
-        resets_streams: true,
+        extensions: EXTENSIONS,
         tie_tags,
     })
 }

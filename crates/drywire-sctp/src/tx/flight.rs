@@ -17,6 +17,8 @@ pub(crate) enum Standing {
     InFlight,
     /// Counted as lost, to be sent again.
     Lost,
+    /// Given up with its message: not sent again, and kept until the peer knows (RFC 3758).
+    Abandoned,
     /// Acknowledged by a gap block. It is kept until the cumulative TSN covers it: the peer may still drop it.
     Acknowledged,
 }
@@ -62,6 +64,13 @@ impl Sent {
     }
 }
 
+impl Sent {
+    /// How often it was sent.
+    pub(crate) const fn transmissions(&self) -> u32 {
+        self.transmissions
+    }
+}
+
 /// What an acknowledgement has brought to light.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Progress {
@@ -99,6 +108,8 @@ pub(crate) struct Flight {
     order: VecDeque<(u64, Serial<u32>)>,
     /// What is to be sent again. The first entry is always [`Standing::Lost`].
     lost: VecDeque<Serial<u32>>,
+    /// How many chunks at the front are given up.
+    abandoned: usize,
 }
 
 impl Flight {
@@ -110,6 +121,7 @@ impl Flight {
             gaps: VecDeque::new(),
             order: VecDeque::new(),
             lost: VecDeque::new(),
+            abandoned: 0,
         }
     }
 
@@ -171,7 +183,8 @@ impl Flight {
         while self.base <= cumulative {
             let Some(sent) = self.ring.pop_front() else { break };
             self.base = self.base.next();
-            if sent.standing != Standing::Acknowledged {
+            self.abandoned = self.abandoned.saturating_sub(1);
+            if matches!(sent.standing, Standing::InFlight | Standing::Lost) {
                 progress.note(&sent);
             }
             if sent.standing == Standing::InFlight {
@@ -254,7 +267,7 @@ impl Flight {
         self.bytes = 0;
         let mut tsn = self.base;
         for sent in &mut self.ring {
-            if sent.standing != Standing::Acknowledged {
+            if matches!(sent.standing, Standing::InFlight | Standing::Lost) {
                 sent.standing = Standing::Lost;
                 self.lost.push_back(tsn);
             }
@@ -262,9 +275,67 @@ impl Flight {
         }
     }
 
+    /// Gives up the message of the first lost chunk.
+    pub(crate) fn abandon_lost(&mut self) {
+        let Some((tsn, sent)) = self.first_lost() else { return };
+        let message = sent.message;
+        if let Some(at) = self.index(tsn) {
+            self.abandon_around(at, message);
+        }
+        self.tidy();
+    }
+
+    /// Gives up what is in flight of a message of which not all was sent: what was sent of it was sent last.
+    pub(crate) fn abandon(&mut self, message: MessageKey) {
+        let here = self.ring.back().is_some_and(|sent| sent.message == message);
+        if let Some(at) = self.ring.len().checked_sub(1).filter(|_| here) {
+            self.abandon_around(at, message);
+            self.tidy();
+        }
+    }
+
+    /// Adds a chunk that is never sent: its TSN is only there to be given up.
+    pub(crate) fn push_abandoned(&mut self, sent: Sent) {
+        self.ring.push_back(Sent { standing: Standing::Abandoned, ..sent });
+        self.tidy();
+    }
+
+    /// The fragments of a message have TSNs in a row.
+    fn abandon_around(&mut self, at: usize, message: MessageKey) {
+        let is_part = |sent: Option<&Sent>| sent.is_some_and(|sent| sent.message == message);
+        let mut first = at;
+        while is_part(first.checked_sub(1).and_then(|before| self.ring.get(before))) {
+            first -= 1;
+        }
+        for sent in self.ring.range_mut(first..).take_while(|sent| sent.message == message) {
+            if sent.standing == Standing::InFlight {
+                self.bytes -= sent.len.min(self.bytes);
+            }
+            sent.standing = Standing::Abandoned;
+        }
+    }
+
+    /// What is given up at the front, which the peer waits for.
+    pub(crate) fn abandoned(&self) -> impl Iterator<Item = (Serial<u32>, &Sent)> {
+        let first = self.base;
+        self.ring
+            .iter()
+            .take(self.abandoned)
+            .scan(first, |tsn, sent| Some((std::mem::replace(tsn, tsn.next()), sent)))
+    }
+
+    /// The last TSN of what is given up at the front.
+    pub(crate) fn abandoned_until(&self) -> Option<Serial<u32>> {
+        let last = u32::try_from(self.abandoned.checked_sub(1)?).unwrap_or(u32::MAX);
+        Some(self.base.add(last))
+    }
+
     /// Drops from the front of the lists what was settled since. A first entry that a gap block has acknowledged,
     /// while the cumulative TSN stops before it, was dropped by the peer (section 6.2.1, "reneging").
     pub(crate) fn tidy(&mut self) {
+        while self.ring.get(self.abandoned).is_some_and(|sent| sent.standing == Standing::Abandoned) {
+            self.abandoned += 1;
+        }
         if let Some(sent) = self.ring.front_mut()
             && sent.standing == Standing::Acknowledged
         {
@@ -300,7 +371,7 @@ impl Flight {
         while tsn < until {
             if let Some(index) = self.index(tsn)
                 && let Some(sent) = self.ring.get_mut(index)
-                && sent.standing != Standing::Acknowledged
+                && matches!(sent.standing, Standing::InFlight | Standing::Lost)
             {
                 progress.note(sent);
                 if sent.standing == Standing::InFlight {

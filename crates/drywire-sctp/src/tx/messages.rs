@@ -1,6 +1,7 @@
 use bytes::Bytes;
+use drywire_core::Instant;
 
-use crate::Ppid;
+use crate::{Ppid, SendOptions};
 
 /// A message that is queued or in flight, by its place in [`Messages`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -12,8 +13,19 @@ pub(crate) struct Outgoing {
     pub(crate) data: Bytes,
     pub(crate) ppid: Ppid,
     pub(crate) ordered: bool,
+    /// When it is too late for it.
+    expires: Option<Instant>,
+    /// After how many retransmissions of a fragment it is given up.
+    pub(crate) max_retransmits: Option<u32>,
     /// Fragments in flight, and one for being queued.
     uses: u32,
+}
+
+impl Outgoing {
+    /// Whether its time is over.
+    pub(crate) fn is_late(&self, now: Instant) -> bool {
+        self.expires.is_some_and(|at| at < now)
+    }
 }
 
 /// All messages that are queued or in flight. Fragments refer to them by key, offset and length: no reference counts
@@ -25,8 +37,21 @@ pub(crate) struct Messages {
 }
 
 impl Messages {
-    pub(crate) fn insert(&mut self, data: Bytes, ppid: Ppid, ordered: bool) -> Option<MessageKey> {
-        let outgoing = Outgoing { data, ppid, ordered, uses: 1 };
+    pub(crate) fn insert(
+        &mut self,
+        now: Instant,
+        data: Bytes,
+        ppid: Ppid,
+        options: SendOptions,
+    ) -> Option<MessageKey> {
+        let outgoing = Outgoing {
+            data,
+            ppid,
+            ordered: options.ordered,
+            expires: options.lifetime.and_then(|lifetime| now.checked_add(lifetime)),
+            max_retransmits: options.max_retransmits,
+            uses: 1,
+        };
         match self.free.pop() {
             Some(key) => {
                 *self.slots.get_mut(index(key))? = Some(outgoing);

@@ -1,5 +1,7 @@
 use std::collections::VecDeque;
 
+use drywire_core::Instant;
+
 use super::messages::{MessageKey, Messages};
 use crate::packet::DataFlags;
 use crate::{Event, StreamId};
@@ -202,15 +204,94 @@ impl OutboundStreams {
                 self.round.push_back(fragment.slot);
             }
         }
-        let fell = before > stream.low_threshold && stream.buffered <= stream.low_threshold;
-        let has_room = stream.refused && stream.has_room(limit);
-        if has_room {
-            stream.refused = false;
+        stream.announce(before, limit, events);
+    }
+
+    /// Whether the time of the message whose turn it is is over.
+    pub(crate) fn is_late(&self, messages: &Messages, now: Instant) -> bool {
+        let stream = self.round.front().and_then(|slot| self.streams.get(*slot));
+        let message = stream.and_then(|stream| stream.queue.front());
+        message.and_then(|key| messages.get(*key)).is_some_and(|message| message.is_late(now))
+    }
+
+    /// What is left of the message whose turn it is, if a part of it was sent.
+    pub(crate) fn rest(&self, messages: &Messages) -> Option<NextFragment> {
+        self.peek(messages, usize::MAX, usize::MAX).filter(|rest| rest.offset > 0)
+    }
+
+    /// A fragment of `message` is in flight.
+    pub(crate) fn note_sent(&mut self, stream: StreamId, message: MessageKey, messages: &mut Messages) {
+        messages.retain(message);
+        if let Some(stream) = self.make(stream) {
+            stream.unacknowledged += 1;
         }
-        if (fell || has_room) && !stream.announced {
-            stream.announced = true;
-            events.push_back(Event::BufferedAmountLow(stream.id));
+    }
+
+    /// Drops the message whose turn it is.
+    pub(crate) fn drop_first(&mut self, messages: &mut Messages, limit: usize, events: &mut VecDeque<Event>) {
+        let Some(slot) = self.round.pop_front() else { return };
+        self.drop_front_of(slot, messages, limit, events);
+        if let Some(stream) = self.streams.get_mut(slot) {
+            stream.active = !stream.queue.is_empty();
+            if stream.active {
+                self.round.push_back(slot);
+            }
         }
+    }
+
+    /// Drops the messages at the front of `stream` of which nothing was sent and whose time is over. Returns how many.
+    pub(crate) fn drop_late(
+        &mut self,
+        stream: StreamId,
+        messages: &mut Messages,
+        now: Instant,
+        limit: usize,
+        events: &mut VecDeque<Event>,
+    ) -> u64 {
+        let Some(slot) = self.slot(stream) else { return 0 };
+        let mut count = 0;
+        while let Some(stream) = self.streams.get(slot).filter(|stream| stream.offset == 0)
+            && let Some(message) = stream.queue.front()
+            && messages.get(*message).is_some_and(|outgoing| outgoing.is_late(now))
+        {
+            self.drop_front_of(slot, messages, limit, events);
+            count += 1;
+        }
+        self.leave_round(slot);
+        count
+    }
+
+    /// Takes a stream that has nothing queued out of the round.
+    fn leave_round(&mut self, slot: usize) {
+        if let Some(stream) = self.streams.get_mut(slot)
+            && stream.queue.is_empty()
+            && std::mem::take(&mut stream.active)
+        {
+            self.round.retain(|active| *active != slot);
+        }
+    }
+
+    fn drop_front_of(
+        &mut self,
+        slot: usize,
+        messages: &mut Messages,
+        limit: usize,
+        events: &mut VecDeque<Event>,
+    ) {
+        let Some(stream) = self.streams.get_mut(slot) else { return };
+        let Some(message) = stream.queue.pop_front() else { return };
+        let Some(outgoing) = messages.get(message) else { return };
+        let left = outgoing.data.len().saturating_sub(stream.offset);
+        // What has begun has its number.
+        if stream.offset > 0 && outgoing.ordered {
+            stream.next_ssn = stream.next_ssn.wrapping_add(1);
+        }
+        stream.offset = 0;
+        messages.release(message);
+        let before = stream.buffered;
+        stream.buffered -= left.min(before);
+        self.buffered -= left.min(self.buffered);
+        stream.announce(before, limit, events);
     }
 
     /// Whether another message may be queued on `stream`.
@@ -293,6 +374,20 @@ impl OutboundStreams {
 const OVERHEAD: usize = 32;
 
 impl Stream {
+    /// Tells that there is room, or that less is queued than the user asked to be told of, if that is new: `before` is
+    /// what was queued before.
+    fn announce(&mut self, before: usize, limit: usize, events: &mut VecDeque<Event>) {
+        let fell = before > self.low_threshold && self.buffered <= self.low_threshold;
+        let has_room = self.refused && self.has_room(limit);
+        if has_room {
+            self.refused = false;
+        }
+        if (fell || has_room) && !self.announced {
+            self.announced = true;
+            events.push_back(Event::BufferedAmountLow(self.id));
+        }
+    }
+
     fn has_room(&self, limit: usize) -> bool {
         self.queue.is_empty() || self.buffered + OVERHEAD * self.queue.len() < limit
     }

@@ -32,7 +32,7 @@ proptest! {
     ) {
         let now = start();
         let mut messages = Messages::default();
-        let key = messages.insert(Bytes::from_static(b"x"), Ppid(0), true).unwrap();
+        let key = messages.insert(now, Bytes::from_static(b"x"), Ppid(0), SendOptions::ordered()).unwrap();
         let mut flight = Flight::new(Serial(base));
         // Of each chunk since the first: where it stands, and the packet that it was last sent in.
         let mut model: Vec<(Model, u64)> = Vec::new();
@@ -115,7 +115,7 @@ fn sender(count: usize) -> (Outbound, Instant) {
     let mut tx = Outbound::new(&Config::default(), 1160, Serial(100));
     tx.begin(1 << 20, 10);
     for n in 0..40_u8 {
-        tx.write(StreamId(0), Ppid(1), Bytes::from(vec![n; 1132]), SendOptions::ordered()).unwrap();
+        tx.write(now, StreamId(0), Ppid(1), Bytes::from(vec![n; 1132]), SendOptions::ordered()).unwrap();
     }
     assert_eq!(sent(&mut tx, now, count).len(), count);
     (tx, now)
