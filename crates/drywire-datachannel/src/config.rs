@@ -2,7 +2,7 @@
 #[derive(Clone, Debug)]
 pub struct Config {
     /// The SCTP association below. Its `max_message_size` is the largest message that is taken from the peer, to be
-    /// announced to it in `a=max-message-size`.
+    /// announced to it in `a=max-message-size`. Default: as there, but with `zero_checksum`, as DTLS is the carrier.
     pub sctp: drywire_sctp::Config,
     /// The most channels at a time, of both sides together, closed ones included until their
     /// [`Closed`](crate::Event::Closed) event was polled. Default: 65,535.
@@ -20,8 +20,10 @@ pub struct Config {
 
 impl Default for Config {
     fn default() -> Self {
+        let mut sctp = drywire_sctp::Config::default();
+        sctp.zero_checksum = true;
         Self {
-            sctp: drywire_sctp::Config::default(),
+            sctp,
             max_channels: 65_535,
             max_label_len: 65_535,
             max_announced_text: 4 * 1024 * 1024,

@@ -5,7 +5,7 @@ use drywire_core::{Instant, Monotonic, Rng, Serial, TimerTable};
 
 use crate::cookie::CookieKey;
 use crate::heartbeat::Beat;
-use crate::packet::{Cause, Header};
+use crate::packet::Cause;
 use crate::reset::Reset;
 use crate::rx::Inbound;
 use crate::state::Phase;
@@ -211,7 +211,7 @@ impl Association {
         let now = self.clock.observe(now);
         let start = out.len();
         self.write_packet(now, out)?;
-        Header::seal(out, start);
+        self.seal(out, start);
         self.stats.packets_sent += 1;
         Some(out.len() - start)
     }

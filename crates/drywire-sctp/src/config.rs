@@ -34,6 +34,9 @@ pub struct Config {
     pub sack_delay: Duration,
     /// How long the association must be idle before a heartbeat is sent; `None` sends none (RFC 9260, section 8.3).
     pub heartbeat_interval: Option<Duration>,
+    /// Whether packets may do without a checksum, if the peer agrees: only over DTLS, which detects errors itself (RFC
+    /// 9653). Data channels do so. Default: false.
+    pub zero_checksum: bool,
     /// How many times INIT and COOKIE ECHO are repeated (RFC 9260, section 16: Max.Init.Retransmits).
     pub max_init_retransmits: u32,
     /// How many unanswered retransmissions in a row end the association (RFC 9260: Association.Max.Retrans).
@@ -64,6 +67,7 @@ impl Default for Config {
             rto_max: Duration::from_secs(10),
             sack_delay: Duration::from_millis(200),
             heartbeat_interval: Some(Duration::from_secs(30)),
+            zero_checksum: false,
             max_init_retransmits: 8,
             max_retransmits: 10,
             cookie_lifetime: Duration::from_secs(60),

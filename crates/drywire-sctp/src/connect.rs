@@ -7,7 +7,7 @@ use crate::cookie::Cookie;
 use crate::packet::{Cause, Chunk, ChunkType, Header, Init, Parameter, ParameterType};
 use crate::state::{Extensions, Peer, Phase};
 use crate::timer::Timer;
-use crate::transmit::Reply;
+use crate::transmit::{ERRORS_DETECTED_BY_DTLS, Reply};
 use crate::{Association, CloseReason, Event};
 
 /// How many unknown parameters of an INIT are reported at most.
@@ -258,11 +258,13 @@ fn extensions(init: &Init<'_>) -> Extensions {
         resets_streams: says(ChunkType::RE_CONFIG),
         skips_messages: says(ChunkType::FORWARD_TSN)
             || init.parameters.find(ParameterType::FORWARD_TSN_SUPPORTED).is_some(),
+        needs_no_checksum: init.parameters.find(ParameterType::ZERO_CHECKSUM_ACCEPTABLE)
+            == Some(&ERRORS_DETECTED_BY_DTLS),
     }
 }
 
 /// Whether a parameter of INIT is understood, or may be passed over: addresses of the peer (types 5, 6 and 11) and what
 /// concerns them (9 and 12) mean nothing over DTLS (RFC 8261, section 5).
 const fn is_known(kind: ParameterType) -> bool {
-    matches!(kind.0, 5 | 6 | 9 | 11 | 12 | 0x8008 | 0xc000)
+    matches!(kind.0, 5 | 6 | 9 | 11 | 12 | 0x8001 | 0x8008 | 0xc000)
 }

@@ -3,10 +3,12 @@
 use bytes::Bytes;
 use drywire_core::Instant;
 
-use crate::packet::{Cause, Causes, Chunk, ChunkType, CookieEcho, Data, ForwardTsn, Header, Packet};
+use crate::packet::{
+    Cause, Causes, Chunk, ChunkType, CookieEcho, Data, ForwardTsn, Header, Packet, has_checksum,
+};
 use crate::rx::Received;
 use crate::state::Phase;
-use crate::transmit::Reply;
+use crate::transmit::{Reply, does_without_checksum};
 use crate::{Association, CloseReason};
 
 /// What is learned of a packet on the way through its chunks.
@@ -21,12 +23,12 @@ struct Seen {
 impl Association {
     /// Works through one packet.
     pub(crate) fn take_packet(&mut self, now: Instant, bytes: &Bytes) {
-        let packet = match Packet::parse(bytes) {
-            Ok(packet)
+        let (packet, checked) = match Packet::parse_protected(bytes) {
+            Ok((packet, checked))
                 if packet.header.source_port == self.config.remote_port
                     && packet.header.destination_port == self.config.local_port =>
             {
-                packet
+                (packet, checked)
             }
             Ok(_) => {
                 self.stats.packets_dropped += 1;
@@ -41,6 +43,12 @@ impl Association {
             self.stats.packets_dropped += 1;
             return;
         };
+        // Attack E05: without a checksum only what the peer was told that it may send so.
+        let does_without = self.config.zero_checksum && does_without_checksum(first.kind);
+        if !checked && !does_without && !has_checksum(bytes) {
+            self.stats.packets_dropped += 1;
+            return tracing::trace!("packet without a checksum dropped");
+        }
         let tag = packet.header.verification_tag;
         match first.kind {
             // Its packet carries nothing else and no tag (sections 3.1 and 8.5.1, A).

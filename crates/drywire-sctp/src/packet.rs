@@ -23,6 +23,7 @@ pub use chunk::{Chunk, ChunkType, Chunks, Unknown};
 pub use cookie::CookieEcho;
 pub use data::{Data, DataFlags};
 pub use forward_tsn::ForwardTsn;
+pub(crate) use header::has_checksum;
 pub use header::{Header, Packet};
 pub use heartbeat::Heartbeat;
 pub use init::Init;

@@ -38,6 +38,8 @@ pub(crate) struct Extensions {
     pub(crate) resets_streams: bool,
     /// Do without messages that were given up (RFC 3758).
     pub(crate) skips_messages: bool,
+    /// Take packets without a checksum, because they come over DTLS (RFC 9653).
+    pub(crate) needs_no_checksum: bool,
 }
 
 /// Where the association stands, with what only belongs there.

@@ -1,6 +1,7 @@
 //! Two associations over a virtual link.
 
 mod attacks;
+mod checksum;
 mod delivery;
 mod lifecycle;
 mod link;

@@ -36,6 +36,9 @@ pub(crate) enum Reply {
     InvalidStream { stream: u16 },
 }
 
+/// The alternate error detection method of DTLS (RFC 9653, section 7).
+pub(crate) const ERRORS_DETECTED_BY_DTLS: [u8; 4] = [0, 0, 0, 1];
+
 /// The T bit of ABORT and SHUTDOWN COMPLETE: the tag is the receiver's own (RFC 9260, section 8.5.1).
 const fn t_bit(reflected: bool) -> u8 {
     if reflected { 1 } else { 0 }
@@ -165,7 +168,8 @@ impl Association {
 
     fn write_init(&mut self, out: &mut Vec<u8>) {
         self.write_header(out, 0);
-        self.own_init(self.local_tag, self.local_tsn).write(out, ChunkType::INIT, write_extensions);
+        let init = self.own_init(self.local_tag, self.local_tsn);
+        init.write(out, ChunkType::INIT, |out| self.write_extensions(out));
     }
 
     fn own_init(&self, local_tag: u32, local_tsn: Serial<u32>) -> Init<'static> {
@@ -185,7 +189,7 @@ impl Association {
                 self.write_header(out, *tag);
                 self.own_init(*local_tag, *local_tsn).write(out, ChunkType::INIT_ACK, |out| {
                     Parameter::write(out, ParameterType::STATE_COOKIE, cookie);
-                    write_extensions(out);
+                    self.write_extensions(out);
                     out.extend_from_slice(unrecognized);
                 });
             }
@@ -225,12 +229,37 @@ impl Association {
         }
         Some(())
     }
+
+    /// The extensions that are implemented (RFC 5061, section 4.2.7): RE-CONFIG (RFC 6525, section 3.1), FORWARD TSN, which
+    /// has a parameter of its own, too (RFC 3758, section 3.1), and packets without a checksum (RFC 9653, section 4).
+    fn write_extensions(&self, out: &mut Vec<u8>) {
+        Parameter::write(out, ParameterType::FORWARD_TSN_SUPPORTED, &[]);
+        let chunks = [ChunkType::RE_CONFIG.0, ChunkType::FORWARD_TSN.0];
+        Parameter::write(out, ParameterType::SUPPORTED_EXTENSIONS, &chunks);
+        if self.config.zero_checksum {
+            Parameter::write(out, ParameterType::ZERO_CHECKSUM_ACCEPTABLE, &ERRORS_DETECTED_BY_DTLS);
+        }
+    }
+
+    /// Puts the checksum into the packet that begins at `start` of `out`, unless the peer does without (RFC 9653, section
+    /// 5.2): never in packets that begin or end an association.
+    pub(crate) fn seal(&self, out: &mut [u8], start: usize) {
+        let agreed = self.phase.peer().is_some_and(|peer| peer.extensions.needs_no_checksum);
+        let first = out.get(start + Header::LEN).map(|kind| ChunkType(*kind));
+        if !(self.config.zero_checksum && agreed && first.is_some_and(does_without_checksum)) {
+            Header::seal(out, start);
+        }
+    }
 }
 
-/// The extensions that are implemented (RFC 5061, section 4.2.7): RE-CONFIG (RFC 6525, section 3.1) and FORWARD TSN, which
-/// has a parameter of its own, too (RFC 3758, section 3.1).
-fn write_extensions(out: &mut Vec<u8>) {
-    Parameter::write(out, ParameterType::FORWARD_TSN_SUPPORTED, &[]);
-    let chunks = [ChunkType::RE_CONFIG.0, ChunkType::FORWARD_TSN.0];
-    Parameter::write(out, ParameterType::SUPPORTED_EXTENSIONS, &chunks);
+/// Whether packets that begin with such a chunk may do without a checksum.
+pub(crate) const fn does_without_checksum(kind: ChunkType) -> bool {
+    !matches!(
+        kind,
+        ChunkType::INIT
+            | ChunkType::INIT_ACK
+            | ChunkType::COOKIE_ECHO
+            | ChunkType::ABORT
+            | ChunkType::SHUTDOWN_COMPLETE
+    )
 }

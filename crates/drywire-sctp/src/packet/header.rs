@@ -46,6 +46,14 @@ impl Header {
     }
 }
 
+/// Whether the checksum of a packet is right.
+pub(crate) fn has_checksum(packet: &[u8]) -> bool {
+    packet.split_at_checked(8).and_then(|(before, rest)| {
+        let (checksum, chunks) = rest.split_first_chunk()?;
+        Some(checksum::of_parts(&[before, &[0; 4], chunks]) == u32::from_le_bytes(*checksum))
+    }) == Some(true)
+}
+
 /// A packet whose header and checksum are right.
 #[derive(Clone, Copy, Debug)]
 pub struct Packet<'a> {
@@ -60,19 +68,27 @@ impl<'a> Packet<'a> {
     /// # Errors
     /// [`ParseError::Truncated`] for less than a header, [`ParseError::Checksum`] when it does not match.
     pub fn parse(bytes: &'a [u8]) -> Result<Self, ParseError> {
+        let (packet, checked) = Self::parse_protected(bytes)?;
+        if checked || has_checksum(bytes) { Ok(packet) } else { Err(ParseError::Checksum) }
+    }
+
+    /// Reads the header of a packet that something else has protected on its way, and says whether its checksum was
+    /// checked: a checksum of zero is not (RFC 9653).
+    ///
+    /// # Errors
+    /// Like [`parse`](Self::parse).
+    pub fn parse_protected(bytes: &'a [u8]) -> Result<(Self, bool), ParseError> {
         let mut reader = Reader::new(bytes);
-        let before = reader.peek().get(..8).unwrap_or_default();
         let header = Header {
             source_port: reader.u16()?,
             destination_port: reader.u16()?,
             verification_tag: reader.u32()?,
         };
-        let checksum = u32::from_le_bytes(reader.array()?);
-        let chunks = reader.rest();
-        if checksum::of_parts(&[before, &[0; 4], chunks]) != checksum {
+        let zero = reader.u32()? == 0;
+        if !zero && !has_checksum(bytes) {
             return Err(ParseError::Checksum);
         }
-        Ok(Self { header, chunks })
+        Ok((Self { header, chunks: reader.rest() }, !zero))
     }
 
     /// The chunks, in order.

@@ -30,6 +30,8 @@ impl ParameterType {
     pub const SUPPORTED_EXTENSIONS: Self = Self(0x8008);
     /// Forward-TSN-Supported (RFC 3758, section 3.1).
     pub const FORWARD_TSN_SUPPORTED: Self = Self(0xc000);
+    /// Packets without a checksum are taken, as something else detects errors (RFC 9653, section 4).
+    pub const ZERO_CHECKSUM_ACCEPTABLE: Self = Self(0x8001);
 
     /// What to do when the type is not known: its two highest bits say so (RFC 9260, section 3.2.1).
     #[must_use]

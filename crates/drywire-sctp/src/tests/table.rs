@@ -15,7 +15,8 @@ use crate::packet::{
 use crate::state::{Extensions, Peer, Phase};
 use crate::{Association, Config, Event, Ppid, StreamId};
 
-const EXTENSIONS: Extensions = Extensions { resets_streams: true, skips_messages: true };
+const EXTENSIONS: Extensions =
+    Extensions { resets_streams: true, skips_messages: true, needs_no_checksum: false };
 const PEER: Peer = Peer { tag: 9, extensions: EXTENSIONS };
 
 fn phases() -> Vec<(&'static str, Phase)> {
