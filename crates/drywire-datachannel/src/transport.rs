@@ -1,7 +1,7 @@
 use std::collections::{BTreeSet, VecDeque};
 
 use bytes::Bytes;
-use drywire_core::{Instant, Monotonic};
+use drywire_core::{Duration, Instant, Monotonic};
 use drywire_sctp::Association;
 
 use crate::ids::Streams;
@@ -137,6 +137,12 @@ impl Transport {
     /// Sets the size of the largest packet, in bytes of an SCTP packet: what fits into one DTLS record.
     pub fn set_mtu(&mut self, mtu: usize) {
         self.association.set_mtu(mtu);
+    }
+
+    /// Tells the round-trip time of the path, as ICE measured it, before [`connect`](Self::connect): what is lost at the
+    /// beginning is sent again the sooner.
+    pub fn set_initial_rtt(&mut self, rtt: Duration) {
+        self.association.set_initial_rtt(rtt);
     }
 
     /// Begins the association: DTLS is connected. Both sides do it; further calls change nothing.

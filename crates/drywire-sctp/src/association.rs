@@ -1,7 +1,7 @@
 use std::collections::VecDeque;
 
 use bytes::Bytes;
-use drywire_core::{Instant, Monotonic, Rng, Serial, TimerTable};
+use drywire_core::{Duration, Instant, Monotonic, Rng, Serial, TimerTable};
 
 use crate::cookie::CookieKey;
 use crate::heartbeat::Beat;
@@ -170,6 +170,12 @@ impl Association {
     pub fn set_mtu(&mut self, mtu: usize) {
         self.mtu = usable_mtu(mtu);
         self.tx.set_mtu(self.mtu);
+    }
+
+    /// Tells the round-trip time of the path, as ICE measured it: instead of [`Config::rto_initial`] three times as much is
+    /// waited for the first answers, within the limits. Call it before [`connect`](Self::connect).
+    pub fn set_initial_rtt(&mut self, rtt: Duration) {
+        self.config.rto_initial = self.tx.expect_rtt(rtt);
     }
 
     /// Sets the ports. Call it before [`connect`](Self::connect).

@@ -195,6 +195,10 @@ impl Outbound {
         self.rto.current()
     }
 
+    pub(crate) fn expect_rtt(&mut self, rtt: Duration) -> Duration {
+        self.rto.expect(rtt)
+    }
+
     pub(crate) fn measured(&mut self, rtt: Duration) {
         self.rto.measured(rtt);
     }

@@ -241,3 +241,24 @@ fn a_smaller_mtu_is_kept_to() {
     let packets = pair.packets(0);
     assert!(!packets.is_empty() && packets.iter().all(|packet| packet.len() <= 600));
 }
+
+/// What is lost at the beginning is sent again after three round trips, if these are known, and not after a second.
+#[test]
+fn a_known_round_trip_time_shortens_the_first_wait() {
+    for (known, wait) in [(None, 1_000), (Some(110), 330), (Some(5_000), 10_000)] {
+        let mut pair = Pair::new([Config::default(), Config::default()], 2);
+        if let Some(millis) = known {
+            pair.sides[0].set_initial_rtt(Duration::from_millis(millis));
+        }
+        pair.sides[0].connect(pair.now);
+        assert_eq!(pair.packets(0).len(), 1, "it is lost");
+        let timeout = pair.sides[0].poll_timeout().unwrap();
+        assert_eq!(timeout - pair.now, Duration::from_millis(wait));
+        pair.now = timeout;
+        pair.sides[0].handle_timeout(pair.now);
+        let again = pair.packets(0);
+        assert_eq!(again.len(), 1);
+        again.into_iter().for_each(|packet| pair.deliver(1, packet));
+        pair.run_until(Pair::is_established);
+    }
+}

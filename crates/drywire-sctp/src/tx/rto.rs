@@ -26,6 +26,15 @@ impl Rto {
         }
     }
 
+    /// The round-trip time is known from elsewhere: it counts until one is measured here.
+    pub(crate) fn expect(&mut self, rtt: Duration) -> Duration {
+        if self.smoothed.is_none() {
+            // Rule C2 makes three of the first one.
+            self.current = rtt.saturating_mul(3).clamp(self.min, self.max);
+        }
+        self.current
+    }
+
     pub(crate) const fn current(&self) -> Duration {
         self.current
     }
@@ -61,6 +70,17 @@ impl Rto {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_round_trip_from_elsewhere_counts_until_one_is_measured() {
+        let mut rto = Rto::new(&Config::default());
+        for (millis, expected) in [(50, 300), (200, 600), (9_000, 10_000)] {
+            assert_eq!(rto.expect(Duration::from_millis(millis)), Duration::from_millis(expected));
+        }
+        rto.measured(Duration::from_millis(200));
+        rto.expect(Duration::from_millis(1_000));
+        assert_eq!(rto.current(), Duration::from_millis(600));
+    }
 
     #[test]
     fn follows_the_rules() {

@@ -244,8 +244,16 @@ impl PeerConnection {
         self.local.full_datagram = mtu + overhead;
         self.data.set_mtu(mtu);
         if self.negotiation.data_section().is_some() {
-            self.data.connect(now);
+            self.connect_data(now);
         }
+    }
+
+    /// DTLS is connected, and data was negotiated.
+    fn connect_data(&mut self, now: Instant) {
+        if let Some(rtt) = self.transport.ice.rtt() {
+            self.data.set_initial_rtt(rtt);
+        }
+        self.data.connect(now);
     }
 
     /// Ends the connection, once.

@@ -299,7 +299,7 @@ impl PeerConnection {
             );
         }
         if self.transport.dtls().is_some_and(drywire_dtls::Connection::is_connected) {
-            self.data.connect(now);
+            self.connect_data(now);
         }
     }
 }
