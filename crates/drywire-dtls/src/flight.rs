@@ -254,6 +254,9 @@ impl Flight {
             self.deadline = None;
             self.rto = (self.rto * 2).min(MAX_RTO);
             self.timeouts = self.timeouts.saturating_add(1);
+            if self.items.iter().all(|item| item.done) {
+                self.forget_doubtful();
+            }
             self.fallback |= self.timeouts >= TIMEOUTS_BEFORE_FALLBACK;
             self.restart(stats);
         }
@@ -308,6 +311,12 @@ impl Flight {
         self.is_awaited() && self.cursor.is_none() && self.deadline.is_none()
     }
 
+    /// Whether this is a ClientHello.
+    fn is_hello(&self) -> bool {
+        let first = self.items.first().map(|item| &item.content);
+        matches!(first, Some(Content::Message { kind: HandshakeType::ClientHello, .. }))
+    }
+
     /// Whether the peer owes us an acknowledgement.
     pub(crate) const fn is_awaited(&self) -> bool {
         !self.received && !self.last
@@ -357,7 +366,10 @@ impl Flight {
         if !self.items.is_empty() && self.items.iter().all(|item| item.done) {
             self.received |= epoch > 0;
             self.cursor = None;
-            self.deadline = None;
+            // A client has nobody who would wake it up if that word was not the server's: a stateless server has no timer.
+            if self.received || !self.is_hello() {
+                self.deadline = None;
+            }
         } else if news && epoch > 0 {
             // Only news count: an acknowledgement that is said again brings out nothing (attack C17).
             self.timeouts = 0;

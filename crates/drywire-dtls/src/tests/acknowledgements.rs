@@ -109,6 +109,36 @@ fn forged_acknowledgements_and_fragments_do_no_harm() {
     pair.check();
 }
 
+/// A client whose second ClientHello is lost, and "acknowledged" by somebody, has a server that keeps nothing of it.
+#[test]
+fn a_forged_acknowledgement_does_not_silence_a_client() {
+    let (mut client, mut server) = (only(config(0), Version::Dtls13), config(1));
+    client.groups = vec![NamedGroup::X25519, NamedGroup::Secp256r1];
+    server.groups = vec![NamedGroup::Secp256r1];
+    let mut pair = Pair::new(client, server, 1, Link::default());
+    for (from, to) in [(CLIENT, SERVER), (SERVER, CLIENT)] {
+        let datagrams = said(&mut pair, from);
+        hear(&mut pair, to, &datagrams);
+    }
+    let lost = said(&mut pair, CLIENT);
+    assert!(!lost.is_empty());
+    let mut content = vec![0, 160];
+    for sequence in 0..10_u64 {
+        content.extend_from_slice(&[0; 8]);
+        content.extend_from_slice(&sequence.to_be_bytes());
+    }
+    let mut forged = Vec::new();
+    let records = &mut pair.ends[SERVER].handshake.records;
+    records.write(0, ContentType::Ack, &[&content], &mut forged).unwrap();
+    hear(&mut pair, CLIENT, &[forged]);
+    pair.muted[SERVER] = true;
+    let sent = pair.sent[CLIENT];
+    assert!(pair.run_until(|pair| pair.sent[CLIENT] > sent), "it says it again by itself");
+    pair.muted[SERVER] = false;
+    pair.connect();
+    pair.check();
+}
+
 /// Keys of old epochs are kept while something of theirs may be on its way, and no longer.
 #[test]
 fn old_keys_are_forgotten() {
