@@ -110,6 +110,9 @@ async def main(server):
         figures["messages"] = await check("text and binary come back, in order", first)
         later = echoed(pc.createDataChannel("opened later", protocol="some protocol"))
         figures["messages"] += await check("the same on a channel opened later", later)
+        for limit in ({"maxRetransmits": 5}, {"maxPacketLifeTime": 5000}):
+            partial = echoed(pc.createDataChannel("partial", **limit))
+            figures["messages"] += await check(f"the same on a channel with {limit}", partial)
     finally:
         await pc.close()
     return figures

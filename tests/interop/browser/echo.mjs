@@ -186,6 +186,8 @@ async function channels(step) {
     await echo(ordered, ["x".repeat(262144), "€".repeat(262144 / 3)], true);
     await echo(unordered, [...mixed, ...sizes.map(bytes)], false);
     await echo(partial, mixed, false);
+    const brief = pc.createDataChannel("brief", { maxPacketLifeTime: 5000 });
+    await echo(brief, [...mixed, ...sizes.map(bytes)], true);
     await echo(ordered, Array.from({ length: 2000 }, (_, i) => `message ${i}`), true);
 
     const later = pc.createDataChannel("opened later");
