@@ -2,7 +2,8 @@
 #[derive(Clone, Debug)]
 pub struct Config {
     /// The SCTP association below. Its `max_message_size` is the largest message that is taken from the peer, to be
-    /// announced to it in `a=max-message-size`. Default: as there, but with `zero_checksum`, as DTLS is the carrier.
+    /// announced to it in `a=max-message-size`. Default: as there, but with `zero_checksum`, as DTLS is the carrier,
+    /// and with `interleaving`, so that a long message does not hold up the other channels.
     pub sctp: drywire_sctp::Config,
     /// The most channels at a time, of both sides together, closed ones included until their
     /// [`Closed`](crate::Event::Closed) event was polled. Default: 65,535.
@@ -22,6 +23,7 @@ impl Default for Config {
     fn default() -> Self {
         let mut sctp = drywire_sctp::Config::default();
         sctp.zero_checksum = true;
+        sctp.interleaving = true;
         Self {
             sctp,
             max_channels: 65_535,

@@ -91,6 +91,7 @@ impl Transport {
             channel.stream = Some(stream);
             // A channel that had the stream before may have set another one.
             self.association.set_buffered_low_threshold(stream.into(), channel.buffered.threshold());
+            self.association.set_priority(stream.into(), channel.priority());
         }
     }
 

@@ -27,8 +27,9 @@ pub struct ChannelOptions {
     pub ordered: bool,
     /// When a message is given up. Default: never.
     pub reliability: Reliability,
-    /// The priority that is told to the peer (RFC 8831, section 6.4): 128 below normal, 256 normal, 512 high,
-    /// 1024 extra high. Default: 256.
+    /// The priority, which is told to the peer, too (RFC 8831, section 6.4): 128 below normal, 256 normal, 512 high, 1024
+    /// extra high. Twice as much is twice the bandwidth when several channels have more to send than can be sent; see
+    /// [`Scheduler`](drywire_sctp::Scheduler). Default: 256.
     pub priority: u16,
     /// The stream, 0 to 65534, if both sides agreed upon it by other means: nothing is announced then, and both
     /// sides open the channel themselves. Default: none.

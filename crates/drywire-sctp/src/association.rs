@@ -124,13 +124,33 @@ impl Association {
         data: Bytes,
         options: SendOptions,
     ) -> Result<(), SendError> {
+        self.write_part(now, stream, ppid, data, options, true)
+    }
+
+    /// Queues a part of a message, so that a long one need not be in memory at once; `ends` says that it is the last part.
+    /// The parts of a message follow one another with the same `ppid` and `options`, and have no limits of time or
+    /// retransmissions. A message that is not brought to its end is cut off by [`reset_streams`](Self::reset_streams).
+    ///
+    /// Without [interleaving](Config::interleaving) all other streams wait from the first part to the last one.
+    ///
+    /// # Errors
+    /// See [`SendError`]. A part that is not taken leaves no trace.
+    pub fn write_part(
+        &mut self,
+        now: Instant,
+        stream: StreamId,
+        ppid: Ppid,
+        data: Bytes,
+        options: SendOptions,
+        ends: bool,
+    ) -> Result<(), SendError> {
         let now = self.clock.observe(now);
         if !self.phase.takes_writes() || self.shutdown_wanted {
             return Err(SendError::Closed);
         }
         self.tx.make_room(now, stream, &mut self.events, &mut self.stats);
-        self.tx.write(now, stream, ppid, data, options)?;
-        self.stats.messages_sent += 1;
+        self.tx.write(now, stream, ppid, data, options, ends)?;
+        self.stats.messages_sent += u64::from(ends);
         self.keep_retransmit(now);
         Ok(())
     }
@@ -164,6 +184,12 @@ impl Association {
     /// [`Event::BufferedAmountLow`] fires when it is reached from above. Zero at first.
     pub fn set_buffered_low_threshold(&mut self, stream: StreamId, threshold: usize) {
         self.tx.streams_mut().set_low_threshold(stream, threshold);
+    }
+
+    /// Sets the priority of `stream` among those that have something to send, 256 at first. What it means is the
+    /// [`Scheduler`](crate::Scheduler)'s; twice as much is twice the bandwidth where that is shared.
+    pub fn set_priority(&mut self, stream: StreamId, priority: u16) {
+        self.tx.streams_mut().set_weight(stream, priority);
     }
 
     /// Sets the largest SCTP packet; see [`Config::mtu`].

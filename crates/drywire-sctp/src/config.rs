@@ -37,6 +37,11 @@ pub struct Config {
     /// Whether packets may do without a checksum, if the peer agrees: only over DTLS, which detects errors itself (RFC
     /// 9653). Data channels do so. Default: false.
     pub zero_checksum: bool,
+    /// Whether messages may be interrupted by others, if the peer agrees, so that a long one does not hold up all others (RFC
+    /// 8260). Data channels do so. Default: false.
+    pub interleaving: bool,
+    /// Whose turn it is among the streams.
+    pub scheduler: Scheduler,
     /// How many times INIT and COOKIE ECHO are repeated (RFC 9260, section 16: Max.Init.Retransmits).
     pub max_init_retransmits: u32,
     /// How many unanswered retransmissions in a row end the association (RFC 9260: Association.Max.Retrans).
@@ -45,9 +50,10 @@ pub struct Config {
     pub cookie_lifetime: Duration,
     /// The first TSN, for tests of its wrap-around; random if `None`.
     pub initial_tsn: Option<u32>,
-    /// The first stream sequence number, for tests of its wrap-around: both sides must have the same. Zero in RFC 9260.
+    /// The first message identifier, for tests of its wrap-around: both sides must have the same. Its low half is the
+    /// first stream sequence number. Zero in RFC 9260 and RFC 8260.
     #[doc(hidden)]
-    pub initial_ssn: u16,
+    pub initial_mid: u32,
 }
 
 impl Default for Config {
@@ -68,11 +74,13 @@ impl Default for Config {
             sack_delay: Duration::from_millis(200),
             heartbeat_interval: Some(Duration::from_secs(30)),
             zero_checksum: false,
+            interleaving: false,
+            scheduler: Scheduler::WeightedFair,
             max_init_retransmits: 8,
             max_retransmits: 10,
             cookie_lifetime: Duration::from_secs(60),
             initial_tsn: None,
-            initial_ssn: 0,
+            initial_mid: 0,
         }
     }
 }
@@ -83,4 +91,18 @@ impl Config {
     pub fn new() -> Self {
         Self::default()
     }
+}
+
+/// Whose turn it is among the streams that have something to send (RFC 8260, section 3). With
+/// [interleaving](Config::interleaving) it is decided for each packet, else after each message.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Scheduler {
+    /// One after the other, whatever they weigh and send (section 3.2, and 3.3 with interleaving).
+    RoundRobin,
+    /// The stream with the highest weight, as long as it has anything; those of the same weight in turn (section 3.4).
+    Priority,
+    /// All at once, each with a part of the bandwidth that is proportional to its weight (section 3.6).
+    #[default]
+    WeightedFair,
 }

@@ -82,7 +82,7 @@ impl Association {
             peer_tsn: init.initial_tsn,
             peer_window: init.window,
             outbound_streams: init.inbound_streams.min(self.config.max_outbound_streams.max(1)),
-            extensions: extensions(&init),
+            extensions: self.extensions(&init),
             tie_tags,
         });
         // E14: what is reported never makes the answer longer than the question, except by what every answer has.
@@ -122,9 +122,9 @@ impl Association {
             return self.drop_chunk();
         };
         let cookie = Bytes::copy_from_slice(cookie);
-        let peer = Peer { tag: init.initiate_tag, extensions: extensions(&init) };
+        let peer = Peer { tag: init.initiate_tag, extensions: self.extensions(&init) };
         let streams = init.inbound_streams.min(self.config.max_outbound_streams.max(1));
-        self.know_peer(init.initial_tsn, init.window, streams);
+        self.know_peer(init.initial_tsn, init.window, streams, peer.extensions);
         self.phase = Phase::CookieEchoed { peer, cookie, repeats: 0 };
         self.due.init = false;
         self.due.cookie_echo = true;
@@ -151,7 +151,7 @@ impl Association {
         match &self.phase {
             Phase::Over => return self.drop_chunk(),
             Phase::Idle | Phase::CookieWait { .. } if same_local => {
-                self.know_peer(cookie.peer_tsn, cookie.peer_window, cookie.outbound_streams);
+                self.know_peer(cookie.peer_tsn, cookie.peer_window, cookie.outbound_streams, peer.extensions);
                 self.establish(now, peer);
             }
             Phase::Idle | Phase::CookieWait { .. } => return self.drop_chunk(),
@@ -160,7 +160,7 @@ impl Association {
             _ if same_local && same_peer => (),
             // Case B: the peer has sent its INIT after it had answered ours, with another tag.
             Phase::CookieEchoed { .. } if same_local => {
-                self.know_peer(cookie.peer_tsn, cookie.peer_window, cookie.outbound_streams);
+                self.know_peer(cookie.peer_tsn, cookie.peer_window, cookie.outbound_streams, peer.extensions);
                 self.establish(now, peer);
             }
             _ if same_local => self.phase.set_peer(peer),
@@ -200,9 +200,9 @@ impl Association {
     }
 
     /// The numbers of the peer are known.
-    fn know_peer(&mut self, tsn: Serial<u32>, window: u32, streams: u16) {
-        self.rx.begin(&self.config, tsn);
-        self.tx.begin(window, streams);
+    fn know_peer(&mut self, tsn: Serial<u32>, window: u32, streams: u16, extensions: Extensions) {
+        self.rx.begin(&self.config, tsn, extensions.interleaves);
+        self.tx.begin(window, streams, extensions.interleaves);
         self.reset.begin(self.local_tsn, tsn);
     }
 
@@ -230,7 +230,7 @@ impl Association {
         (self.local_tag, self.local_tsn) = (cookie.local_tag, cookie.local_tsn);
         self.tx.restart(cookie.local_tsn);
         self.timers.clear();
-        self.know_peer(cookie.peer_tsn, cookie.peer_window, cookie.outbound_streams);
+        self.know_peer(cookie.peer_tsn, cookie.peer_window, cookie.outbound_streams, peer.extensions);
         self.phase = match self.shutdown_wanted {
             true => Phase::ShutdownPending { peer },
             false => Phase::Established { peer },
@@ -244,22 +244,29 @@ impl Association {
         self.arm_heartbeat(now);
     }
 
+    /// What the sender of `init` can do (RFC 5061, section 4.2.7; RFC 3758, section 3.1: either way of saying it counts).
+    fn extensions(&self, init: &Init<'_>) -> Extensions {
+        let chunks = init.parameters.find(ParameterType::SUPPORTED_EXTENSIONS).unwrap_or_default();
+        let says = |kind: ChunkType| chunks.contains(&kind.0);
+        let interleaves = self.config.interleaving && says(ChunkType::I_DATA);
+        Extensions {
+            resets_streams: says(ChunkType::RE_CONFIG),
+            skips_messages: match interleaves {
+                true => says(ChunkType::I_FORWARD_TSN),
+                false => {
+                    says(ChunkType::FORWARD_TSN)
+                        || init.parameters.find(ParameterType::FORWARD_TSN_SUPPORTED).is_some()
+                }
+            },
+            interleaves,
+            needs_no_checksum: init.parameters.find(ParameterType::ZERO_CHECKSUM_ACCEPTABLE)
+                == Some(&ERRORS_DETECTED_BY_DTLS),
+        }
+    }
+
     /// A random tag, never zero.
     pub(crate) fn random_tag(&mut self) -> u32 {
         self.rng.u32().max(1)
-    }
-}
-
-/// What the sender of `init` can do (RFC 5061, section 4.2.7; RFC 3758, section 3.1: either way of saying it counts).
-fn extensions(init: &Init<'_>) -> Extensions {
-    let chunks = init.parameters.find(ParameterType::SUPPORTED_EXTENSIONS).unwrap_or_default();
-    let says = |kind: ChunkType| chunks.contains(&kind.0);
-    Extensions {
-        resets_streams: says(ChunkType::RE_CONFIG),
-        skips_messages: says(ChunkType::FORWARD_TSN)
-            || init.parameters.find(ParameterType::FORWARD_TSN_SUPPORTED).is_some(),
-        needs_no_checksum: init.parameters.find(ParameterType::ZERO_CHECKSUM_ACCEPTABLE)
-            == Some(&ERRORS_DETECTED_BY_DTLS),
     }
 }
 

@@ -56,7 +56,8 @@ impl CookieKey {
             .u16(cookie.outbound_streams)
             .u8(u8::from(cookie.extensions.resets_streams))
             .u8(u8::from(cookie.extensions.skips_messages)
-                | u8::from(cookie.extensions.needs_no_checksum) << 1)
+                | u8::from(cookie.extensions.needs_no_checksum) << 1
+                | u8::from(cookie.extensions.interleaves) << 2)
             .u32(cookie.tie_tags.0)
             .u32(cookie.tie_tags.1);
         let code = self.mac(&out).map(|mac| mac.finalize().into_bytes()).unwrap_or_default();
@@ -75,7 +76,6 @@ impl CookieKey {
         let peer_window = reader.u32().ok()?;
         let outbound_streams = reader.u16().ok()?;
         let (resets_streams, others) = (reader.u8().ok()? != 0, reader.u8().ok()?);
-        let (skips_messages, needs_no_checksum) = (others & 1 != 0, others & 2 != 0);
         let tie_tags = (reader.u32().ok()?, reader.u32().ok()?);
         Some(Cookie {
             created,
@@ -85,7 +85,12 @@ impl CookieKey {
             peer_tsn,
             peer_window,
             outbound_streams,
-            extensions: Extensions { resets_streams, skips_messages, needs_no_checksum },
+            extensions: Extensions {
+                resets_streams,
+                skips_messages: others & 1 != 0,
+                needs_no_checksum: others & 2 != 0,
+                interleaves: others & 4 != 0,
+            },
             tie_tags,
         })
     }
@@ -111,7 +116,12 @@ mod tests {
             peer_tsn: Serial(5),
             peer_window: 6,
             outbound_streams: 7,
-            extensions: Extensions { resets_streams: true, skips_messages: false, needs_no_checksum: true },
+            extensions: Extensions {
+                resets_streams: true,
+                skips_messages: false,
+                needs_no_checksum: true,
+                interleaves: true,
+            },
             tie_tags: (8, 9),
         };
         let key = CookieKey::new([1; 32]);

@@ -41,6 +41,9 @@ pub enum SendError {
     /// payload protocol identifier instead (RFC 8831, section 6.6).
     #[error("SCTP cannot carry an empty message")]
     Empty,
+    /// A message in parts cannot be given up after a time or a number of retransmissions.
+    #[error("a message in parts has no limits")]
+    LimitedPart,
     /// The stream's number is not below the number of streams that the two sides have agreed on.
     #[error("the association has no such stream")]
     InvalidStream,

@@ -4,9 +4,10 @@ use bytes::Bytes;
 use drywire_core::Instant;
 
 use crate::packet::{
-    Cause, Causes, Chunk, ChunkType, CookieEcho, Data, ForwardTsn, Header, Packet, has_checksum,
+    Cause, Causes, Chunk, ChunkType, CookieEcho, Data, ForwardTsn, Header, IData, IForwardTsn, Packet,
+    has_checksum,
 };
-use crate::rx::Received;
+use crate::rx::{Incoming, Received};
 use crate::state::Phase;
 use crate::transmit::{Reply, does_without_checksum};
 use crate::{Association, CloseReason};
@@ -103,11 +104,11 @@ impl Association {
     /// Takes one chunk; whether to go on with the next one.
     fn take_chunk(&mut self, now: Instant, chunk: &Chunk<'_>, packet: &Bytes, seen: &mut Seen) -> bool {
         match chunk.kind {
-            ChunkType::DATA => return self.handle_data(chunk, packet, seen),
+            ChunkType::DATA | ChunkType::I_DATA => return self.handle_data(chunk, packet, seen),
             ChunkType::SACK => self.handle_sack(now, chunk),
             ChunkType::HEARTBEAT => self.handle_heartbeat(chunk),
             ChunkType::HEARTBEAT_ACK => self.handle_heartbeat_ack(now, chunk),
-            ChunkType::FORWARD_TSN => self.handle_forward_tsn(chunk),
+            ChunkType::FORWARD_TSN | ChunkType::I_FORWARD_TSN => self.handle_forward_tsn(chunk),
             ChunkType::RE_CONFIG => self.handle_reconfig(now, chunk),
             ChunkType::ERROR => self.handle_error(now, chunk),
             ChunkType::ABORT => self.handle_abort(chunk),
@@ -141,13 +142,19 @@ impl Association {
     }
 
     fn handle_data(&mut self, chunk: &Chunk<'_>, packet: &Bytes, seen: &mut Seen) -> bool {
-        let Ok(data) = Data::parse(chunk) else {
+        let interleaved = chunk.kind == ChunkType::I_DATA;
+        let data: Result<Incoming<'_>, _> = match interleaved {
+            true => IData::parse(chunk).map(Into::into),
+            false => Data::parse(chunk).map(Into::into),
+        };
+        let Some(data) = data.ok().filter(|_| self.phase.takes_data()) else {
             self.drop_chunk();
             return true;
         };
-        if !self.phase.takes_data() {
-            self.drop_chunk();
-            return true;
+        if self.phase.peer().is_some_and(|peer| peer.extensions.interleaves != interleaved) {
+            // RFC 8260, section 2.2.1.
+            self.abort_with(Cause::PROTOCOL_VIOLATION, CloseReason::ProtocolViolation);
+            return false;
         }
         if data.data.is_empty() {
             // Section 6.2.
@@ -174,15 +181,29 @@ impl Association {
         true
     }
 
-    /// FORWARD TSN (RFC 3758, section 3.6). Attack E07: whoever did not say that it gives up messages does not; and the
-    /// TSN is one that could have been used by now.
+    /// FORWARD TSN (RFC 3758, section 3.6), or I-FORWARD TSN (RFC 8260, section 2.3.1). Attack E07: whoever did not say that
+    /// it gives up messages does not; and the TSN is one that could have been used by now.
     fn handle_forward_tsn(&mut self, chunk: &Chunk<'_>) {
-        let Ok(forward) = ForwardTsn::parse(chunk) else { return self.drop_chunk() };
-        let knows = self.phase.peer().is_some_and(|peer| peer.extensions.skips_messages);
-        if !knows || !self.phase.takes_data() || !self.rx.can_forward(forward.cumulative) {
+        let extensions = self.phase.peer().map(|peer| peer.extensions).unwrap_or_default();
+        let interleaved = chunk.kind == ChunkType::I_FORWARD_TSN;
+        if !extensions.skips_messages || extensions.interleaves != interleaved || !self.phase.takes_data() {
             return self.drop_chunk();
         }
-        self.rx.forward(&forward, &mut self.events);
+        if interleaved {
+            match IForwardTsn::parse(chunk) {
+                Ok(forward) if self.rx.can_forward(forward.cumulative) => {
+                    self.rx.forward_interleaved(&forward, &mut self.events);
+                }
+                _ => return self.drop_chunk(),
+            }
+        } else {
+            match ForwardTsn::parse(chunk) {
+                Ok(forward) if self.rx.can_forward(forward.cumulative) => {
+                    self.rx.forward(&forward, &mut self.events);
+                }
+                _ => return self.drop_chunk(),
+            }
+        }
         self.perform_deferred();
     }
 

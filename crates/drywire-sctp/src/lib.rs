@@ -7,8 +7,9 @@
 //! What there is: associations begun by either side or both at once, restart, authenticated cookies, fragmentation and
 //! bundling, ordered and unordered delivery, selective acknowledgements, loss recovery, congestion control (NewReno),
 //! flow control with probes, heartbeats, shutdown, abort, the reset of streams (RFC 6525), and messages that are given up
-//! after a time or a number of retransmissions (RFC 3758, RFC 7496), and packets without a checksum over DTLS (RFC 9653).
-//! Message interleaving (RFC 8260) is not negotiated.
+//! after a time or a number of retransmissions (RFC 3758, RFC 7496), packets without a checksum over DTLS (RFC 9653).
+//! Messages of several streams are interleaved (RFC 8260) if both sides want it, by the
+//! rules of a [`Scheduler`].
 //!
 //! ```
 //! # #![allow(clippy::disallowed_methods, reason = "the example reads a clock, as an application does")]
@@ -67,7 +68,7 @@ mod transmit;
 mod tx;
 
 pub use association::Association;
-pub use config::Config;
+pub use config::{Config, Scheduler};
 pub use error::{ParseError, SendError};
 pub use event::{CloseReason, Event};
 pub use id::{Ppid, StreamId};

@@ -2,6 +2,7 @@
 //! peer may still send.
 
 mod acknowledge;
+mod interleaved;
 mod reassembly;
 mod streams;
 mod tracker;
@@ -11,10 +12,11 @@ use std::collections::VecDeque;
 use bytes::Bytes;
 use drywire_core::Serial;
 
-use crate::packet::{Data, ForwardTsn, Sack};
+use crate::packet::{Data, DataFlags, ForwardTsn, IData, IForwardTsn, Sack};
 use crate::{Config, Event, Message, Ppid, Stats, StreamId};
 use acknowledge::Acknowledge;
-use reassembly::{Assembled, Fragment, Inserted, Reassembly};
+use interleaved::Interleaved;
+use reassembly::{Assembled, Fragment, Inserted, Reassembly, Unusable};
 use streams::{InboundStreams, Ready};
 use tracker::{Arrival, Tracker};
 
@@ -26,6 +28,35 @@ const MAX_FORWARD: u32 = 1 << 20;
 const MAX_NOTICES: usize = 1_024;
 /// A packet up to this size may be kept alive by a small part of it.
 const SMALL_PACKET: usize = 256;
+
+/// A DATA or I-DATA chunk.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Incoming<'a> {
+    pub(crate) flags: DataFlags,
+    pub(crate) tsn: Serial<u32>,
+    pub(crate) stream: StreamId,
+    /// The message identifier, or the stream sequence number where there are none.
+    mid: u32,
+    fsn: u32,
+    ppid: Ppid,
+    pub(crate) data: &'a [u8],
+}
+
+impl<'a> From<Data<'a>> for Incoming<'a> {
+    fn from(chunk: Data<'a>) -> Self {
+        let Data { flags, tsn, stream, ssn, ppid, data } = chunk;
+        Self { flags, tsn, stream, mid: ssn.into(), fsn: 0, ppid, data }
+    }
+}
+
+impl<'a> From<IData<'a>> for Incoming<'a> {
+    fn from(chunk: IData<'a>) -> Self {
+        let IData { flags, tsn, stream, mid, ppid_or_fsn, data } = chunk;
+        // The first fragment has the number zero, and where others have theirs it says what the message is.
+        let (fsn, ppid) = if flags.is_beginning() { (0, ppid_or_fsn) } else { (ppid_or_fsn, 0) };
+        Self { flags, tsn, stream, mid, fsn, ppid: Ppid(ppid), data }
+    }
+}
 
 /// What became of a DATA chunk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,6 +74,8 @@ pub(crate) enum Received {
 pub(crate) struct Inbound {
     tracker: Tracker,
     reassembly: Reassembly,
+    /// Instead of it, when the peer interleaves messages.
+    interleaved: Option<Interleaved>,
     streams: InboundStreams,
     acknowledge: Acknowledge,
     /// How many streams the peer may send on.
@@ -51,7 +84,7 @@ pub(crate) struct Inbound {
     capacity: usize,
     /// What may be kept above that, so that the message at the front can always be completed.
     reserve: usize,
-    /// What is kept.
+    /// What messages that are complete are charged.
     used: usize,
     /// The window that the peer was told of.
     advertised: usize,
@@ -64,7 +97,8 @@ impl Inbound {
         Self {
             tracker: Tracker::new(initial_tsn),
             reassembly: Reassembly::new(config.max_message_size),
-            streams: InboundStreams::new(config.initial_ssn),
+            interleaved: None,
+            streams: InboundStreams::new(config.initial_mid),
             acknowledge: Acknowledge::default(),
             stream_count: config.max_inbound_streams.max(1),
             capacity,
@@ -82,13 +116,14 @@ impl Inbound {
         u32::try_from(self.capacity).unwrap_or(u32::MAX)
     }
 
-    /// The peer's first TSN is known: nothing has arrived yet. What can be read stays.
-    pub(crate) fn begin(&mut self, config: &Config, initial_tsn: Serial<u32>) {
+    /// The peer's first TSN is known: nothing has arrived yet. What can be read stays. `interleaved` says that data comes as
+    /// I-DATA (RFC 8260).
+    pub(crate) fn begin(&mut self, config: &Config, initial_tsn: Serial<u32>, interleaved: bool) {
         let (bytes, messages) = self.streams.reset_all();
         self.used = self.used.saturating_sub(bytes + messages * OVERHEAD);
-        let (bytes, fragments) = self.reassembly.clear();
-        self.used = self.used.saturating_sub(bytes + fragments * OVERHEAD);
-        self.reassembly = Reassembly::new(config.max_message_size);
+        self.reassembly.clear();
+        self.interleaved = interleaved.then(|| Interleaved::new(config.max_message_size));
+        self.streams.set_interleaved(interleaved);
         self.tracker = Tracker::new(initial_tsn);
         self.acknowledge = Acknowledge::default();
         self.advertised = self.window();
@@ -104,10 +139,10 @@ impl Inbound {
         self.tracker.covers(tsn)
     }
 
-    /// Takes a DATA chunk with user data; `packet` is what it lies in (RFC 9260, section 6.2).
+    /// Takes a DATA or I-DATA chunk with user data; `packet` is what it lies in (RFC 9260, section 6.2).
     pub(crate) fn receive(
         &mut self,
-        data: &Data<'_>,
+        data: &Incoming<'_>,
         packet: &Bytes,
         events: &mut VecDeque<Event>,
         stats: &mut Stats,
@@ -128,7 +163,7 @@ impl Inbound {
                 return Received::Dropped;
             }
         };
-        if self.used.saturating_add(cost) > limit {
+        if self.charged().saturating_add(cost) > limit {
             self.acknowledge.hurry();
             return Received::Dropped;
         }
@@ -143,26 +178,27 @@ impl Inbound {
         if data.flags.is_beginning() && data.flags.is_ending() {
             self.used += cost;
             let message = Ready { ppid: data.ppid, ordered: !data.flags.is_unordered(), data: Some(bytes) };
-            self.deliver(data.stream, data.ssn, message, events, stats);
-        } else {
+            self.deliver(data.stream, data.mid, message, events, stats);
+        } else if !self.is_over(data) {
             let fragment = Fragment {
                 flags: data.flags,
                 stream: data.stream,
-                ssn: data.ssn,
+                mid: data.mid,
                 ppid: data.ppid,
                 data: bytes,
             };
-            match self.reassembly.insert(data.tsn, fragment) {
+            let inserted = match &mut self.interleaved {
+                Some(interleaved) => interleaved.insert(data.fsn, fragment),
+                None => self.reassembly.insert(data.tsn, fragment),
+            };
+            match inserted {
                 Inserted::Refused => return Received::Dropped,
-                Inserted::Waits { dropped } => {
-                    self.used = (self.used + cost).saturating_sub(dropped);
-                }
+                Inserted::Waits => (),
                 Inserted::Completes(message) => self.complete(message, events, stats),
             }
         }
         self.tracker.insert(data.tsn);
-        let (fragments, bytes) = self.reassembly.drop_stale(self.tracker.cumulative());
-        self.used = self.used.saturating_sub(bytes + fragments * OVERHEAD);
+        self.reassembly.drop_stale(self.tracker.cumulative());
         Received::Acknowledged
     }
 
@@ -173,17 +209,50 @@ impl Inbound {
 
     /// The peer has given up messages (RFC 3758, section 3.6): nothing up to the TSN that it names is waited for any more.
     pub(crate) fn forward(&mut self, forward: &ForwardTsn<'_>, events: &mut VecDeque<Event>) {
-        // Whether it is news or not, the peer wants to know how far we are.
-        self.acknowledge.hurry();
-        if self.tracker.covers(forward.cumulative) {
+        if !self.forward_to(forward.cumulative) {
             return;
         }
-        self.tracker.forward(forward.cumulative);
-        let (fragments, bytes) = self.reassembly.drop_until(forward.cumulative);
-        self.used = self.used.saturating_sub(bytes + fragments * OVERHEAD);
+        self.reassembly.drop_until(forward.cumulative);
         for (stream, ssn) in forward.skipped().filter(|(stream, _)| stream.0 < self.stream_count) {
-            self.streams.skip(stream, ssn, events);
+            self.streams.skip(stream, ssn.into(), events);
         }
+    }
+
+    /// The same from a peer that interleaves messages (RFC 8260, section 2.3.1).
+    pub(crate) fn forward_interleaved(&mut self, forward: &IForwardTsn<'_>, events: &mut VecDeque<Event>) {
+        if !self.forward_to(forward.cumulative) {
+            return;
+        }
+        for entry in forward.skipped().filter(|entry| entry.stream.0 < self.stream_count) {
+            if let Some(interleaved) = &mut self.interleaved {
+                interleaved.skip(entry.stream, entry.unordered, entry.mid);
+            }
+            if !entry.unordered {
+                self.streams.skip(entry.stream, entry.mid, events);
+            }
+        }
+    }
+
+    /// Nothing up to `tsn` is waited for any more. Returns whether that is news.
+    fn forward_to(&mut self, tsn: Serial<u32>) -> bool {
+        // Whether it is or not, the peer wants to know how far we are.
+        self.acknowledge.hurry();
+        let is_news = !self.tracker.covers(tsn);
+        if is_news {
+            self.tracker.forward(tsn);
+        }
+        is_news
+    }
+
+    /// Whether the peer has given up the message that this is a fragment of: it would be waited for for ever.
+    fn is_over(&self, data: &Incoming<'_>) -> bool {
+        self.interleaved.as_ref().is_some_and(|interleaved| {
+            if data.flags.is_unordered() {
+                interleaved.is_skipped(data.stream, data.mid)
+            } else {
+                self.streams.ahead(data.stream, data.mid).is_none()
+            }
+        })
     }
 
     /// A packet was worked through. `has_data` when there was data in it, `immediate` when its sender wants to know
@@ -250,47 +319,59 @@ impl Inbound {
     pub(crate) fn reset(&mut self, stream: StreamId) {
         let (bytes, messages) = self.streams.reset(stream);
         self.used = self.used.saturating_sub(bytes + messages * OVERHEAD);
+        if let Some(interleaved) = &mut self.interleaved {
+            interleaved.reset(stream);
+        }
     }
 
     /// The peer has started all its streams anew.
     pub(crate) fn reset_all(&mut self) {
+        if let Some(interleaved) = &mut self.interleaved {
+            interleaved.clear();
+        }
         let (bytes, messages) = self.streams.reset_all();
         self.used = self.used.saturating_sub(bytes + messages * OVERHEAD);
     }
 
     /// What is kept, in bytes with overhead.
     #[cfg(test)]
-    pub(crate) const fn used(&self) -> usize {
-        self.used
+    pub(crate) fn used(&self) -> usize {
+        self.charged()
     }
 
     fn window(&self) -> usize {
-        self.capacity.saturating_sub(self.used)
+        self.capacity.saturating_sub(self.charged())
+    }
+
+    /// What all that is kept is charged.
+    fn charged(&self) -> usize {
+        let of_interleaved = self.interleaved.as_ref().map_or(0, Interleaved::charged);
+        self.used + self.reassembly.charged() + of_interleaved
     }
 
     fn complete(&mut self, message: Assembled, events: &mut VecDeque<Event>, stats: &mut Stats) {
-        // The last fragment was not charged yet.
-        self.used = self.used.saturating_sub(message.held + (message.fragments - 1) * OVERHEAD);
         match &message.data {
-            Some(data) => self.used += data.len() + OVERHEAD,
-            None if events.len() < MAX_NOTICES => events.push_back(Event::MessageTooLarge(message.stream)),
-            None => (),
+            Ok(data) => self.used += data.len() + OVERHEAD,
+            Err(Unusable::TooLong) if events.len() < MAX_NOTICES => {
+                events.push_back(Event::MessageTooLarge(message.stream));
+            }
+            Err(_) => (),
         }
-        let ready = Ready { ppid: message.ppid, ordered: !message.unordered, data: message.data };
-        self.deliver(message.stream, message.ssn, ready, events, stats);
+        let ready = Ready { ppid: message.ppid, ordered: !message.unordered, data: message.data.ok() };
+        self.deliver(message.stream, message.mid, ready, events, stats);
     }
 
     /// Hands a message, which is charged, to its stream.
     fn deliver(
         &mut self,
         stream: StreamId,
-        ssn: u16,
+        mid: u32,
         message: Ready,
         events: &mut VecDeque<Event>,
         stats: &mut Stats,
     ) {
         let len = message.data.as_ref().map_or(0, Bytes::len);
-        match self.streams.deliver(stream, ssn, message, events) {
+        match self.streams.deliver(stream, mid, message, events) {
             Ok(()) => {
                 stats.messages_received += 1;
                 stats.bytes_received += u64::try_from(len).unwrap_or(u64::MAX);

@@ -38,6 +38,8 @@ pub(crate) struct Extensions {
     pub(crate) resets_streams: bool,
     /// Do without messages that were given up (RFC 3758).
     pub(crate) skips_messages: bool,
+    /// Send and take messages that others interrupt (RFC 8260), as we do.
+    pub(crate) interleaves: bool,
     /// Take packets without a checksum, because they come over DTLS (RFC 9653).
     pub(crate) needs_no_checksum: bool,
 }

@@ -3,6 +3,7 @@
 mod attacks;
 mod checksum;
 mod delivery;
+mod interleaving;
 mod lifecycle;
 mod link;
 mod misuse;

@@ -231,11 +231,14 @@ impl Association {
     }
 
     /// The extensions that are implemented (RFC 5061, section 4.2.7): RE-CONFIG (RFC 6525, section 3.1), FORWARD TSN, which
-    /// has a parameter of its own, too (RFC 3758, section 3.1), and packets without a checksum (RFC 9653, section 4).
+    /// has a parameter of its own, too (RFC 3758, section 3.1), I-DATA with I-FORWARD TSN (RFC 8260, section 2.2.1), and packets without a checksum (RFC 9653, section 4).
     fn write_extensions(&self, out: &mut Vec<u8>) {
         Parameter::write(out, ParameterType::FORWARD_TSN_SUPPORTED, &[]);
-        let chunks = [ChunkType::RE_CONFIG.0, ChunkType::FORWARD_TSN.0];
-        Parameter::write(out, ParameterType::SUPPORTED_EXTENSIONS, &chunks);
+        let chunks =
+            [ChunkType::RE_CONFIG, ChunkType::FORWARD_TSN, ChunkType::I_DATA, ChunkType::I_FORWARD_TSN]
+                .map(|kind| kind.0);
+        let chunks = chunks.get(..if self.config.interleaving { 4 } else { 2 }).unwrap_or_default();
+        Parameter::write(out, ParameterType::SUPPORTED_EXTENSIONS, chunks);
         if self.config.zero_checksum {
             Parameter::write(out, ParameterType::ZERO_CHECKSUM_ACCEPTABLE, &ERRORS_DETECTED_BY_DTLS);
         }

@@ -6,6 +6,7 @@ mod messages;
 mod partial;
 mod queue;
 mod rto;
+mod schedule;
 #[cfg(test)]
 mod tests;
 
@@ -14,7 +15,7 @@ use std::collections::VecDeque;
 use bytes::Bytes;
 use drywire_core::{Duration, Instant, Serial};
 
-use crate::packet::{Data, DataFlags, Sack};
+use crate::packet::{Data, IData, Sack};
 use crate::{Config, Event, Ppid, SendError, SendOptions, Stats, StreamId};
 use congestion::{Congestion, NewReno};
 use flight::{Flight, Progress, Sent};
@@ -62,6 +63,8 @@ pub(crate) struct Outbound {
     exempt: bool,
     /// One chunk may leave whatever the peer's window says (section 6.1, rule A).
     probe: bool,
+    /// Whether data goes as I-DATA (RFC 8260).
+    interleaved: bool,
     /// Whether the peer does without messages that are given up.
     partial: bool,
     /// Whether any message ever had a limit.
@@ -80,7 +83,7 @@ pub(crate) struct Outbound {
 impl Outbound {
     pub(crate) fn new(config: &Config, mtu: usize, initial_tsn: Serial<u32>) -> Self {
         Self {
-            streams: OutboundStreams::new(config.initial_ssn),
+            streams: OutboundStreams::new(config.initial_mid, config.scheduler),
             messages: Messages::default(),
             flight: Flight::new(initial_tsn),
             congestion: Box::new(NewReno::new(mtu)),
@@ -91,6 +94,7 @@ impl Outbound {
             recovery: None,
             exempt: false,
             probe: false,
+            interleaved: false,
             partial: false,
             limited: false,
             told: None,
@@ -103,7 +107,9 @@ impl Outbound {
     }
 
     /// The peer's INIT or INIT ACK is known.
-    pub(crate) fn begin(&mut self, peer_window: u32, stream_count: u16) {
+    pub(crate) fn begin(&mut self, peer_window: u32, stream_count: u16, interleaved: bool) {
+        self.interleaved = interleaved;
+        self.streams.set_interleaved(interleaved);
         self.peer_window = usize::try_from(peer_window).unwrap_or(usize::MAX);
         self.stream_count = stream_count;
         self.streams.drop_from(stream_count, &mut self.messages);
@@ -125,7 +131,7 @@ impl Outbound {
         self.congestion.set_mtu(mtu);
     }
 
-    /// Queues a message.
+    /// Queues a message, or a part of one: `ends` says that it is the last part.
     pub(crate) fn write(
         &mut self,
         now: Instant,
@@ -133,11 +139,17 @@ impl Outbound {
         ppid: Ppid,
         data: Bytes,
         options: SendOptions,
+        ends: bool,
     ) -> Result<(), SendError> {
         if data.is_empty() {
             return Err(SendError::Empty);
         }
-        if data.len() > self.max_message_size {
+        let written = self.streams.open_len(stream);
+        let limited = options.lifetime.is_some() || options.max_retransmits.is_some();
+        if limited && (written.is_some() || !ends) {
+            return Err(SendError::LimitedPart);
+        }
+        if data.len().saturating_add(written.unwrap_or(0)) > self.max_message_size {
             return Err(SendError::TooLarge);
         }
         if stream.0 >= self.stream_count {
@@ -150,10 +162,11 @@ impl Outbound {
             self.streams.refused(stream);
             return Err(SendError::Full);
         }
-        self.limited |= options.lifetime.is_some() || options.max_retransmits.is_some();
+        self.limited |= limited;
         let len = data.len();
-        let message = self.messages.insert(now, data, ppid, options).ok_or(SendError::Full)?;
-        self.streams.push(stream, message, len);
+        let place = (written.is_none(), ends);
+        let message = self.messages.insert(now, data, ppid, options, place).ok_or(SendError::Full)?;
+        self.streams.push(stream, message, len, !ends);
         Ok(())
     }
 
@@ -356,7 +369,7 @@ impl Outbound {
         let start = out.len();
         while let Some((tsn, sent)) = self.flight.first_lost() {
             let used = out.len() - start;
-            let need = Data::HEADER_LEN + sent.len;
+            let need = self.header_len() + sent.len;
             // After the MTU fell a chunk may be longer than a packet; it cannot be cut any more.
             let oversized = used == 0 && need > most && space == most;
             if need > space.saturating_sub(used) && !oversized {
@@ -365,7 +378,7 @@ impl Outbound {
             if self.flight.bytes() >= self.congestion.window() && !self.exempt {
                 break;
             }
-            if write_chunk(out, &self.messages, tsn, sent).is_none() {
+            if write_chunk(out, &self.messages, tsn, sent, self.interleaved).is_none() {
                 break;
             }
             self.flight.resend(self.packet, now);
@@ -383,25 +396,19 @@ impl Outbound {
         stats: &mut Stats,
     ) {
         let start = out.len();
-        let most = most.saturating_sub(Data::HEADER_LEN);
+        let most = most.saturating_sub(self.header_len());
         // What is lost goes first: nothing new while the rest of it waits for the congestion window.
         while self.flight.first_lost().is_none() && self.flight.bytes() < self.congestion.window() {
             self.give_up(now, events, stats);
-            let left = space.saturating_sub(out.len() - start).saturating_sub(Data::HEADER_LEN);
+            let left = space.saturating_sub(out.len() - start).saturating_sub(self.header_len());
             let Some(fragment) = self.streams.peek(&self.messages, left, most) else { break };
             if !self.may_send_new(fragment.len) {
                 break;
             }
             let tsn = self.flight.next_tsn();
-            let sent = Sent::new(
-                fragment.message,
-                (fragment.offset, fragment.len),
-                (fragment.stream, fragment.ssn),
-                fragment.flags,
-                self.packet,
-                now,
-            );
-            if write_chunk(out, &self.messages, tsn, &sent).is_none() {
+            let back = self.messages.sent(fragment.message, tsn);
+            let sent = Sent::new(&fragment, back, self.packet, now);
+            if write_chunk(out, &self.messages, tsn, &sent, self.interleaved).is_none() {
                 break;
             }
             self.streams.advance(&mut self.messages, &fragment, self.limit, events);
@@ -412,6 +419,10 @@ impl Outbound {
         }
     }
 
+    const fn header_len(&self) -> usize {
+        if self.interleaved { IData::HEADER_LEN } else { Data::HEADER_LEN }
+    }
+
     /// Whether the peer's window lets `len` new bytes through. One chunk may always be in flight, so that a window
     /// that opened unheard is found (section 6.1, rule A); into a closed one it is sent when the timer says so.
     fn may_send_new(&self, len: usize) -> bool {
@@ -419,11 +430,30 @@ impl Outbound {
     }
 }
 
-/// Appends the DATA chunk of `sent`: the one copy of the payload on this side.
-fn write_chunk(out: &mut Vec<u8>, messages: &Messages, tsn: Serial<u32>, sent: &Sent) -> Option<()> {
+/// Appends the DATA or I-DATA chunk of `sent`: the one copy of the payload on this side.
+fn write_chunk(
+    out: &mut Vec<u8>,
+    messages: &Messages,
+    tsn: Serial<u32>,
+    sent: &Sent,
+    interleaved: bool,
+) -> Option<()> {
     let outgoing = messages.get(sent.message)?;
     let data = outgoing.data.get(sent.offset..sent.offset + sent.len)?;
-    let flags = DataFlags(sent.flags.0);
-    Data { flags, tsn, stream: sent.stream, ssn: sent.ssn, ppid: outgoing.ppid, data }.write(out);
+    let (flags, stream, ppid) = (sent.flags, sent.stream, outgoing.ppid);
+    if interleaved {
+        let ppid_or_fsn = if flags.is_beginning() { ppid.0 } else { sent.fsn };
+        IData { flags, tsn, stream, mid: sent.mid, ppid_or_fsn, data }.write(out);
+    } else {
+        // Of an unordered message it means nothing.
+        let ssn = if flags.is_unordered() { 0 } else { ssn(sent.mid) };
+        Data { flags, tsn, stream, ssn, ppid, data }.write(out);
+    }
     Some(())
+}
+
+/// The stream sequence number of the message with this identifier, where there are no identifiers on the wire.
+fn ssn(mid: u32) -> u16 {
+    let [_, _, high, low] = mid.to_be_bytes();
+    u16::from_be_bytes([high, low])
 }

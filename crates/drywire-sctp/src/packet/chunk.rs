@@ -33,11 +33,14 @@ impl ChunkType {
     pub const COOKIE_ACK: Self = Self(11);
     /// Answers SHUTDOWN ACK.
     pub const SHUTDOWN_COMPLETE: Self = Self(14);
+    /// User data that other messages may interrupt (RFC 8260).
+    pub const I_DATA: Self = Self(64);
     /// Resets streams (RFC 6525).
     pub const RE_CONFIG: Self = Self(130);
-
     /// Gives up messages (RFC 3758).
     pub const FORWARD_TSN: Self = Self(192);
+    /// Gives up messages that went as I-DATA (RFC 8260).
+    pub const I_FORWARD_TSN: Self = Self(194);
 
     /// What to do when the type is not known: its two highest bits say so (RFC 9260, section 3.2).
     #[must_use]

@@ -3,6 +3,7 @@ use std::collections::VecDeque;
 use bytes::{Bytes, BytesMut};
 use drywire_core::Serial;
 
+use super::OVERHEAD;
 use crate::packet::DataFlags;
 use crate::{Ppid, StreamId};
 
@@ -16,7 +17,8 @@ const STALE_SPAN: usize = 4_096;
 pub(crate) struct Fragment {
     pub(crate) flags: DataFlags,
     pub(crate) stream: StreamId,
-    pub(crate) ssn: u16,
+    /// The message identifier; or the stream sequence number where there are none.
+    pub(crate) mid: u32,
     pub(crate) ppid: Ppid,
     pub(crate) data: Bytes,
 }
@@ -33,8 +35,8 @@ struct Stored {
 /// What became of a fragment.
 #[derive(Debug)]
 pub(crate) enum Inserted {
-    /// It waits for others. So many bytes were dropped because their message is too long.
-    Waits { dropped: usize },
+    /// It waits for others.
+    Waits,
     /// It completes a message.
     Completes(Assembled),
     /// There is no room for it.
@@ -45,15 +47,20 @@ pub(crate) enum Inserted {
 #[derive(Debug)]
 pub(crate) struct Assembled {
     pub(crate) stream: StreamId,
-    pub(crate) ssn: u16,
+    /// The message identifier; or the stream sequence number where there are none.
+    pub(crate) mid: u32,
     pub(crate) ppid: Ppid,
     pub(crate) unordered: bool,
-    /// The message; `None` when it is longer than allowed.
-    pub(crate) data: Option<Bytes>,
-    /// How many fragments it had.
-    pub(crate) fragments: usize,
-    /// How many bytes the fragments held before this one came.
-    pub(crate) held: usize,
+    pub(crate) data: Result<Bytes, Unusable>,
+}
+
+/// Why a message that is complete is not delivered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Unusable {
+    /// It is longer than allowed.
+    TooLong,
+    /// Its fragments do not follow one another.
+    Broken,
 }
 
 /// The fragments of incomplete messages, in order of their TSNs. The fragments of a message have consecutive TSNs
@@ -63,12 +70,14 @@ pub(crate) struct Reassembly {
     /// The TSN of the first slot.
     base: Serial<u32>,
     slots: VecDeque<Option<Stored>>,
+    /// What all fragments are charged of the window.
+    charged: usize,
     max_message_size: usize,
 }
 
 impl Reassembly {
     pub(crate) const fn new(max_message_size: usize) -> Self {
-        Self { base: Serial(0), slots: VecDeque::new(), max_message_size }
+        Self { base: Serial(0), slots: VecDeque::new(), charged: 0, max_message_size }
     }
 
     /// Takes the fragment with the TSN `tsn`, which has not arrived before.
@@ -84,17 +93,17 @@ impl Reassembly {
         let run = left_run + 1 + right_run;
         let size = fragment.data.len();
         let mut bytes = left_bytes.saturating_add(size).saturating_add(right_bytes);
+        self.charged += size + OVERHEAD;
 
         let first = at.saturating_sub(count(left_run));
         let last = at + count(right_run);
         if let Some(slot) = self.slots.get_mut(at) {
             *slot = Some(Stored { fragment, run, bytes });
         }
-        let mut dropped = 0;
         if bytes > self.max_message_size {
             // Too long (RFC 8841, section 6): what it holds is let go, and what belongs to it later.
             for stored in self.slots.range_mut(first..=last).flatten() {
-                dropped += std::mem::take(&mut stored.fragment.data).len();
+                self.charged -= std::mem::take(&mut stored.fragment.data).len();
             }
             bytes = usize::MAX;
         }
@@ -106,36 +115,35 @@ impl Reassembly {
         let begins = self.slot(first).is_some_and(|stored| stored.fragment.flags.is_beginning());
         let ends = self.slot(last).is_some_and(|stored| stored.fragment.flags.is_ending());
         if begins && ends {
-            let held = if bytes == usize::MAX { dropped - size.min(dropped) } else { bytes - size };
-            if let Some(assembled) = self.assemble(first, last, bytes, held) {
+            if let Some(assembled) = self.assemble(first, last, bytes) {
                 return Inserted::Completes(assembled);
             }
         }
-        Inserted::Waits { dropped }
+        Inserted::Waits
+    }
+
+    /// What all fragments are charged.
+    pub(crate) const fn charged(&self) -> usize {
+        self.charged
     }
 
     /// Lets go of what can never be completed, because all TSNs beside it have arrived and do not belong to it.
-    /// Returns how many fragments and bytes that were.
-    pub(crate) fn drop_stale(&mut self, cumulative: Serial<u32>) -> (usize, usize) {
-        let (mut fragments, mut bytes) = (0, 0);
+    pub(crate) fn drop_stale(&mut self, cumulative: Serial<u32>) {
         while self.slots.len() > STALE_SPAN
             && let Some(run) = self.slot(0).map(|stored| stored.run)
             && self.base.add(run) <= cumulative
         {
             for stored in self.slots.drain(..count(run)).flatten() {
-                fragments += 1;
-                bytes += stored.fragment.data.len();
+                self.charged -= stored.fragment.data.len() + OVERHEAD;
             }
             self.base = self.base.add(run);
             self.trim();
         }
-        (fragments, bytes)
     }
 
     /// Lets go of what lies at `tsn` or before it, of which nothing more comes, and of what goes on behind `tsn` with such
-    /// a message. Returns how many fragments and bytes that were.
-    pub(crate) fn drop_until(&mut self, tsn: Serial<u32>) -> (usize, usize) {
-        let (mut fragments, mut bytes) = (0, 0);
+    /// a message.
+    pub(crate) fn drop_until(&mut self, tsn: Serial<u32>) {
         let mut cut = !self.slots.is_empty() && self.base <= tsn.next();
         while cut {
             let first = self.slots.front().and_then(Option::as_ref);
@@ -143,24 +151,17 @@ impl Reassembly {
             cut = !self.slots.is_empty() && (self.base <= tsn || continues);
             if cut {
                 if let Some(stored) = self.slots.pop_front().flatten() {
-                    fragments += 1;
-                    bytes += stored.fragment.data.len();
+                    self.charged -= stored.fragment.data.len() + OVERHEAD;
                 }
                 self.base = self.base.next();
             }
         }
         self.trim();
-        (fragments, bytes)
     }
 
-    /// Lets go of everything. Returns how many bytes and fragments that were.
-    pub(crate) fn clear(&mut self) -> (usize, usize) {
-        let (mut bytes, mut fragments) = (0, 0);
-        for stored in self.slots.drain(..).flatten() {
-            bytes += stored.fragment.data.len();
-            fragments += 1;
-        }
-        (bytes, fragments)
+    /// Lets go of everything.
+    pub(crate) fn clear(&mut self) {
+        *self = Self::new(self.max_message_size);
     }
 
     /// The index of the slot for `tsn`, made if there was none.
@@ -194,28 +195,27 @@ impl Reassembly {
     }
 
     /// Takes the run from `first` to `last` out and puts it together: the one copy of a fragmented message.
-    fn assemble(&mut self, first: usize, last: usize, bytes: usize, held: usize) -> Option<Assembled> {
+    fn assemble(&mut self, first: usize, last: usize, bytes: usize) -> Option<Assembled> {
         let too_long = bytes == usize::MAX;
         let mut data = BytesMut::with_capacity(if too_long { 0 } else { bytes });
         let mut head = None;
         for slot in self.slots.range_mut(first..=last) {
             if let Some(stored) = slot.take() {
                 data.extend_from_slice(&stored.fragment.data);
+                self.charged -= stored.fragment.data.len() + OVERHEAD;
                 let fragment = stored.fragment;
-                head = head.or(Some((fragment.stream, fragment.ssn, fragment.ppid, fragment.flags)));
+                head = head.or(Some((fragment.stream, fragment.mid, fragment.ppid, fragment.flags)));
             }
         }
         self.trim();
         // The payload protocol identifier of the first fragment counts.
-        let (stream, ssn, ppid, flags) = head?;
+        let (stream, mid, ppid, flags) = head?;
         Some(Assembled {
             stream,
-            ssn,
+            mid,
             ppid,
             unordered: flags.is_unordered(),
-            data: (!too_long).then(|| data.freeze()),
-            fragments: last - first + 1,
-            held,
+            data: if too_long { Err(Unusable::TooLong) } else { Ok(data.freeze()) },
         })
     }
 
@@ -237,7 +237,7 @@ fn continues(first: &Fragment, second: &Fragment) -> bool {
         && !second.flags.is_beginning()
         && first.stream == second.stream
         && first.flags.is_unordered() == second.flags.is_unordered()
-        && (first.flags.is_unordered() || first.ssn == second.ssn)
+        && (first.flags.is_unordered() || first.mid == second.mid)
 }
 
 fn count(n: u32) -> usize {
@@ -259,7 +259,7 @@ mod tests {
         Fragment {
             flags: DataFlags(begin | end),
             stream: StreamId(stream),
-            ssn: 9,
+            mid: 9,
             ppid: Ppid(53),
             data: Bytes::from(vec![u8::try_from(index).unwrap(); index + 1]),
         }
@@ -283,21 +283,15 @@ mod tests {
             all.sort_by_key(|(tsn, ..)| (u64::from(tsn.0) + 7).wrapping_mul(shuffle | 1).rotate_left(17));
             let mut reassembly = Reassembly::new(1000);
             let mut complete = Vec::new();
-            let mut held = vec![0; lengths.len()];
             for (tsn, index, of, stream) in all {
                 match reassembly.insert(tsn, fragment(index, of, stream)) {
                     Inserted::Completes(message) => {
                         let expected: Vec<u8> =
                             (0..of).flat_map(|n| vec![u8::try_from(n).unwrap(); n + 1]).collect();
                         prop_assert_eq!(message.data.unwrap(), expected);
-                        prop_assert_eq!(message.fragments, of);
-                        prop_assert_eq!(message.held, held[usize::from(stream)]);
                         complete.push(message.stream.0);
                     }
-                    Inserted::Waits { dropped } => {
-                        prop_assert_eq!(dropped, 0);
-                        held[usize::from(stream)] += index + 1;
-                    }
+                    Inserted::Waits => (),
                     Inserted::Refused => prop_assert!(false),
                 }
             }
@@ -306,24 +300,27 @@ mod tests {
             complete.dedup();
             prop_assert_eq!(complete.len(), lengths.len());
             prop_assert!(reassembly.slots.is_empty());
+            prop_assert_eq!(reassembly.charged(), 0);
         }
     }
 
     #[test]
     fn e11_a_message_that_is_too_long_is_dropped_and_later_ones_are_not() {
         let mut reassembly = Reassembly::new(8);
-        let mut dropped = 0;
         for index in 0..6 {
             match reassembly.insert(Serial(5 + u32::try_from(index).unwrap()), fragment(index, 6, 1)) {
-                Inserted::Waits { dropped: now } => dropped += now,
+                Inserted::Waits => {
+                    let bytes = [1, 1 + 2, 1 + 2 + 3, 0, 0][index];
+                    assert_eq!(reassembly.charged(), bytes + (index + 1) * OVERHEAD);
+                }
                 Inserted::Completes(message) => {
-                    assert_eq!((index, message.data, message.fragments), (5, None, 6));
-                    assert_eq!(dropped + message.held, 1 + 2 + 3 + 4 + 5);
+                    assert_eq!((index, message.data), (5, Err(Unusable::TooLong)));
                 }
                 Inserted::Refused => panic!(),
             }
         }
-        assert!(matches!(reassembly.insert(Serial(11), fragment(0, 2, 1)), Inserted::Waits { dropped: 0 }));
+        assert_eq!(reassembly.charged(), 0);
+        assert!(matches!(reassembly.insert(Serial(11), fragment(0, 2, 1)), Inserted::Waits));
         assert!(matches!(reassembly.insert(Serial(12), fragment(1, 2, 1)), Inserted::Completes(_)));
     }
 
@@ -333,8 +330,10 @@ mod tests {
         let _ = reassembly.insert(Serial(0), fragment(0, 2, 1));
         let far = Serial(u32::try_from(STALE_SPAN).unwrap() + 5);
         let _ = reassembly.insert(far, fragment(0, 2, 1));
-        assert_eq!(reassembly.drop_stale(Serial(0)), (0, 0), "the second half may come");
-        assert_eq!(reassembly.drop_stale(Serial(1)), (1, 1), "something else came in its place");
+        reassembly.drop_stale(Serial(0));
+        assert_eq!(reassembly.charged(), 2 * (1 + OVERHEAD), "the second half may come");
+        reassembly.drop_stale(Serial(1));
+        assert_eq!(reassembly.charged(), 1 + OVERHEAD, "something else came in its place");
         assert_eq!(reassembly.base, far);
     }
 }

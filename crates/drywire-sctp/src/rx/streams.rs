@@ -16,8 +16,8 @@ pub(crate) struct Ready {
 /// What every stream keeps for ever.
 #[derive(Clone, Copy, Debug)]
 struct Entry {
-    /// The stream sequence number of the next ordered message.
-    next: u16,
+    /// The message identifier of the next ordered message. Without such, its low half is the stream sequence number.
+    next: u32,
     /// The queue of the stream, if it has one.
     queue: Option<u16>,
 }
@@ -38,15 +38,33 @@ struct Queue {
 /// The incoming streams: what can be read and what waits for its turn (RFC 9260, sections 6.5 and 6.6).
 #[derive(Debug)]
 pub(crate) struct InboundStreams {
-    initial_ssn: u16,
+    initial_mid: u32,
+    /// Whether messages have identifiers (RFC 8260), not only stream sequence numbers.
+    interleaved: bool,
     entries: Vec<Entry>,
     queues: Vec<Queue>,
     free: Vec<u16>,
 }
 
 impl InboundStreams {
-    pub(crate) const fn new(initial_ssn: u16) -> Self {
-        Self { initial_ssn, entries: Vec::new(), queues: Vec::new(), free: Vec::new() }
+    pub(crate) const fn new(initial_mid: u32) -> Self {
+        Self { initial_mid, interleaved: false, entries: Vec::new(), queues: Vec::new(), free: Vec::new() }
+    }
+
+    /// Whether messages have identifiers (RFC 8260), not only stream sequence numbers.
+    pub(crate) const fn set_interleaved(&mut self, interleaved: bool) {
+        self.interleaved = interleaved;
+    }
+
+    /// How far the ordered message `mid` is ahead of the next one of `stream`; `None` when its time is over.
+    pub(crate) fn ahead(&self, stream: StreamId, mid: u32) -> Option<u32> {
+        let next = self.entries.get(usize::from(stream.0)).map_or(self.initial_mid, |entry| entry.next);
+        let ahead = mid.wrapping_sub(next);
+        if self.interleaved {
+            return Some(ahead).filter(|ahead| *ahead < 0x8000_0000);
+        }
+        // Stream sequence numbers are the low halves.
+        Some(ahead & 0xffff).filter(|ahead| *ahead < 0x8000)
     }
 
     /// Takes a complete message.
@@ -56,15 +74,12 @@ impl InboundStreams {
     pub(crate) fn deliver(
         &mut self,
         stream: StreamId,
-        ssn: u16,
+        mid: u32,
         message: Ready,
         events: &mut VecDeque<Event>,
     ) -> Result<(), Ready> {
-        let Some(next) = self.entry(stream).map(|entry| entry.next) else { return Err(message) };
-        let ahead = if message.ordered { ssn.wrapping_sub(next) } else { 0 };
-        if ahead >= 0x8000 {
-            return Err(message);
-        }
+        let ahead = if message.ordered { self.ahead(stream, mid) } else { Some(0) };
+        let Some(ahead) = ahead else { return Err(message) };
         let Some(queue) = self.queue(stream) else { return Err(message) };
         let mut taken = 0;
         if ahead > 0 {
@@ -80,20 +95,16 @@ impl InboundStreams {
             }
         }
         if let Some(entry) = self.entry(stream) {
-            entry.next = next.wrapping_add(taken);
+            entry.next = entry.next.wrapping_add(taken);
         }
         self.release(stream);
         Ok(())
     }
 
-    /// The ordered messages up to the number `ssn` do not come any more, unless they are here: what waited for them can
+    /// The ordered messages up to the number `mid` do not come any more, unless they are here: what waited for them can
     /// be read.
-    pub(crate) fn skip(&mut self, stream: StreamId, ssn: u16, events: &mut VecDeque<Event>) {
-        let Some(next) = self.entry(stream).map(|entry| entry.next) else { return };
-        let ahead = ssn.wrapping_sub(next);
-        if ahead >= 0x8000 {
-            return;
-        }
+    pub(crate) fn skip(&mut self, stream: StreamId, mid: u32, events: &mut VecDeque<Event>) {
+        let Some(ahead) = self.ahead(stream, mid) else { return };
         let Some(queue) = self.queue(stream) else { return };
         let place = queue.place + u64::from(ahead) + 1;
         while let Some(held) = queue.held.first_entry().filter(|held| *held.key() < place) {
@@ -103,7 +114,7 @@ impl InboundStreams {
         queue.place = place;
         let taken = queue.take_held(stream, events);
         if let Some(entry) = self.entry(stream) {
-            entry.next = ssn.wrapping_add(1).wrapping_add(taken);
+            entry.next = entry.next.wrapping_add(ahead).wrapping_add(1).wrapping_add(taken);
         }
         self.release(stream);
     }
@@ -136,7 +147,7 @@ impl InboundStreams {
     /// Starts a stream anew (RFC 6525, section 5.2.2). Returns the bytes and the number of messages that can no
     /// longer be delivered, because those before them never came.
     pub(crate) fn reset(&mut self, stream: StreamId) -> (usize, usize) {
-        let initial = self.initial_ssn;
+        let initial = self.initial_mid;
         let Some(entry) = self.entries.get_mut(usize::from(stream.0)) else { return (0, 0) };
         entry.next = initial;
         let Some(queue) = entry.queue.and_then(|at| self.queues.get_mut(usize::from(at))) else {
@@ -167,7 +178,7 @@ impl InboundStreams {
     fn entry(&mut self, stream: StreamId) -> Option<&mut Entry> {
         let at = usize::from(stream.0);
         if self.entries.len() <= at {
-            self.entries.resize(at + 1, Entry { next: self.initial_ssn, queue: None });
+            self.entries.resize(at + 1, Entry { next: self.initial_mid, queue: None });
         }
         self.entries.get_mut(at)
     }
@@ -221,8 +232,8 @@ impl Queue {
     }
 
     /// Moves the ordered messages whose turn has come to those that can be read. Returns how many.
-    fn take_held(&mut self, stream: StreamId, events: &mut VecDeque<Event>) -> u16 {
-        let mut taken = 0_u16;
+    fn take_held(&mut self, stream: StreamId, events: &mut VecDeque<Event>) -> u32 {
+        let mut taken = 0_u32;
         while let Some(message) = self.held.remove(&self.place) {
             self.place += 1;
             taken = taken.wrapping_add(1);
@@ -249,17 +260,23 @@ mod tests {
 
     proptest! {
         #[test]
-        fn e13_ordered_messages_are_read_in_order_across_the_wrap(count in 1_u16..40, shuffle: u64) {
-            let mut streams = InboundStreams::new(u16::MAX - 5);
+        fn e13_ordered_messages_are_read_in_order_across_the_wrap(
+            count in 1_u16..40, shuffle: u64, interleaved: bool,
+        ) {
+            let first = u32::MAX - 5;
+            // Without identifiers only the low half is on the wire.
+            let mid = |n: u16| first.wrapping_add(n.into()) & if interleaved { u32::MAX } else { 0xffff };
+            let mut streams = InboundStreams::new(first);
+            streams.set_interleaved(interleaved);
             let mut events = VecDeque::new();
             let mut order: Vec<u16> = (0..count).collect();
             order.sort_by_key(|n| (u64::from(*n) + 3).wrapping_mul(shuffle | 1).rotate_left(23));
             for n in order {
-                prop_assert!(streams.deliver(StreamId(3), (u16::MAX - 5).wrapping_add(n), message(n, true), &mut events).is_ok());
+                prop_assert!(streams.deliver(StreamId(3), mid(n), message(n, true), &mut events).is_ok());
             }
             prop_assert_eq!(Vec::from(events), vec![Event::Readable(StreamId(3))]);
             prop_assert_eq!(read_all(&mut streams, StreamId(3)), (0..count).collect::<Vec<_>>());
-            prop_assert!(streams.deliver(StreamId(3), u16::MAX - 5, message(0, true), &mut VecDeque::new()).is_err());
+            prop_assert!(streams.deliver(StreamId(3), mid(0), message(0, true), &mut VecDeque::new()).is_err());
             streams.announced(StreamId(3));
             prop_assert_eq!(streams.free.len(), 1);
         }
@@ -271,7 +288,7 @@ mod tests {
         let mut events = VecDeque::new();
         let stream = StreamId(7);
         for n in 0..3 {
-            streams.deliver(stream, n, message(n, true), &mut events).unwrap();
+            streams.deliver(stream, n.into(), message(n, true), &mut events).unwrap();
         }
         streams.deliver(stream, 0, message(9, false), &mut events).unwrap();
         assert_eq!(read_all(&mut streams, stream), [0, 1, 2, 9]);

@@ -87,10 +87,11 @@ fn exchange(pair: &mut Pair, letters: &[Letter], lazy: u32) {
 }
 
 /// Settings under which counters wrap and an association does not give up.
-fn stubborn(initial_tsn: u32, ssn: u16, window: u32) -> Config {
+fn stubborn(initial_tsn: u32, initial_mid: u32, window: u32, interleaving: bool) -> Config {
     Config {
         initial_tsn: Some(initial_tsn),
-        initial_ssn: ssn,
+        initial_mid,
+        interleaving,
         receive_window: window,
         max_message_size: 64 << 10,
         max_retransmits: u32::MAX,
@@ -108,10 +109,11 @@ proptest! {
         loss in 0_u32..40, duplicate in 0_u32..30, jitter in 0_u64..60,
         near in 0_u32..40, window in prop_oneof![Just(4_u32 << 20), Just(1_u32)],
         lazy in prop_oneof![Just(1_u32), 1_u32..400],
+        interleaving: [bool; 2],
         letters in letters(60_000),
     ) {
-        let config = stubborn(u32::MAX - near, u16::MAX - 3, window);
-        let mut pair = Pair::new([config.clone(), config], seed);
+        let configs = interleaving.map(|on| stubborn(u32::MAX - near, u32::MAX - 3, window, on));
+        let mut pair = Pair::new(configs, seed);
         pair.weather = Weather { loss, duplicate, jitter: Duration::from_millis(jitter) };
         for side in [0, 1] {
             pair.sides[side].connect(pair.now);

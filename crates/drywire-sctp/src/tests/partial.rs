@@ -204,11 +204,12 @@ proptest! {
     fn what_is_reliable_arrives_whatever_is_given_up(
         seed: u8, loss in 0_u32..50, duplicate in 0_u32..20, jitter in 0_u64..40, near in 0_u32..30,
         letters in proptest::collection::vec(letter(), 1..60),
-        gap in 0_u64..80,
+        gap in 0_u64..80, interleaving: bool,
     ) {
         let config = Config {
             initial_tsn: Some(u32::MAX - near),
-            initial_ssn: u16::MAX - 3,
+            initial_mid: u32::MAX - 3,
+            interleaving,
             max_retransmits: u32::MAX,
             max_init_retransmits: u32::MAX,
             ..Config::default()

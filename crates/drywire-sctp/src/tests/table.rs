@@ -16,7 +16,7 @@ use crate::state::{Extensions, Peer, Phase};
 use crate::{Association, Config, Event, Ppid, StreamId};
 
 const EXTENSIONS: Extensions =
-    Extensions { resets_streams: true, skips_messages: true, needs_no_checksum: false };
+    Extensions { resets_streams: true, skips_messages: true, interleaves: false, needs_no_checksum: false };
 const PEER: Peer = Peer { tag: 9, extensions: EXTENSIONS };
 
 fn phases() -> Vec<(&'static str, Phase)> {
@@ -38,10 +38,10 @@ fn phases() -> Vec<(&'static str, Phase)> {
 fn association(phase: &Phase) -> Association {
     let now = start();
     let mut association = Association::new(Config::default(), now, [5; 32]);
-    association.rx.begin(&association.config.clone(), Serial(100));
-    association.tx.begin(1 << 20, 10);
+    association.rx.begin(&association.config.clone(), Serial(100), false);
+    association.tx.begin(1 << 20, 10, false);
     let data = Bytes::from_static(b"x");
-    association.tx.write(now, StreamId(0), Ppid(1), data, crate::SendOptions::ordered()).unwrap();
+    association.tx.write(now, StreamId(0), Ppid(1), data, crate::SendOptions::ordered(), true).unwrap();
     let (mut events, mut stats) = (Default::default(), Default::default());
     association.tx.write_data(now, &mut Vec::new(), 1000, 1000, &mut events, &mut stats);
     association.phase = phase.clone();

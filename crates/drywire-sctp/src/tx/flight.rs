@@ -3,6 +3,7 @@ use std::collections::VecDeque;
 use drywire_core::{Instant, Serial};
 
 use super::messages::MessageKey;
+use super::queue::NextFragment;
 use crate::StreamId;
 use crate::packet::DataFlags;
 
@@ -30,8 +31,11 @@ pub(crate) struct Sent {
     pub(crate) offset: usize,
     pub(crate) len: usize,
     pub(crate) stream: StreamId,
-    pub(crate) ssn: u16,
+    pub(crate) mid: u32,
+    pub(crate) fsn: u32,
     pub(crate) flags: DataFlags,
+    /// How many TSNs before it the fragment before it of the same message is; zero for the first one.
+    back: u32,
     standing: Standing,
     /// How often it was sent.
     transmissions: u32,
@@ -41,21 +45,16 @@ pub(crate) struct Sent {
 }
 
 impl Sent {
-    pub(crate) const fn new(
-        message: MessageKey,
-        (offset, len): (usize, usize),
-        (stream, ssn): (StreamId, u16),
-        flags: DataFlags,
-        packet: u64,
-        at: Instant,
-    ) -> Self {
+    pub(crate) const fn new(fragment: &NextFragment, back: u32, packet: u64, at: Instant) -> Self {
         Self {
-            message,
-            offset,
-            len,
-            stream,
-            ssn,
-            flags,
+            message: fragment.message,
+            offset: fragment.offset,
+            len: fragment.len,
+            stream: fragment.stream,
+            mid: fragment.mid,
+            fsn: fragment.fsn,
+            flags: fragment.flags,
+            back,
             standing: Standing::InFlight,
             transmissions: 1,
             packet,
@@ -275,44 +274,25 @@ impl Flight {
         }
     }
 
-    /// Gives up the message of the first lost chunk.
-    pub(crate) fn abandon_lost(&mut self) {
-        let Some((tsn, sent)) = self.first_lost() else { return };
-        let message = sent.message;
-        if let Some(at) = self.index(tsn) {
-            self.abandon_around(at, message);
-        }
-        self.tidy();
-    }
-
-    /// Gives up what is in flight of a message of which not all was sent: what was sent of it was sent last.
-    pub(crate) fn abandon(&mut self, message: MessageKey) {
-        let here = self.ring.back().is_some_and(|sent| sent.message == message);
-        if let Some(at) = self.ring.len().checked_sub(1).filter(|_| here) {
-            self.abandon_around(at, message);
-            self.tidy();
-        }
-    }
-
-    /// Adds a chunk that is never sent: its TSN is only there to be given up.
-    pub(crate) fn push_abandoned(&mut self, sent: Sent) {
-        self.ring.push_back(Sent { standing: Standing::Abandoned, ..sent });
-        self.tidy();
-    }
-
-    /// The fragments of a message have TSNs in a row.
-    fn abandon_around(&mut self, at: usize, message: MessageKey) {
-        let is_part = |sent: Option<&Sent>| sent.is_some_and(|sent| sent.message == message);
-        let mut first = at;
-        while is_part(first.checked_sub(1).and_then(|before| self.ring.get(before))) {
-            first -= 1;
-        }
-        for sent in self.ring.range_mut(first..).take_while(|sent| sent.message == message) {
+    /// Gives up a message of which the fragment with the TSN `last` was sent last.
+    pub(crate) fn abandon(&mut self, last: Serial<u32>) {
+        let mut next = Some(last);
+        while let Some(tsn) = next
+            && let Some(sent) = self.index(tsn).and_then(|at| self.ring.get_mut(at))
+        {
             if sent.standing == Standing::InFlight {
                 self.bytes -= sent.len.min(self.bytes);
             }
             sent.standing = Standing::Abandoned;
+            next = (sent.back > 0).then(|| tsn.sub(sent.back));
         }
+        self.tidy();
+    }
+
+    /// Adds a chunk that is never sent: its TSN is only there to be given up.
+    pub(crate) fn push_abandoned(&mut self, sent: Sent) {
+        self.ring.push_back(Sent { standing: Standing::Abandoned, len: 0, ..sent });
+        self.tidy();
     }
 
     /// What is given up at the front, which the peer waits for.

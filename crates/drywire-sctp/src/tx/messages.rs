@@ -1,5 +1,5 @@
 use bytes::Bytes;
-use drywire_core::Instant;
+use drywire_core::{Instant, Serial};
 
 use crate::{Ppid, SendOptions};
 
@@ -13,6 +13,11 @@ pub(crate) struct Outgoing {
     pub(crate) data: Bytes,
     pub(crate) ppid: Ppid,
     pub(crate) ordered: bool,
+    /// Whether it is a message from its first byte, and to its last one: else a part of one.
+    pub(crate) begins: bool,
+    pub(crate) ends: bool,
+    /// The TSN of the fragment that was sent last.
+    last_tsn: Option<Serial<u32>>,
     /// When it is too late for it.
     expires: Option<Instant>,
     /// After how many retransmissions of a fragment it is given up.
@@ -22,6 +27,11 @@ pub(crate) struct Outgoing {
 }
 
 impl Outgoing {
+    /// The TSN of the fragment that was sent last.
+    pub(crate) const fn last_tsn(&self) -> Option<Serial<u32>> {
+        self.last_tsn
+    }
+
     /// Whether its time is over.
     pub(crate) fn is_late(&self, now: Instant) -> bool {
         self.expires.is_some_and(|at| at < now)
@@ -43,11 +53,15 @@ impl Messages {
         data: Bytes,
         ppid: Ppid,
         options: SendOptions,
+        (begins, ends): (bool, bool),
     ) -> Option<MessageKey> {
         let outgoing = Outgoing {
             data,
             ppid,
             ordered: options.ordered,
+            begins,
+            ends,
+            last_tsn: None,
             expires: options.lifetime.and_then(|lifetime| now.checked_add(lifetime)),
             max_retransmits: options.max_retransmits,
             uses: 1,
@@ -69,11 +83,12 @@ impl Messages {
         self.slots.get(index(key))?.as_ref()
     }
 
-    /// One fragment more is in flight.
-    pub(crate) fn retain(&mut self, key: MessageKey) {
-        if let Some(Some(outgoing)) = self.slots.get_mut(index(key)) {
-            outgoing.uses += 1;
-        }
+    /// A fragment is in flight with this TSN. Returns how many TSNs before it that of the fragment before it is; zero for
+    /// the first one.
+    pub(crate) fn sent(&mut self, key: MessageKey, tsn: Serial<u32>) -> u32 {
+        let Some(Some(outgoing)) = self.slots.get_mut(index(key)) else { return 0 };
+        outgoing.uses += 1;
+        outgoing.last_tsn.replace(tsn).map_or(0, |before| tsn.distance_from(before))
     }
 
     /// One fragment was acknowledged, or the message left its queue.

@@ -4,10 +4,11 @@ use std::collections::VecDeque;
 
 use drywire_core::{Instant, Serial};
 
-use super::Outbound;
 use super::flight::Sent;
+use super::messages::{MessageKey, Outgoing};
 use super::queue::NextFragment;
-use crate::packet::ForwardTsn;
+use super::{Outbound, ssn};
+use crate::packet::{ForwardTsn, IForwardTsn, SkippedMessage};
 use crate::{Event, Stats, StreamId};
 
 /// How many streams one FORWARD TSN names. Those of the rest of what is given up wait for the next one.
@@ -39,22 +40,33 @@ impl Outbound {
                     || message.max_retransmits.is_some_and(|most| sent.transmissions() > most)
             })
         {
-            let key = sent.message;
-            self.flight.abandon_lost();
-            if let Some(rest) = self.streams.rest(&self.messages).filter(|rest| rest.message == key) {
-                self.abandon_rest(now, &rest, events);
+            let (message, stream) = (sent.message, sent.stream);
+            let rest = self.streams.rest(stream, &self.messages).filter(|rest| rest.message == message);
+            self.abandon(now, message, rest, events);
+            stats.messages_abandoned += 1;
+        }
+        while let Some(stream) = self.streams.late(&self.messages, now) {
+            match self.streams.rest(stream, &self.messages) {
+                Some(rest) => self.abandon(now, rest.message, Some(rest), events),
+                None => self.streams.drop_first(stream, &mut self.messages, self.limit, events),
             }
             stats.messages_abandoned += 1;
         }
-        while self.streams.is_late(&self.messages, now) {
-            match self.streams.rest(&self.messages) {
-                Some(rest) => {
-                    self.flight.abandon(rest.message);
-                    self.abandon_rest(now, &rest, events);
-                }
-                None => self.streams.drop_first(&mut self.messages, self.limit, events),
-            }
-            stats.messages_abandoned += 1;
+    }
+
+    /// Gives up a message of which something was sent, and what is left of it.
+    fn abandon(
+        &mut self,
+        now: Instant,
+        message: MessageKey,
+        rest: Option<NextFragment>,
+        events: &mut VecDeque<Event>,
+    ) {
+        if let Some(last) = self.messages.get(message).and_then(Outgoing::last_tsn) {
+            self.flight.abandon(last);
+        }
+        if let Some(rest) = rest {
+            self.abandon_rest(now, &rest, events);
         }
     }
 
@@ -75,10 +87,10 @@ impl Outbound {
     /// What is left of a message of which a part was sent is not sent. It gets a TSN, which is given up: the peer, that may
     /// have all the other parts, is told by it that nothing more comes.
     fn abandon_rest(&mut self, now: Instant, rest: &NextFragment, events: &mut VecDeque<Event>) {
-        let (place, label) = ((rest.offset, 0), (rest.stream, rest.ssn));
-        self.flight.push_abandoned(Sent::new(rest.message, place, label, rest.flags, self.packet, now));
-        self.streams.note_sent(rest.stream, rest.message, &mut self.messages);
-        self.streams.drop_first(&mut self.messages, self.limit, events);
+        let back = self.messages.sent(rest.message, self.flight.next_tsn());
+        self.flight.push_abandoned(Sent::new(rest, back, self.packet, now));
+        self.streams.note_sent(rest.stream);
+        self.streams.drop_first(rest.stream, &mut self.messages, self.limit, events);
     }
 
     /// Whether the peer is to be told of what was given up: when there is something new, and again after a round trip
@@ -90,18 +102,23 @@ impl Outbound {
         })
     }
 
-    /// Appends a FORWARD TSN of at most `space` bytes, for as much as it can tell.
+    /// Appends a FORWARD TSN, or an I-FORWARD TSN, of at most `space` bytes, for as much as it can tell.
     pub(crate) fn write_forward(&mut self, now: Instant, out: &mut Vec<u8>, space: usize) {
-        let most = (space.saturating_sub(ForwardTsn::LEN) / ForwardTsn::STREAM_LEN).min(MAX_STREAMS);
-        let mut skipped: Vec<(StreamId, u16)> = Vec::new();
+        let entry_len = if self.interleaved { IForwardTsn::STREAM_LEN } else { ForwardTsn::STREAM_LEN };
+        let most = (space.saturating_sub(ForwardTsn::LEN) / entry_len).min(MAX_STREAMS);
+        let mut skipped: Vec<SkippedMessage> = Vec::new();
         let mut cumulative = None;
         for (tsn, sent) in self.flight.abandoned() {
-            if !sent.flags.is_unordered() {
-                if let Some((_, ssn)) = skipped.iter_mut().find(|(stream, _)| *stream == sent.stream) {
+            let unordered = sent.flags.is_unordered();
+            // Without interleaving nobody asks which unordered messages are missing.
+            if self.interleaved || !unordered {
+                let is_same =
+                    |entry: &&mut SkippedMessage| (entry.stream, entry.unordered) == (sent.stream, unordered);
+                if let Some(entry) = skipped.iter_mut().find(is_same) {
                     // Later messages have later numbers.
-                    *ssn = sent.ssn;
+                    entry.mid = sent.mid;
                 } else if skipped.len() < most {
-                    skipped.push((sent.stream, sent.ssn));
+                    skipped.push(SkippedMessage { stream: sent.stream, unordered, mid: sent.mid });
                 } else {
                     break;
                 }
@@ -110,7 +127,12 @@ impl Outbound {
         }
         let until = self.flight.abandoned_until();
         if let Some((cumulative, until)) = cumulative.zip(until).filter(|_| space >= ForwardTsn::LEN) {
-            ForwardTsn::write(out, cumulative, skipped.into_iter());
+            if self.interleaved {
+                IForwardTsn::write(out, cumulative, skipped.into_iter());
+            } else {
+                let ssn = |entry: SkippedMessage| (entry.stream, ssn(entry.mid));
+                ForwardTsn::write(out, cumulative, skipped.into_iter().map(ssn));
+            }
             self.told = Some(Told { cumulative, until, at: now });
         }
     }

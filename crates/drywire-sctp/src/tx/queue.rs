@@ -3,6 +3,8 @@ use std::collections::VecDeque;
 use drywire_core::Instant;
 
 use super::messages::{MessageKey, Messages};
+use super::schedule::{Schedule, Share};
+use crate::config::Scheduler;
 use crate::packet::DataFlags;
 use crate::{Event, StreamId};
 
@@ -22,11 +24,15 @@ pub(crate) enum ResetStage {
 #[derive(Debug)]
 struct Stream {
     id: StreamId,
-    /// The stream sequence number of the next ordered message.
-    next_ssn: u16,
+    /// The message identifiers of the next ordered and the next unordered message.
+    next_mids: [u32; 2],
     queue: VecDeque<MessageKey>,
     /// How much of the first message was sent.
     offset: usize,
+    /// The fragment sequence number of the next fragment.
+    fsn: u32,
+    /// The last message of the queue, or the last one that left it, goes on in parts to come: how long it is so far.
+    open_len: Option<usize>,
     /// How many bytes are queued.
     buffered: usize,
     low_threshold: usize,
@@ -34,8 +40,7 @@ struct Stream {
     refused: bool,
     /// `BufferedAmountLow` was not polled yet.
     announced: bool,
-    /// It is in the round.
-    active: bool,
+    share: Share,
     /// How many fragments are not acknowledged.
     unacknowledged: u32,
     reset: ResetStage,
@@ -47,33 +52,61 @@ pub(crate) struct NextFragment {
     slot: usize,
     pub(crate) message: MessageKey,
     pub(crate) stream: StreamId,
-    pub(crate) ssn: u16,
+    pub(crate) mid: u32,
+    pub(crate) fsn: u32,
     pub(crate) flags: DataFlags,
     pub(crate) offset: usize,
     pub(crate) len: usize,
 }
 
-/// The outgoing streams and whose turn it is: one message of each stream that has any, then the next stream's.
-/// Without I-DATA (RFC 8260) a message cannot be interrupted by another one.
+/// The outgoing streams and whose turn it is. Without I-DATA (RFC 8260) a message cannot be interrupted by another one.
 #[derive(Debug)]
 pub(crate) struct OutboundStreams {
-    initial_ssn: u16,
+    initial_mid: u32,
     /// Where in `streams` a stream is.
     table: Vec<Option<u16>>,
     streams: Vec<Stream>,
-    /// The streams that have something queued; the first is the one whose turn it is.
-    round: VecDeque<usize>,
-    /// How many bytes are queued on all streams.
-    buffered: usize,
+    schedule: Schedule,
+    /// Whether messages of other streams may come between the fragments of one.
+    interleaved: bool,
+    /// The stream whose message must be sent to its end first.
+    locked: Option<usize>,
+    /// How many messages, or parts of such, are queued on all streams.
+    queued: usize,
 }
 
 impl OutboundStreams {
-    pub(crate) const fn new(initial_ssn: u16) -> Self {
-        Self { initial_ssn, table: Vec::new(), streams: Vec::new(), round: VecDeque::new(), buffered: 0 }
+    pub(crate) const fn new(initial_mid: u32, policy: Scheduler) -> Self {
+        Self {
+            initial_mid,
+            table: Vec::new(),
+            streams: Vec::new(),
+            schedule: Schedule::new(policy),
+            interleaved: false,
+            locked: None,
+            queued: 0,
+        }
     }
 
-    pub(crate) fn is_empty(&self) -> bool {
-        self.round.is_empty()
+    pub(crate) const fn is_empty(&self) -> bool {
+        self.queued == 0
+    }
+
+    /// Whether messages of other streams may come between the fragments of one. Nothing was sent yet.
+    pub(crate) const fn set_interleaved(&mut self, interleaved: bool) {
+        self.interleaved = interleaved;
+    }
+
+    /// Sets the priority of a stream, or its part of the bandwidth.
+    pub(crate) fn set_weight(&mut self, stream: StreamId, weight: u16) {
+        if let Some(stream) = self.make(stream) {
+            stream.share.weight = weight;
+        }
+    }
+
+    /// How long the parts are of the message on `stream` that goes on in parts to come.
+    pub(crate) fn open_len(&self, stream: StreamId) -> Option<usize> {
+        self.find(stream)?.open_len
     }
 
     pub(crate) fn buffered(&self, stream: StreamId) -> usize {
@@ -97,11 +130,15 @@ impl OutboundStreams {
 
     /// The peer has performed the reset: sequence numbers begin anew.
     pub(crate) fn restart(&mut self, stream: StreamId) {
-        let initial = self.initial_ssn;
-        if let Some(stream) = self.make(stream) {
-            stream.next_ssn = initial;
+        let initial = self.initial_mid;
+        let Some(slot) = self.slot(stream) else { return };
+        if let Some(stream) = self.streams.get_mut(slot) {
+            stream.next_mids = [initial; 2];
+            (stream.fsn, stream.open_len) = (0, None);
             stream.reset = ResetStage::None;
         }
+        // A message that was not written to its end holds up the others no longer.
+        self.locked.take_if(|locked| *locked == slot);
     }
 
     pub(crate) fn set_low_threshold(&mut self, stream: StreamId, threshold: usize) {
@@ -124,29 +161,34 @@ impl OutboundStreams {
         }
     }
 
-    pub(crate) fn push(&mut self, stream: StreamId, message: MessageKey, len: usize) {
+    /// Queues a message, or a part of one: `open` says that it goes on.
+    pub(crate) fn push(&mut self, stream: StreamId, message: MessageKey, len: usize, open: bool) {
         let Some(slot) = self.slot(stream) else { return };
         let Some(stream) = self.streams.get_mut(slot) else { return };
         stream.queue.push_back(message);
+        stream.open_len = open.then(|| stream.open_len.unwrap_or(0).saturating_add(len));
         stream.buffered += len;
-        self.buffered += len;
-        if !stream.active {
-            stream.active = true;
-            self.round.push_back(slot);
+        self.queued += 1;
+        if self.locked != Some(slot) {
+            self.schedule.enter(slot, &mut stream.share);
         }
     }
 
     /// The next fragment of at most `space` bytes, in a packet that could take `most`. A message that fits into a
     /// packet of its own is not cut.
     pub(crate) fn peek(&self, messages: &Messages, space: usize, most: usize) -> Option<NextFragment> {
-        let slot = *self.round.front()?;
+        self.fragment(self.turn()?, messages, space, most)
+    }
+
+    fn fragment(&self, slot: usize, messages: &Messages, space: usize, most: usize) -> Option<NextFragment> {
         let stream = self.streams.get(slot)?;
         let message = *stream.queue.front()?;
         let outgoing = messages.get(message)?;
         let left = outgoing.data.len() - stream.offset;
+        let is_whole = stream.offset == 0 && outgoing.begins && outgoing.ends;
         let len = if left <= space {
             left
-        } else if stream.offset == 0 && left <= most {
+        } else if is_whole && left <= most {
             return None;
         } else {
             // Fragments end at a multiple of four, so that packets are filled to the last byte.
@@ -156,10 +198,10 @@ impl OutboundStreams {
             return None;
         }
         let mut flags = 0;
-        if stream.offset == 0 {
+        if stream.offset == 0 && outgoing.begins {
             flags |= DataFlags::BEGINNING;
         }
-        if len == left {
+        if len == left && outgoing.ends {
             flags |= DataFlags::ENDING;
         }
         if !outgoing.ordered {
@@ -169,7 +211,8 @@ impl OutboundStreams {
             slot,
             message,
             stream: stream.id,
-            ssn: if outgoing.ordered { stream.next_ssn } else { 0 },
+            mid: stream.next_mid(outgoing.ordered),
+            fsn: stream.fsn,
             flags: DataFlags(flags),
             offset: stream.offset,
             len,
@@ -184,58 +227,101 @@ impl OutboundStreams {
         limit: usize,
         events: &mut VecDeque<Event>,
     ) {
-        let Some(stream) = self.streams.get_mut(fragment.slot) else { return };
-        messages.retain(fragment.message);
+        let slot = fragment.slot;
+        self.begin_turn(slot);
+        let Some(stream) = self.streams.get_mut(slot) else { return };
         stream.unacknowledged += 1;
         stream.offset += fragment.len;
+        stream.fsn = stream.fsn.wrapping_add(1);
+        stream.share.pay(fragment.len);
         let before = stream.buffered;
         stream.buffered -= fragment.len.min(before);
-        self.buffered -= fragment.len.min(self.buffered);
-        if fragment.flags.is_ending() {
+        let is_sent = messages.get(fragment.message).is_none_or(|all| stream.offset >= all.data.len());
+        if is_sent {
             stream.offset = 0;
             stream.queue.pop_front();
-            if !fragment.flags.is_unordered() {
-                stream.next_ssn = stream.next_ssn.wrapping_add(1);
-            }
+            self.queued -= 1;
             messages.release(fragment.message);
-            self.round.pop_front();
-            stream.active = !stream.queue.is_empty();
-            if stream.active {
-                self.round.push_back(fragment.slot);
-            }
+        }
+        let ends = fragment.flags.is_ending();
+        if ends {
+            stream.end_message(!fragment.flags.is_unordered());
         }
         stream.announce(before, limit, events);
+        self.end_turn(slot, ends);
     }
 
-    /// Whether the time of the message whose turn it is is over.
-    pub(crate) fn is_late(&self, messages: &Messages, now: Instant) -> bool {
-        let stream = self.round.front().and_then(|slot| self.streams.get(*slot));
-        let message = stream.and_then(|stream| stream.queue.front());
-        message.and_then(|key| messages.get(*key)).is_some_and(|message| message.is_late(now))
+    /// The stream whose turn it is.
+    fn turn(&self) -> Option<usize> {
+        self.locked.or_else(|| self.schedule.first())
     }
 
-    /// What is left of the message whose turn it is, if a part of it was sent.
-    pub(crate) fn rest(&self, messages: &Messages) -> Option<NextFragment> {
-        self.peek(messages, usize::MAX, usize::MAX).filter(|rest| rest.offset > 0)
+    /// The stream in `slot`, whose turn it is, sends.
+    fn begin_turn(&mut self, slot: usize) {
+        if self.locked.is_none() {
+            self.schedule.take_first();
+            if let Some(stream) = self.streams.get_mut(slot) {
+                stream.share.left();
+            }
+        }
     }
 
-    /// A fragment of `message` is in flight.
-    pub(crate) fn note_sent(&mut self, stream: StreamId, message: MessageKey, messages: &mut Messages) {
-        messages.retain(message);
+    /// It has sent, and perhaps all of a message.
+    fn end_turn(&mut self, slot: usize, ends: bool) {
+        self.locked = (!ends && !self.interleaved).then_some(slot);
+        if self.locked.is_none()
+            && let Some(stream) = self.streams.get_mut(slot)
+            && !stream.queue.is_empty()
+        {
+            self.schedule.enter(slot, &mut stream.share);
+        }
+        self.skip_empty();
+    }
+
+    /// Streams whose queue became empty while they waited have no turn.
+    fn skip_empty(&mut self) {
+        while let Some(slot) = self.schedule.first()
+            && let Some(stream) = self.streams.get_mut(slot)
+            && stream.queue.is_empty()
+        {
+            self.schedule.take_first();
+            stream.share.left();
+        }
+    }
+
+    /// The stream of the message whose turn it is, if that message's time is over.
+    pub(crate) fn late(&self, messages: &Messages, now: Instant) -> Option<StreamId> {
+        let stream = self.streams.get(self.turn()?)?;
+        messages.get(*stream.queue.front()?)?.is_late(now).then_some(stream.id)
+    }
+
+    /// What is left of the first message of `stream`, if a part of it was sent.
+    pub(crate) fn rest(&self, stream: StreamId, messages: &Messages) -> Option<NextFragment> {
+        let slot = usize::from((*self.table.get(usize::from(stream.0))?)?);
+        self.fragment(slot, messages, usize::MAX, usize::MAX).filter(|rest| rest.offset > 0)
+    }
+
+    /// A chunk of `stream` is in flight that only takes the place of what is not sent.
+    pub(crate) fn note_sent(&mut self, stream: StreamId) {
         if let Some(stream) = self.make(stream) {
             stream.unacknowledged += 1;
         }
     }
 
-    /// Drops the message whose turn it is.
-    pub(crate) fn drop_first(&mut self, messages: &mut Messages, limit: usize, events: &mut VecDeque<Event>) {
-        let Some(slot) = self.round.pop_front() else { return };
+    /// Drops the first message of `stream`.
+    pub(crate) fn drop_first(
+        &mut self,
+        stream: StreamId,
+        messages: &mut Messages,
+        limit: usize,
+        events: &mut VecDeque<Event>,
+    ) {
+        let Some(slot) = self.slot(stream) else { return };
         self.drop_front_of(slot, messages, limit, events);
-        if let Some(stream) = self.streams.get_mut(slot) {
-            stream.active = !stream.queue.is_empty();
-            if stream.active {
-                self.round.push_back(slot);
-            }
+        if self.locked == Some(slot) {
+            self.end_turn(slot, true);
+        } else {
+            self.skip_empty();
         }
     }
 
@@ -257,18 +343,8 @@ impl OutboundStreams {
             self.drop_front_of(slot, messages, limit, events);
             count += 1;
         }
-        self.leave_round(slot);
+        self.skip_empty();
         count
-    }
-
-    /// Takes a stream that has nothing queued out of the round.
-    fn leave_round(&mut self, slot: usize) {
-        if let Some(stream) = self.streams.get_mut(slot)
-            && stream.queue.is_empty()
-            && std::mem::take(&mut stream.active)
-        {
-            self.round.retain(|active| *active != slot);
-        }
     }
 
     fn drop_front_of(
@@ -283,14 +359,14 @@ impl OutboundStreams {
         let Some(outgoing) = messages.get(message) else { return };
         let left = outgoing.data.len().saturating_sub(stream.offset);
         // What has begun has its number.
-        if stream.offset > 0 && outgoing.ordered {
-            stream.next_ssn = stream.next_ssn.wrapping_add(1);
+        if stream.offset > 0 {
+            stream.end_message(outgoing.ordered);
         }
         stream.offset = 0;
+        self.queued -= 1;
         messages.release(message);
         let before = stream.buffered;
         stream.buffered -= left.min(before);
-        self.buffered -= left.min(self.buffered);
         stream.announce(before, limit, events);
     }
 
@@ -310,22 +386,28 @@ impl OutboundStreams {
 
     /// Drops what is queued on the streams from `first` on.
     pub(crate) fn drop_from(&mut self, first: u16, messages: &mut Messages) {
-        for stream in self.streams.iter_mut().filter(|stream| stream.id.0 >= first) {
-            for message in stream.queue.drain(..) {
-                messages.release(message);
+        self.schedule.clear();
+        for (slot, stream) in self.streams.iter_mut().enumerate() {
+            if stream.id.0 >= first {
+                self.locked.take_if(|locked| *locked == slot);
+                self.queued -= stream.queue.len();
+                for message in stream.queue.drain(..) {
+                    messages.release(message);
+                }
+                (stream.buffered, stream.offset, stream.fsn, stream.open_len) = (0, 0, 0, None);
             }
-            self.buffered -= stream.buffered.min(self.buffered);
-            (stream.buffered, stream.offset, stream.active) = (0, 0, false);
+            stream.share.left();
+            if !stream.queue.is_empty() && self.locked != Some(slot) {
+                self.schedule.enter(slot, &mut stream.share);
+            }
         }
-        let streams = &self.streams;
-        self.round.retain(|slot| streams.get(*slot).is_some_and(|stream| stream.active));
     }
 
     /// Starts all streams anew, with nothing queued or in flight. Thresholds stay.
     pub(crate) fn clear(&mut self, messages: &mut Messages) {
         self.drop_from(0, messages);
         for stream in &mut self.streams {
-            stream.next_ssn = self.initial_ssn;
+            stream.next_mids = [self.initial_mid; 2];
             stream.unacknowledged = 0;
             stream.refused = false;
             stream.reset = ResetStage::None;
@@ -355,14 +437,16 @@ impl OutboundStreams {
         *entry = Some(slot);
         self.streams.push(Stream {
             id: stream,
-            next_ssn: self.initial_ssn,
+            next_mids: [self.initial_mid; 2],
             queue: VecDeque::new(),
             offset: 0,
+            fsn: 0,
+            open_len: None,
             buffered: 0,
             low_threshold: 0,
             refused: false,
             announced: false,
-            active: false,
+            share: Share::default(),
             unacknowledged: 0,
             reset: ResetStage::None,
         });
@@ -374,6 +458,19 @@ impl OutboundStreams {
 const OVERHEAD: usize = 32;
 
 impl Stream {
+    fn next_mid(&self, ordered: bool) -> u32 {
+        let [of_ordered, of_unordered] = self.next_mids;
+        if ordered { of_ordered } else { of_unordered }
+    }
+
+    /// A message was sent to its end, or no more of it will be.
+    fn end_message(&mut self, ordered: bool) {
+        let [of_ordered, of_unordered] = &mut self.next_mids;
+        let mid = if ordered { of_ordered } else { of_unordered };
+        *mid = mid.wrapping_add(1);
+        self.fsn = 0;
+    }
+
     /// Tells that there is room, or that less is queued than the user asked to be told of, if that is new: `before` is
     /// what was queued before.
     fn announce(&mut self, before: usize, limit: usize, events: &mut VecDeque<Event>) {
@@ -390,5 +487,14 @@ impl Stream {
 
     fn has_room(&self, limit: usize) -> bool {
         self.queue.is_empty() || self.buffered + OVERHEAD * self.queue.len() < limit
+    }
+}
+
+#[cfg(test)]
+impl NextFragment {
+    /// A message in one piece.
+    pub(crate) const fn example(message: MessageKey, len: usize) -> Self {
+        let flags = DataFlags(DataFlags::BEGINNING | DataFlags::ENDING);
+        Self { slot: 0, message, stream: StreamId(0), mid: 0, fsn: 0, flags, offset: 0, len }
     }
 }

@@ -6,8 +6,9 @@ use proptest::prelude::*;
 
 use super::flight::{Flight, Progress, Sent};
 use super::{Acknowledged, Outbound};
-use crate::packet::{Chunk, Chunks, Data, DataFlags, GapBlock, Sack};
+use crate::packet::{Chunk, Chunks, Data, GapBlock, Sack};
 use crate::tx::messages::Messages;
+use crate::tx::queue::NextFragment;
 use crate::{Config, Ppid, SendOptions, Stats, StreamId};
 
 #[allow(clippy::disallowed_methods, reason = "tests may read a clock")]
@@ -32,7 +33,7 @@ proptest! {
     ) {
         let now = start();
         let mut messages = Messages::default();
-        let key = messages.insert(now, Bytes::from_static(b"x"), Ppid(0), SendOptions::ordered()).unwrap();
+        let key = messages.insert(now, Bytes::from_static(b"x"), Ppid(0), SendOptions::ordered(), (true, true)).unwrap();
         let mut flight = Flight::new(Serial(base));
         // Of each chunk since the first: where it stands, and the packet that it was last sent in.
         let mut model: Vec<(Model, u64)> = Vec::new();
@@ -42,7 +43,7 @@ proptest! {
             let mut progress = Progress::default();
             match what {
                 0 | 1 => for _ in 0..=b {
-                    flight.push(Sent::new(key, (0, 10), (StreamId(0), 0), DataFlags(3), packet, now));
+                    flight.push(Sent::new(&NextFragment::example(key, 10), 0, packet, now));
                     model.push((Model::InFlight, packet));
                     packet += 1;
                 },
@@ -113,9 +114,10 @@ proptest! {
 fn sender(count: usize) -> (Outbound, Instant) {
     let now = start();
     let mut tx = Outbound::new(&Config::default(), 1160, Serial(100));
-    tx.begin(1 << 20, 10);
+    tx.begin(1 << 20, 10, false);
     for n in 0..40_u8 {
-        tx.write(now, StreamId(0), Ppid(1), Bytes::from(vec![n; 1132]), SendOptions::ordered()).unwrap();
+        tx.write(now, StreamId(0), Ppid(1), Bytes::from(vec![n; 1132]), SendOptions::ordered(), true)
+            .unwrap();
     }
     assert_eq!(sent(&mut tx, now, count).len(), count);
     (tx, now)
