@@ -26,6 +26,7 @@ const GRAPH: &[(&str, &[&str])] = &[
     ("drywire-media", &["drywire-core", "drywire-rtp"]),
     ("drywire-sctp", &["drywire-core"]),
     ("drywire-datachannel", &["drywire-core", "drywire-sctp"]),
+    ("drywire-file", &["drywire-crypto"]),
     ("drywire-jsep", &["drywire-core", "drywire-sdp"]),
     (
         "drywire",
@@ -47,7 +48,7 @@ const GRAPH: &[(&str, &[&str])] = &[
     ),
     ("drywire-sim", &["drywire-core"]),
     ("drywire-tokio", &["drywire"]),
-    ("drywire-cli", &["drywire", "drywire-tokio"]),
+    ("drywire-cli", &["drywire", "drywire-file", "drywire-tokio"]),
     // The shim of the BoringSSL test runner.
     ("drywire-bogo", &["drywire-core", "drywire-crypto", "drywire-crypto-aws-lc", "drywire-dtls"]),
     // The root package: only tests and benches.

@@ -16,6 +16,7 @@ fn main() {
     dtls();
     sctp();
     srtp();
+    file();
 }
 
 fn write(target: &str, name: &str, bytes: &[u8]) {
@@ -231,4 +232,55 @@ fn srtp() {
             &[&begin(3)[..], ahead.as_flattened()].concat(),
         );
     }
+}
+
+/// Transfers both ways as a good peer does them, and one that is cut and resumed: steps of the target.
+fn file() {
+    use drywire_file::{Control, FileName, Offer, Prefix, Reason};
+    use drywire_fuzz::file::{ID, LEN};
+
+    const TO_SENDER: u8 = 0;
+    const TO_RECEIVER: u8 = 1;
+    const DATA: u8 = 2;
+    const CONNECT: u8 = 3;
+    const DISCONNECT: [u8; 2] = [4, 5];
+    const ACCEPT: u8 = 6;
+    const CONFIRM: u8 = 7;
+    const SUPPLY: u8 = 10;
+    const POLL: u8 = 11;
+
+    let step = |choice: u8, bytes: &[u8]| -> Vec<u8> {
+        [&[choice, u8::try_from(bytes.len()).expect("a short message")], bytes].concat()
+    };
+    let say = |choice: u8, control: Control| step(choice, control.to_string().as_bytes());
+    let poll = || step(POLL, b"");
+    let mut prefix = Prefix::new(&*drywire_crypto_aws_lc::provider());
+    for _ in 0..LEN / 100 {
+        prefix.update(&[1; 100]);
+    }
+    let (id, hash) = (ID, prefix.hash());
+
+    let connect = [step(CONNECT, &[0; 100]), poll()].concat();
+    let supply = [step(SUPPLY, &[1; 100]), poll()].concat();
+    let start = |offset| [connect.clone(), say(TO_SENDER, Control::Accept { id, offset })].concat();
+    let done = say(TO_SENDER, Control::Done { id, hash });
+    let all = supply.repeat(10);
+    write("file", "send", &[start(0), all.clone(), poll(), done.clone()].concat());
+    let have = say(TO_SENDER, Control::Have { id, bytes: 200 });
+    let cut = step(DISCONNECT[0], b"");
+    write("file", "send-cut", &[start(0), supply.repeat(3), have, cut, start(200), all, poll(), done].concat());
+    let refuse = say(TO_SENDER, Control::Refuse { id, reason: Reason::TooLarge });
+    write("file", "send-refused", &[start(0), supply, refuse].concat());
+
+    let offer = Offer::new(id, LEN, FileName::sanitized("theirs")).expect("a short file");
+    let offer = say(TO_RECEIVER, Control::Offer(offer));
+    let offered = [offer.clone(), step(ACCEPT, b""), poll()].concat();
+    let data = step(DATA, &[1; 100]);
+    let end = [say(TO_RECEIVER, Control::End { id, hash }), step(CONFIRM, b""), poll()].concat();
+    write("file", "receive", &[offered.clone(), data.repeat(10), end.clone()].concat());
+    let cut = step(DISCONNECT[1], b"");
+    let resumed = [offered.clone(), data.repeat(3), cut, offer, poll(), data.repeat(7), end];
+    write("file", "receive-cut", &resumed.concat());
+    let abandon = say(TO_RECEIVER, Control::Abandon { id, reason: Reason::Storage });
+    write("file", "receive-abandoned", &[offered, data, abandon].concat());
 }

@@ -6,6 +6,7 @@
 
 pub mod datachannel;
 pub mod dtls;
+pub mod file;
 pub mod ice;
 pub mod jsep;
 pub mod rtcp;
@@ -24,6 +25,7 @@ pub const TARGETS: &[Target] = &[
     ("dtls_client", dtls::dtls_client),
     ("dtls_handshake_message", dtls::dtls_handshake_message),
     ("dtls_server", dtls::dtls_server),
+    ("file", file::run),
     ("ice", ice::run),
     ("jsep", jsep::run),
     ("rtcp", rtcp::run),
