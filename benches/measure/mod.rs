@@ -191,6 +191,12 @@ impl Measured {
         self.entry(LIMIT)
     }
 
+    /// The same without one of the others: another way to run our side is no rival.
+    pub(crate) fn without(mut self, name: &str) -> Self {
+        self.entries.retain(|entry| entry.name != name);
+        self
+    }
+
     /// All others.
     pub(crate) fn rivals(&self) -> impl Iterator<Item = &Entry> {
         self.entries.iter().filter(|entry| entry.name != DRYWIRE && entry.name != LIMIT)

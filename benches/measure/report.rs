@@ -9,13 +9,21 @@ use super::Measured;
 pub(crate) struct Report {
     bench: &'static str,
     rows: Vec<Value>,
+    goals: Vec<Goal>,
     failures: Vec<String>,
+}
+
+/// Something that the numbers are to reach, and what they are.
+struct Goal {
+    what: String,
+    met: bool,
+    is: String,
 }
 
 impl Report {
     pub(crate) fn new(bench: &'static str) -> Self {
         println!("\n{bench}: best (median) of interleaved rounds, CPU time of this thread");
-        Self { bench, rows: Vec::new(), failures: Vec::new() }
+        Self { bench, rows: Vec::new(), goals: Vec::new(), failures: Vec::new() }
     }
 
     /// Adds a measured row.
@@ -51,6 +59,18 @@ impl Report {
         if let Some(limit) = limit {
             println!("    {:<24} {limit:>10.4}", "limit");
         }
+        self.record(row, unit, ours, rivals, limit);
+    }
+
+    /// Adds a row that was printed in another form.
+    pub(crate) fn record(
+        &mut self,
+        row: &str,
+        unit: &str,
+        ours: f64,
+        rivals: &[(&str, f64)],
+        limit: Option<f64>,
+    ) {
         let rivals = rivals.iter().map(|(name, value)| ((*name).to_owned(), json!(round(*value)))).collect();
         self.push(row, unit, ours, rivals, limit);
     }
@@ -60,6 +80,21 @@ impl Report {
         if !holds {
             self.failures.push(what.into());
         }
+    }
+
+    /// Says beside the numbers whether a goal is reached. A goal that is missed does not fail the bench: it may be about
+    /// time.
+    pub(crate) fn goal(&mut self, what: impl Into<String>, met: bool, is: impl Into<String>) {
+        let goal = Goal { what: what.into(), met, is: is.into() };
+        println!("    {}", goal.line());
+        self.goals.push(goal);
+    }
+
+    /// A goal about something that is the same in each run: if it is missed, the bench fails at its end.
+    pub(crate) fn require_goal(&mut self, what: impl Into<String>, met: bool, is: impl Into<String>) {
+        let (what, is) = (what.into(), is.into());
+        self.require(met, format!("{what}: {is}"));
+        self.goal(what, met, is);
     }
 
     fn push(&mut self, row: &str, unit: &str, ours: f64, rivals: Map<String, Value>, limit: Option<f64>) {
@@ -78,6 +113,12 @@ impl Report {
             .map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("target"), PathBuf::from);
         let folder = target.join("reports");
         let path = folder.join(format!("{}.json", self.bench));
+        if !self.goals.is_empty() {
+            println!("\ngoals:");
+        }
+        for goal in &self.goals {
+            println!("  {}", goal.line());
+        }
         let text = serde_json::to_string_pretty(&self.rows).unwrap_or_default();
         if let Err(error) = fs::create_dir_all(&folder).and_then(|()| fs::write(&path, text + "\n")) {
             println!("\n{}: {error}", path.display());
@@ -88,6 +129,12 @@ impl Report {
             println!("\nnot met:\n  {}", self.failures.join("\n  "));
             std::process::exit(1);
         }
+    }
+}
+
+impl Goal {
+    fn line(&self) -> String {
+        format!("[{}] {}: {}", if self.met { "met" } else { "missed" }, self.what, self.is)
     }
 }
 
