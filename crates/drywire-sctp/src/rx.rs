@@ -172,10 +172,10 @@ impl Inbound {
             self.tracker.insert(data.tsn);
             return Received::InvalidStream;
         }
-        // A small part of a big packet is copied, or it would keep all of the packet in memory.
+        // A small part of a big packet is copied if it is kept, or it would keep all of the packet in memory.
         let part = 2 * data.data.len() < packet.len() && packet.len() > SMALL_PACKET;
-        let bytes = if part { Bytes::copy_from_slice(data.data) } else { packet.slice_ref(data.data) };
         if data.flags.is_beginning() && data.flags.is_ending() {
+            let bytes = if part { Bytes::copy_from_slice(data.data) } else { packet.slice_ref(data.data) };
             self.used += cost;
             let message = Ready { ppid: data.ppid, ordered: !data.flags.is_unordered(), data: Some(bytes) };
             self.deliver(data.stream, data.mid, message, events, stats);
@@ -185,7 +185,8 @@ impl Inbound {
                 stream: data.stream,
                 mid: data.mid,
                 ppid: data.ppid,
-                data: bytes,
+                data: packet.slice_ref(data.data),
+                part,
             };
             let inserted = match &mut self.interleaved {
                 Some(interleaved) => interleaved.insert(data.fsn, fragment),

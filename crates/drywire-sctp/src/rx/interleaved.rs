@@ -86,7 +86,7 @@ impl Interleaved {
 
     /// Takes a fragment, whose TSN has not arrived before, of a message that is still waited for.
     pub(crate) fn insert(&mut self, fsn: u32, fragment: Fragment) -> Inserted {
-        let Fragment { flags, stream, mid, ppid, data } = fragment;
+        let Fragment { flags, stream, mid, ppid, data, part } = fragment;
         let key = Key { stream: stream.0, unordered: flags.is_unordered(), mid };
         if key == ANCHOR {
             return Inserted::Refused;
@@ -113,6 +113,9 @@ impl Interleaved {
         self.charged += partial.charged;
         if partial.last.is_some_and(|last| partial.count > last) {
             return Inserted::Completes(self.assemble(key));
+        }
+        if part && let Some(kept) = partial.newest.and_then(|place| self.kept.get_mut(count(place))) {
+            kept.data = Bytes::copy_from_slice(&kept.data);
         }
         Inserted::Waits
     }
@@ -250,6 +253,7 @@ mod tests {
             mid,
             ppid: Ppid(if fsn == 0 { 53 } else { 0 }),
             data: Bytes::from(vec![u8::try_from(fsn).unwrap(); count(fsn) + 1]),
+            part: false,
         };
         (fsn, fragment)
     }

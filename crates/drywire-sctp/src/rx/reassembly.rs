@@ -21,6 +21,17 @@ pub(crate) struct Fragment {
     pub(crate) mid: u32,
     pub(crate) ppid: Ppid,
     pub(crate) data: Bytes,
+    /// Whether it lies in a packet that is much larger, which it must not keep in memory while it waits for others.
+    pub(crate) part: bool,
+}
+
+impl Fragment {
+    /// It waits for others.
+    fn wait(&mut self) {
+        if std::mem::take(&mut self.part) {
+            self.data = Bytes::copy_from_slice(&self.data);
+        }
+    }
 }
 
 #[derive(Debug)]
@@ -114,10 +125,14 @@ impl Reassembly {
         }
         let begins = self.slot(first).is_some_and(|stored| stored.fragment.flags.is_beginning());
         let ends = self.slot(last).is_some_and(|stored| stored.fragment.flags.is_ending());
-        if begins && ends {
-            if let Some(assembled) = self.assemble(first, last, bytes) {
-                return Inserted::Completes(assembled);
-            }
+        if begins
+            && ends
+            && let Some(assembled) = self.assemble(first, last, bytes)
+        {
+            return Inserted::Completes(assembled);
+        }
+        if let Some(Some(stored)) = self.slots.get_mut(at) {
+            stored.fragment.wait();
         }
         Inserted::Waits
     }
@@ -262,6 +277,7 @@ mod tests {
             mid: 9,
             ppid: Ppid(53),
             data: Bytes::from(vec![u8::try_from(index).unwrap(); index + 1]),
+            part: false,
         }
     }
 
