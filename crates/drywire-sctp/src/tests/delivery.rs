@@ -6,6 +6,7 @@ use bytes::Bytes;
 use drywire_core::Duration;
 use proptest::prelude::*;
 
+use super::cases;
 use super::link::{Pair, Weather};
 use crate::{Config, Event, Ppid, SendError, SendOptions, StreamId};
 
@@ -101,7 +102,7 @@ fn stubborn(initial_tsn: u32, initial_mid: u32, window: u32, interleaving: bool)
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 96, max_shrink_iters: 200, ..ProptestConfig::default() })]
+    #![proptest_config(cases(96))]
 
     #[test]
     fn e12_e13_everything_arrives_whatever_is_lost(

@@ -4,6 +4,7 @@ use bytes::Bytes;
 use drywire_core::{Duration, Rng};
 use proptest::prelude::*;
 
+use super::cases;
 use super::link::Pair;
 use crate::packet::Header;
 use crate::{Config, Ppid, SendOptions, StreamId};
@@ -32,7 +33,7 @@ fn damage(packet: &Bytes, rng: &mut Rng) -> Bytes {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 128, max_shrink_iters: 100, ..ProptestConfig::default() })]
+    #![proptest_config(cases(128))]
 
     #[test]
     fn any_call_in_any_order(seed: u8, salt: u64, steps in 50_u32..600) {

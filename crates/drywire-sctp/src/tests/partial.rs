@@ -5,6 +5,7 @@ use drywire_core::{Duration, Serial};
 use proptest::prelude::*;
 
 use super::attacks::Forger;
+use super::cases;
 use super::link::{Pair, Weather};
 use crate::packet::{ChunkType, ForwardTsn, Packet};
 use crate::{Config, Event, SendError, SendOptions, StreamId};
@@ -197,7 +198,7 @@ fn letter() -> impl Strategy<Value = Letter> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 128, max_shrink_iters: 300, ..ProptestConfig::default() })]
+    #![proptest_config(cases(128))]
 
     /// What must arrive arrives once and in order, what may be given up at most once and in order, and nothing sticks.
     #[test]
