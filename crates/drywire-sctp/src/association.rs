@@ -42,7 +42,7 @@ pub struct Association {
     pub(crate) beat: Option<Beat>,
     /// Retransmissions in a row that were not answered.
     pub(crate) errors: u32,
-    pub(crate) timers: TimerTable<Timer, 6>,
+    pub(crate) timers: TimerTable<Timer, 9>,
     pub(crate) due: Due,
     pub(crate) replies: VecDeque<Reply>,
     pub(crate) events: VecDeque<Event>,
@@ -97,6 +97,10 @@ impl Association {
                 Timer::Connect => self.connect_timed_out(now),
                 Timer::Shutdown => self.shutdown_timed_out(now),
                 Timer::Retransmit => self.retransmit_timed_out(now),
+                Timer::Overdue => self.overdue_timed_out(now),
+                Timer::TailProbe => self.tail_probe_timed_out(now),
+                // What waited leaves with the next poll.
+                Timer::Pace => (),
                 Timer::Acknowledge => self.rx.hurry_sack(),
                 Timer::Heartbeat => self.heartbeat_timed_out(now),
                 Timer::Reset => self.reset_timed_out(now),
@@ -242,7 +246,10 @@ impl Association {
     pub fn poll_transmit(&mut self, now: Instant, out: &mut Vec<u8>) -> Option<usize> {
         let now = self.clock.observe(now);
         let start = out.len();
-        self.write_packet(now, out)?;
+        if self.write_packet(now, out).is_none() {
+            self.keep_pace(now);
+            return None;
+        }
         self.seal(out, start);
         self.stats.packets_sent += 1;
         Some(out.len() - start)
@@ -273,6 +280,7 @@ impl Association {
         self.request_resets(now);
         self.continue_shutdown(now);
         self.keep_retransmit(now);
+        self.keep_pace(now);
         self.keep_acknowledge(now);
     }
 }

@@ -42,6 +42,8 @@ pub struct Config {
     pub interleaving: bool,
     /// Whose turn it is among the streams.
     pub scheduler: Scheduler,
+    /// What decides how much may be in flight.
+    pub congestion_control: CongestionControl,
     /// How many times INIT and COOKIE ECHO are repeated (RFC 9260, section 16: Max.Init.Retransmits).
     pub max_init_retransmits: u32,
     /// How many unanswered retransmissions in a row end the association (RFC 9260: Association.Max.Retrans).
@@ -76,6 +78,7 @@ impl Default for Config {
             zero_checksum: false,
             interleaving: false,
             scheduler: Scheduler::WeightedFair,
+            congestion_control: CongestionControl::NewReno,
             max_init_retransmits: 8,
             max_retransmits: 10,
             cookie_lifetime: Duration::from_secs(60),
@@ -105,4 +108,19 @@ pub enum Scheduler {
     /// All at once, each with a part of the bandwidth that is proportional to its weight (section 3.6).
     #[default]
     WeightedFair,
+}
+
+/// What decides how much may be in flight. All of them pace what leaves, so that a window that opens is no burst.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum CongestionControl {
+    /// As RFC 9260 has it (section 7.2): half after a loss, a packet more each round trip. Fair to all others like it, and slow
+    /// on long paths that lose packets.
+    #[default]
+    NewReno,
+    /// CUBIC (RFC 9438): what most of the Internet's hosts use. It fills long fast paths sooner.
+    Cubic,
+    /// A model of the path, after the ideas of BBR (draft-ietf-ccwg-bbr): for paths that lose packets without being full, such
+    /// as wireless ones. Takes more than its share from others on short queues.
+    Bbr,
 }

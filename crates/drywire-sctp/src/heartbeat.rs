@@ -56,7 +56,7 @@ impl Association {
         let Ok(heartbeat) = Heartbeat::parse(chunk) else { return self.drop_chunk() };
         if let Some(beat) = self.beat.take_if(|beat| beat.nonce == heartbeat.info) {
             self.errors = 0;
-            self.tx.measured(now.saturating_duration_since(beat.sent));
+            self.tx.measured(now, now.saturating_duration_since(beat.sent));
         }
     }
 

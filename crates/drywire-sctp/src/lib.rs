@@ -5,7 +5,7 @@
 //! the user wants them; what is not read closes the window and so slows the peer.
 //!
 //! What there is: associations begun by either side or both at once, restart, authenticated cookies, fragmentation and
-//! bundling, ordered and unordered delivery, selective acknowledgements, loss recovery, congestion control (NewReno),
+//! bundling, ordered and unordered delivery, selective acknowledgements, loss recovery, congestion control with pacing,
 //! flow control with probes, heartbeats, shutdown, abort, the reset of streams (RFC 6525), and messages that are given up
 //! after a time or a number of retransmissions (RFC 3758, RFC 7496), packets without a checksum over DTLS (RFC 9653).
 //! Messages of several streams are interleaved (RFC 8260) if both sides want it, by the
@@ -68,7 +68,7 @@ mod transmit;
 mod tx;
 
 pub use association::Association;
-pub use config::{Config, Scheduler};
+pub use config::{Config, CongestionControl, Scheduler};
 pub use error::{ParseError, SendError};
 pub use event::{CloseReason, Event};
 pub use id::{Ppid, StreamId};

@@ -1,12 +1,15 @@
 //! The acknowledgement of data and the retransmission timer (RFC 9260, section 6.3).
 
-use drywire_core::Instant;
+use drywire_core::{Duration, Instant};
 
 use crate::packet::{Cause, Chunk, Sack};
 use crate::state::Phase;
 use crate::timer::Timer;
 use crate::tx::Acknowledged;
 use crate::{Association, CloseReason};
+
+/// No timer is finer than this.
+const SOON: Duration = Duration::from_millis(1);
 
 impl Association {
     /// SACK.
@@ -47,12 +50,52 @@ impl Association {
         } else if !self.timers.is_armed(Timer::Retransmit) {
             self.timers.arm(Timer::Retransmit, now + self.tx.rto());
         }
+        self.keep_timer(Timer::Overdue, self.tx.overdue_at().filter(|_| needed));
+        // It is looked at again when it expires, so that not every packet moves it. What has become possible only now is not
+        // due before.
+        let probe = self.tx.tail_probe_at(self.config.sack_delay).filter(|_| needed);
+        if probe.is_none() || !self.timers.is_armed(Timer::TailProbe) {
+            self.keep_timer(Timer::TailProbe, probe.map(|at| at.max(now + SOON)));
+        }
+    }
+
+    /// The timer runs while packets wait only for their time.
+    pub(crate) fn keep_pace(&mut self, now: Instant) {
+        let until = self.tx.paced_until(now).filter(|_| self.phase.sends_data());
+        self.keep_timer(Timer::Pace, until);
+    }
+
+    fn keep_timer(&mut self, timer: Timer, at: Option<Instant>) {
+        match at {
+            Some(at) => self.timers.arm(timer, at),
+            None => self.timers.disarm(timer),
+        }
+    }
+
+    /// A packet that was overtaken counts as lost now.
+    pub(crate) fn overdue_timed_out(&mut self, now: Instant) {
+        if self.tx.overdue(now) {
+            self.stats.fast_retransmits += 1;
+            self.rearm_retransmit(now);
+        }
+    }
+
+    /// Nothing was heard for a while.
+    pub(crate) fn tail_probe_timed_out(&mut self, now: Instant) {
+        match self.tx.tail_probe_at(self.config.sack_delay) {
+            Some(at) if at <= now => {
+                self.tx.want_tail_probe();
+                self.stats.tail_probes += 1;
+                self.rearm_retransmit(now);
+            }
+            _ => (),
+        }
     }
 
     /// T3 has expired (section 6.3.3).
     pub(crate) fn retransmit_timed_out(&mut self, now: Instant) {
         self.stats.timeouts += 1;
-        if self.tx.timed_out() && self.count_error() {
+        if self.tx.timed_out(now) && self.count_error() {
             return;
         }
         self.keep_retransmit(now);

@@ -148,6 +148,10 @@ impl Inbound {
         stats: &mut Stats,
     ) -> Received {
         let arrival = self.tracker.arrival(data.tsn);
+        if self.tracker.has_gaps() {
+            // What fills a gap is news, too (section 6.7).
+            self.acknowledge.hurry();
+        }
         let cost = data.data.len() + OVERHEAD;
         let limit = match arrival {
             Arrival::Next => self.capacity.saturating_add(self.reserve),

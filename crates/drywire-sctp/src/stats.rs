@@ -28,6 +28,8 @@ pub struct Stats {
     pub fast_retransmits: u64,
     /// How often the retransmission timer expired.
     pub timeouts: u64,
+    /// How often something was sent again to hear of what was in flight (RFC 8985, section 7).
+    pub tail_probes: u64,
     /// Chunks of data received more than once.
     pub duplicates: u64,
     /// The smoothed round-trip time, once measured.

@@ -16,6 +16,7 @@ mod lifecycle;
 mod link;
 mod misuse;
 mod partial;
+mod recovery;
 mod resets;
 mod steady;
 mod table;

@@ -9,6 +9,12 @@ pub(crate) enum Timer {
     Shutdown,
     /// T3-rtx: data is not acknowledged, or the peer's window is closed.
     Retransmit,
+    /// A packet that was overtaken counts as lost (RFC 8985, section 6.3).
+    Overdue,
+    /// The last packet is sent again, to hear of those before it (RFC 8985, section 7).
+    TailProbe,
+    /// The next packet may leave.
+    Pace,
     /// A delayed acknowledgement.
     Acknowledge,
     /// The time for a sign of life.
@@ -18,8 +24,17 @@ pub(crate) enum Timer {
 }
 
 impl TimerIndex for Timer {
-    const ALL: &'static [Self] =
-        &[Self::Connect, Self::Shutdown, Self::Retransmit, Self::Acknowledge, Self::Heartbeat, Self::Reset];
+    const ALL: &'static [Self] = &[
+        Self::Connect,
+        Self::Shutdown,
+        Self::Retransmit,
+        Self::Acknowledge,
+        Self::Heartbeat,
+        Self::Reset,
+        Self::Overdue,
+        Self::TailProbe,
+        Self::Pace,
+    ];
 
     fn index(self) -> usize {
         match self {
@@ -29,6 +44,9 @@ impl TimerIndex for Timer {
             Self::Acknowledge => 3,
             Self::Heartbeat => 4,
             Self::Reset => 5,
+            Self::Overdue => 6,
+            Self::TailProbe => 7,
+            Self::Pace => 8,
         }
     }
 }

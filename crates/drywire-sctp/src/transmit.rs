@@ -91,7 +91,7 @@ impl Association {
         if self.phase.sends_data() {
             let space = self.mtu.saturating_sub(out.len() - start);
             let most = self.mtu.saturating_sub(Header::LEN);
-            if self.tx.can_send() {
+            if self.tx.can_send(now) {
                 self.tx.write_data(now, out, space, most, &mut self.events, &mut self.stats);
                 self.keep_retransmit(now);
             }
@@ -114,7 +114,7 @@ impl Association {
             || due.heartbeat
             || self.rx.is_sack_due()
             || self.reset.is_due()
-            || self.phase.sends_data() && (self.tx.is_forward_due(now) || self.tx.can_send())
+            || self.phase.sends_data() && (self.tx.is_forward_due(now) || self.tx.can_send(now))
     }
 
     fn write_header(&self, out: &mut Vec<u8>, verification_tag: u32) -> usize {

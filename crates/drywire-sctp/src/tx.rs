@@ -1,10 +1,13 @@
 //! The sending half of an association: what is queued, what is in flight, what is lost, and how much may be sent.
 
-mod congestion;
+pub(crate) mod congestion;
 mod flight;
 mod messages;
+mod pacer;
 mod partial;
 mod queue;
+mod rack;
+mod rate;
 mod rto;
 mod schedule;
 #[cfg(test)]
@@ -16,13 +19,16 @@ use bytes::Bytes;
 use drywire_core::{Duration, Instant, Serial};
 
 use crate::packet::{Data, IData, Sack};
-use crate::{Config, Event, Ppid, SendError, SendOptions, Stats, StreamId};
-use congestion::{Congestion, NewReno};
+use crate::{Config, CongestionControl, Event, Ppid, SendError, SendOptions, Stats, StreamId};
+use congestion::{Ack, Congestion, controller};
 use flight::{Flight, Progress, Sent};
 use messages::Messages;
+use pacer::Pacer;
 use partial::Told;
 use queue::OutboundStreams;
 pub(crate) use queue::ResetStage;
+use rack::Rack;
+use rate::RateSampler;
 use rto::Rto;
 
 /// What a SACK meant.
@@ -49,8 +55,17 @@ pub(crate) struct Outbound {
     streams: OutboundStreams,
     messages: Messages,
     flight: Flight,
+    control: CongestionControl,
     congestion: Box<dyn Congestion>,
+    pacer: Pacer,
+    /// For controllers that want to know.
+    rate: Option<RateSampler>,
     rto: Rto,
+    rack: Rack,
+    /// When a packet that was overtaken counts as lost.
+    overdue: Option<Instant>,
+    /// The first packet of the next round trip.
+    next_round: u64,
     /// What the peer can take beyond what is in flight, by its latest word.
     peer_window: usize,
     /// The number of the next packet that carries data.
@@ -59,6 +74,16 @@ pub(crate) struct Outbound {
     last_sent: Option<Instant>,
     /// While losses are repaired: the first TSN that was not yet sent when they were found.
     recovery: Option<Serial<u32>>,
+    /// How much was sent again since losses were last found, and is not known to have been needless.
+    undo: Option<u32>,
+    /// The losses that are repaired are those of a timeout.
+    timeout: bool,
+    /// The last chunk is to be sent again, or another one, to hear of those before it.
+    tail_wanted: bool,
+    /// It was, and this is not acknowledged.
+    tail: Option<Serial<u32>>,
+    /// When anything was last acknowledged.
+    last_acknowledged: Option<Instant>,
     /// One packet may leave whatever the congestion window says (RFC 9260, section 7.2.4, rule 3).
     exempt: bool,
     /// One chunk may leave whatever the peer's window says (section 6.1, rule A).
@@ -82,16 +107,28 @@ pub(crate) struct Outbound {
 
 impl Outbound {
     pub(crate) fn new(config: &Config, mtu: usize, initial_tsn: Serial<u32>) -> Self {
+        let congestion = controller(config.congestion_control, mtu);
         Self {
             streams: OutboundStreams::new(config.initial_mid, config.scheduler),
             messages: Messages::default(),
             flight: Flight::new(initial_tsn),
-            congestion: Box::new(NewReno::new(mtu)),
+            control: config.congestion_control,
+            rate: congestion.wants_rate().then(|| RateSampler::new(0)),
+            congestion,
+            pacer: Pacer::default(),
             rto: Rto::new(config),
+            rack: Rack::new(),
+            overdue: None,
+            next_round: 0,
             peer_window: 0,
             packet: 0,
             last_sent: None,
             recovery: None,
+            undo: None,
+            timeout: false,
+            tail_wanted: false,
+            tail: None,
+            last_acknowledged: None,
             exempt: false,
             probe: false,
             interleaved: false,
@@ -120,8 +157,11 @@ impl Outbound {
         self.streams.clear(&mut self.messages);
         let messages = &mut self.messages;
         self.flight.clear(initial_tsn, |sent| messages.release(sent.message));
-        self.congestion = Box::new(NewReno::new(self.mtu));
-        self.recovery = None;
+        self.congestion = controller(self.control, self.mtu);
+        self.rate = self.congestion.wants_rate().then(|| RateSampler::new(self.packet));
+        self.rack = Rack::new();
+        (self.recovery, self.undo, self.timeout) = (None, None, false);
+        (self.tail_wanted, self.tail, self.overdue) = (false, None, None);
         self.told = None;
         (self.exempt, self.probe) = (false, false);
     }
@@ -212,8 +252,8 @@ impl Outbound {
         self.rto.expect(rtt)
     }
 
-    pub(crate) fn measured(&mut self, rtt: Duration) {
-        self.rto.measured(rtt);
+    pub(crate) fn measured(&mut self, now: Instant, rtt: Duration) {
+        self.rto.measured(now, rtt);
     }
 
     pub(crate) fn back_off(&mut self) {
@@ -237,7 +277,8 @@ impl Outbound {
         if beyond(cumulative) || sack.gaps().any(|gap| beyond(cumulative.add(gap.end.into()))) {
             return Acknowledged::Violation;
         }
-        let limited = self.flight.bytes() + self.mtu >= self.congestion.window();
+        let full = self.flight.bytes() + self.mtu >= self.congestion.window();
+        let paced = self.pacer.wait(now).is_some() && !self.streams.is_empty() && self.may_send_new(1);
         let mut progress = Progress::default();
         let (streams, messages) = (&mut self.streams, &mut self.messages);
         self.flight.acknowledge_until(cumulative, &mut progress, |sent| {
@@ -251,27 +292,142 @@ impl Outbound {
             }
         }
         if self.recovery.is_some_and(|end| cumulative.next() >= end) {
-            self.recovery = None;
+            (self.recovery, self.timeout) = (None, false);
         }
+        let rtt = progress.sampled.map(|(_, at)| now.saturating_duration_since(at));
+        if let Some(rtt) = rtt {
+            self.rto.measured(now, rtt);
+        }
+        if progress.bytes > 0 {
+            self.last_acknowledged = Some(now);
+        }
+        self.judge(now, sack, &progress);
         // The window grows only when the cumulative TSN does (sections 7.2.1 and 7.2.2).
         let advanced = self.flight.base() != base;
-        self.congestion.acknowledged(progress.bytes, limited && advanced, self.recovery.is_some());
-        let lost = progress.packet.is_some_and(|packet| self.flight.detect_losses(packet));
-        let recovery_began = lost && self.recovery.is_none();
+        let (lost, recovery_began) = self.detect_losses(now, false);
+        let round = progress.packet.is_some_and(|packet| packet >= self.next_round);
+        if round {
+            self.next_round = self.packet;
+        }
+        let rate =
+            self.rate.as_mut().and_then(|rate| rate.acknowledged(now, progress.bytes, progress.packet));
+        self.congestion.acknowledged(&Ack {
+            now,
+            bytes: progress.bytes,
+            lost,
+            in_flight: self.flight.bytes(),
+            limited: (full || paced) && advanced,
+            recovering: self.recovery.is_some(),
+            round,
+            rtt,
+            smoothed: self.rto.smoothed().unwrap_or_default(),
+            rate,
+        });
         if recovery_began {
-            self.congestion.lost();
-            self.recovery = Some(next_tsn);
-            self.exempt = true;
+            self.congestion.lost(now);
         }
         self.flight.tidy();
         // The peer has taken what it was told: what is given up behind that is news.
         self.told = self.told.filter(|told| told.cumulative > cumulative);
-        if let Some((_, at)) = progress.sampled {
-            self.rto.measured(now.saturating_duration_since(at));
-        }
         let window = usize::try_from(sack.window).unwrap_or(usize::MAX);
         self.peer_window = window.saturating_sub(self.flight.bytes());
         Acknowledged::Taken { advanced, progress: progress.bytes > 0, recovery_began }
+    }
+
+    /// Finds what is lost: by what an acknowledgement says, or because its time has come. Returns how many bytes, and whether
+    /// these are the first losses of this window of data.
+    fn detect_losses(&mut self, now: Instant, tell: bool) -> (usize, bool) {
+        self.overdue = None;
+        let Some(rule) = self.rack.rule(&self.rto) else { return (0, false) };
+        let losses = self.flight.detect_losses(now, &rule);
+        self.overdue = losses.next;
+        // What the last chunk, sent again, has repaired was lost too (RFC 8985, section 7.4).
+        let repaired = self.tail.is_some_and(|tsn| self.flight.waiting(tsn).is_none());
+        if repaired {
+            self.tail = None;
+        }
+        let began = (losses.bytes > 0 || repaired) && self.recovery.is_none();
+        if began {
+            if tell {
+                self.congestion.lost(now);
+            }
+            self.rack.recovers();
+            self.recovery = Some(self.flight.next_tsn());
+            self.undo = Some(u32::from(repaired));
+            self.exempt = losses.bytes > 0;
+        }
+        (losses.bytes, began)
+    }
+
+    /// Whether losses that were believed were none.
+    fn judge(&mut self, now: Instant, sack: &Sack<'_>, progress: &Progress) {
+        if let Some(packet) = progress.packet {
+            self.rack.arrived(packet);
+        }
+        if progress.revived {
+            self.rack.reordered();
+        }
+        // An answer to what was sent again cannot be here so soon: it is one to what was sent first (RFC 3522).
+        let too_soon = progress.resent.zip(self.rto.least()).is_some_and(|(at, least)| at + least > now);
+        if too_soon && self.timeout {
+            self.flight.revive_all();
+            return self.undo_recovery();
+        }
+        // What was sent again was there already (RFC 3708).
+        for _ in sack.duplicates() {
+            if let Some(left) = self.undo.as_mut().filter(|left| **left > 0) {
+                *left -= 1;
+                if *left == 0 && self.flight.first_lost().is_none() {
+                    self.rack.was_spurious();
+                    return self.undo_recovery();
+                }
+            }
+        }
+        // It came before it could be sent again.
+        if progress.revived && self.undo == Some(0) && self.flight.first_lost().is_none() {
+            self.undo_recovery();
+        }
+    }
+
+    fn undo_recovery(&mut self) {
+        self.congestion.undo();
+        (self.recovery, self.undo, self.timeout) = (None, None, false);
+    }
+
+    /// The time of a packet that was overtaken is over. Returns whether these are the first losses of this window of data.
+    pub(crate) fn overdue(&mut self, now: Instant) -> bool {
+        let (_, began) = self.detect_losses(now, true);
+        self.flight.tidy();
+        began
+    }
+
+    /// When the next packet that was overtaken counts as lost.
+    pub(crate) const fn overdue_at(&self) -> Option<Instant> {
+        self.overdue
+    }
+
+    /// When it is time to send something again so as to hear of what is in flight: sooner than the retransmission timer, once,
+    /// and without a verdict on what was lost (RFC 8985, section 7.2).
+    pub(crate) fn tail_probe_at(&self, sack_delay: Duration) -> Option<Instant> {
+        if self.flight.is_empty() || self.recovery.is_some() || self.tail.is_some() || self.tail_wanted {
+            return None;
+        }
+        let smoothed = self.rto.smoothed()?;
+        // The peer may hold back its acknowledgement of a single packet.
+        let delay = if self.flight.bytes() <= self.mtu { sack_delay } else { Duration::ZERO };
+        let wait = smoothed * 2 + delay + Duration::from_millis(1);
+        let since = self.last_sent.max(self.last_acknowledged)?;
+        (wait < self.rto.current()).then(|| since + wait)
+    }
+
+    /// That time has come.
+    pub(crate) const fn want_tail_probe(&mut self) {
+        self.tail_wanted = true;
+    }
+
+    /// When the next packet may leave, if it only waits for that.
+    pub(crate) fn paced_until(&self, now: Instant) -> Option<Instant> {
+        self.pacer.wait(now).filter(|_| self.has_sendable())
     }
 
     /// The cumulative TSN of a SHUTDOWN, which acknowledges like a SACK (section 9.2) but says nothing of the window.
@@ -294,11 +450,12 @@ impl Outbound {
     pub(crate) fn lose_all(&mut self) {
         self.flight.lose_all();
         self.flight.tidy();
+        self.overdue = None;
     }
 
     /// The retransmission timer has expired (section 6.3.3). Returns whether this counts as an error of the peer:
     /// it does not while a peer that is alive keeps its window closed (section 6.1, rule A).
-    pub(crate) fn timed_out(&mut self) -> bool {
+    pub(crate) fn timed_out(&mut self, now: Instant) -> bool {
         let closed = self.peer_window == 0 && self.heard;
         self.heard = false;
         self.rto.back_off();
@@ -307,16 +464,24 @@ impl Outbound {
             self.probe = true;
             return false;
         }
-        self.congestion.timed_out();
-        self.flight.lose_all();
-        self.flight.tidy();
-        self.recovery = None;
+        self.congestion.timed_out(now);
+        self.lose_all();
+        // Until then what is lost is not news.
+        self.recovery = Some(self.flight.next_tsn());
+        (self.undo, self.timeout) = (Some(0), true);
+        (self.tail_wanted, self.tail) = (false, None);
+        self.pacer = Pacer::default();
         self.exempt = false;
         !closed
     }
 
     /// Whether a packet with data can be sent now.
-    pub(crate) fn can_send(&self) -> bool {
+    pub(crate) fn can_send(&self, now: Instant) -> bool {
+        self.tail_wanted || self.has_sendable() && self.pacer.wait(now).is_none()
+    }
+
+    /// Whether the windows let anything through that waits.
+    fn has_sendable(&self) -> bool {
         let lost = self.flight.first_lost().is_some();
         if !lost && self.streams.is_empty() {
             return false;
@@ -344,16 +509,30 @@ impl Outbound {
         {
             self.congestion.idle();
         }
-        let start = out.len();
+        let idle = self.flight.is_empty();
+        let (start, before) = (out.len(), self.flight.bytes());
+        let tail = std::mem::take(&mut self.tail_wanted);
+        self.exempt |= tail;
         self.write_lost(now, out, space, most, stats);
         let left = space.saturating_sub(out.len() - start);
         self.write_new(now, out, left, most, events, stats);
+        if tail && out.len() == start {
+            self.write_tail(now, out, space, stats);
+        }
         if out.len() == start {
             return false;
         }
         self.exempt = false;
         self.packet += 1;
         self.last_sent = Some(now);
+        let len = self.flight.bytes().saturating_sub(before);
+        self.pacer.sent(now, len, self.mtu, self.congestion.pacing_rate());
+        if let Some(rate) = &mut self.rate {
+            rate.sent(now, idle);
+            if self.streams.is_empty() && self.flight.bytes() < self.congestion.window() {
+                rate.limited(self.flight.bytes());
+            }
+        }
         true
     }
 
@@ -382,8 +561,23 @@ impl Outbound {
                 break;
             }
             self.flight.resend(self.packet, now);
+            self.undo = self.undo.map(|count| count + 1);
             stats.retransmissions += 1;
         }
+    }
+
+    /// Sends the last chunk again, and asks for an acknowledgement at once (RFC 8985, section 7.3; RFC 7053).
+    fn write_tail(&mut self, now: Instant, out: &mut Vec<u8>, space: usize, stats: &mut Stats) {
+        let Some((tsn, mut sent)) = self.flight.last_in_flight() else { return };
+        sent.flags = sent.flags.with_immediate();
+        if self.header_len() + sent.len > space
+            || write_chunk(out, &self.messages, tsn, &sent, self.interleaved).is_none()
+        {
+            return;
+        }
+        self.flight.resend_in_flight(tsn, self.packet, now);
+        self.tail = Some(tsn);
+        stats.retransmissions += 1;
     }
 
     fn write_new(
@@ -398,7 +592,9 @@ impl Outbound {
         let start = out.len();
         let most = most.saturating_sub(self.header_len());
         // What is lost goes first: nothing new while the rest of it waits for the congestion window.
-        while self.flight.first_lost().is_none() && self.flight.bytes() < self.congestion.window() {
+        while self.flight.first_lost().is_none()
+            && (self.exempt || self.flight.bytes() < self.congestion.window())
+        {
             self.give_up(now, events, stats);
             let left = space.saturating_sub(out.len() - start).saturating_sub(self.header_len());
             let Some(fragment) = self.streams.peek(&self.messages, left, most) else { break };

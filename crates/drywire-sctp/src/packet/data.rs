@@ -35,6 +35,12 @@ impl DataFlags {
         self.0 & Self::UNORDERED != 0
     }
 
+    /// The same, with the acknowledgement wanted at once.
+    #[must_use]
+    pub const fn with_immediate(self) -> Self {
+        Self(self.0 | Self::IMMEDIATE)
+    }
+
     /// Whether the acknowledgement is wanted at once.
     #[must_use]
     pub const fn is_immediate(self) -> bool {

@@ -8,7 +8,7 @@ use proptest::prelude::*;
 
 use super::cases;
 use super::link::{Pair, Weather};
-use crate::{Config, Event, Ppid, SendError, SendOptions, StreamId};
+use crate::{Config, CongestionControl, Event, Ppid, SendError, SendOptions, StreamId};
 
 /// A message to be sent, which says of itself what it is.
 #[derive(Clone, Debug)]
@@ -111,9 +111,15 @@ proptest! {
         near in 0_u32..40, window in prop_oneof![Just(4_u32 << 20), Just(1_u32)],
         lazy in prop_oneof![Just(1_u32), 1_u32..400],
         interleaving: [bool; 2],
+        control in prop_oneof![
+            Just(CongestionControl::NewReno), Just(CongestionControl::Cubic), Just(CongestionControl::Bbr),
+        ],
         letters in letters(60_000),
     ) {
-        let configs = interleaving.map(|on| stubborn(u32::MAX - near, u32::MAX - 3, window, on));
+        let configs = interleaving.map(|on| Config {
+            congestion_control: control,
+            ..stubborn(u32::MAX - near, u32::MAX - 3, window, on)
+        });
         let mut pair = Pair::new(configs, seed);
         pair.weather = Weather { loss, duplicate, jitter: Duration::from_millis(jitter) };
         for side in [0, 1] {

@@ -98,7 +98,7 @@ impl Pair {
         }
     }
 
-    fn fly(&mut self, to: usize, packet: Bytes) {
+    pub(super) fn fly(&mut self, to: usize, packet: Bytes) {
         if self.rng.below(100) < self.weather.loss {
             return;
         }

@@ -1,116 +1,103 @@
+//! How much may be in flight, and how fast it leaves.
+
+mod bbr;
+mod cubic;
+mod new_reno;
+mod slow_start;
+#[cfg(test)]
+mod tests;
+
 use std::fmt;
 
-/// Decides how many bytes may be in flight.
+use drywire_core::{Duration, Instant};
+
+use crate::CongestionControl;
+use bbr::Bbr;
+use cubic::Cubic;
+use new_reno::NewReno;
+
+/// The first window, in packets (RFC 6928).
+const INITIAL_PACKETS: usize = 10;
+/// The window after a loss is no less, in packets (RFC 9260, section 7.2.3).
+const LEAST_PACKETS: usize = 4;
+
+/// Decides how many bytes may be in flight, and how fast they leave.
 pub(crate) trait Congestion: fmt::Debug + Send {
     /// How many bytes may be in flight.
     fn window(&self) -> usize;
 
-    /// `bytes` were acknowledged for the first time. `limited` says that the window was what held the sender back;
-    /// `recovering`, that losses of an earlier window are still being repaired.
-    fn acknowledged(&mut self, bytes: usize, limited: bool, recovering: bool);
+    /// At how many bytes per second packets leave; `None` when as fast as the window lets them.
+    fn pacing_rate(&self) -> Option<u64>;
+
+    /// Something was acknowledged.
+    fn acknowledged(&mut self, ack: &Ack);
 
     /// A loss was found by later acknowledgements; called once per window of data.
-    fn lost(&mut self);
+    fn lost(&mut self, now: Instant);
 
     /// The retransmission timer expired.
-    fn timed_out(&mut self);
+    fn timed_out(&mut self, now: Instant);
+
+    /// The latest loss or timeout was none: what was taken for lost has arrived.
+    fn undo(&mut self);
 
     /// Nothing was sent for a retransmission timeout.
     fn idle(&mut self);
 
     /// The size of packets has changed.
     fn set_mtu(&mut self, mtu: usize);
-}
 
-/// The congestion control of RFC 9260, section 7.2, which is NewReno. Slow start counts bytes rather than SACKs
-/// (RFC 3465), because a SACK may stand for a whole batch of packets.
-#[derive(Debug)]
-pub(crate) struct NewReno {
-    mtu: usize,
-    window: usize,
-    threshold: usize,
-    /// Bytes acknowledged since the window last grew, in congestion avoidance.
-    partial: usize,
-}
-
-/// The first window, in packets (RFC 6928).
-const INITIAL_PACKETS: usize = 10;
-/// The window after a loss is no less, in packets (section 7.2.3).
-const LEAST_PACKETS: usize = 4;
-
-impl NewReno {
-    pub(crate) const fn new(mtu: usize) -> Self {
-        Self { mtu, window: INITIAL_PACKETS * mtu, threshold: usize::MAX, partial: 0 }
+    /// Whether [`Ack::rate`] is wanted.
+    fn wants_rate(&self) -> bool {
+        false
     }
 }
 
-impl Congestion for NewReno {
-    fn window(&self) -> usize {
-        self.window
-    }
+/// What an acknowledgement says.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Ack {
+    pub(crate) now: Instant,
+    /// Bytes acknowledged for the first time.
+    pub(crate) bytes: usize,
+    /// Bytes found to be lost.
+    pub(crate) lost: usize,
+    /// Bytes still in flight.
+    pub(crate) in_flight: usize,
+    /// The window was what held the sender back, and the cumulative TSN has advanced (RFC 9260, section 7.2.1).
+    pub(crate) limited: bool,
+    /// Losses of an earlier window are still being repaired.
+    pub(crate) recovering: bool,
+    /// What is acknowledged first was sent after the round before was acknowledged.
+    pub(crate) round: bool,
+    /// The round trip that was measured.
+    pub(crate) rtt: Option<Duration>,
+    /// The smoothed round-trip time.
+    pub(crate) smoothed: Duration,
+    /// How fast data has arrived.
+    pub(crate) rate: Option<Rate>,
+}
 
-    fn acknowledged(&mut self, bytes: usize, limited: bool, recovering: bool) {
-        if !limited || recovering {
-            return;
-        }
-        if self.window < self.threshold {
-            self.window = self.window.saturating_add(bytes);
-        } else {
-            self.partial = self.partial.saturating_add(bytes);
-            if self.partial >= self.window {
-                self.partial -= self.window;
-                self.window = self.window.saturating_add(self.mtu);
-            }
-        }
-    }
+/// How fast data has arrived at the peer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Rate {
+    pub(crate) bytes_per_second: u64,
+    /// There was not enough to send: the path can do more.
+    pub(crate) app_limited: bool,
+}
 
-    fn lost(&mut self) {
-        self.threshold = (self.window / 2).max(LEAST_PACKETS * self.mtu);
-        self.window = self.threshold;
-        self.partial = 0;
-    }
-
-    fn timed_out(&mut self) {
-        self.threshold = (self.window / 2).max(LEAST_PACKETS * self.mtu);
-        self.window = self.mtu;
-        self.partial = 0;
-    }
-
-    fn idle(&mut self) {
-        // Section 7.2.1; the floor is the first window, as a new association may begin with that.
-        self.window = (self.window / 2).max((INITIAL_PACKETS * self.mtu).min(self.window));
-    }
-
-    fn set_mtu(&mut self, mtu: usize) {
-        self.mtu = mtu;
-        self.window = self.window.max(mtu);
+/// The controller that the settings name.
+pub(crate) fn controller(kind: CongestionControl, mtu: usize) -> Box<dyn Congestion> {
+    match kind {
+        CongestionControl::NewReno => Box::new(NewReno::new(mtu)),
+        CongestionControl::Cubic => Box::new(Cubic::new(mtu)),
+        CongestionControl::Bbr => Box::new(Bbr::new(mtu)),
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn grows_fast_then_slowly_and_falls_on_loss() {
-        let mut control = NewReno::new(1000);
-        assert_eq!(control.window(), 10_000);
-        control.acknowledged(10_000, true, false);
-        assert_eq!(control.window(), 20_000);
-        control.acknowledged(10_000, false, false);
-        control.acknowledged(10_000, true, true);
-        assert_eq!(control.window(), 20_000);
-        control.lost();
-        assert_eq!(control.window(), 10_000);
-        control.acknowledged(5_000, true, false);
-        assert_eq!(control.window(), 10_000);
-        control.acknowledged(5_000, true, false);
-        assert_eq!(control.window(), 11_000);
-        control.timed_out();
-        assert_eq!(control.window(), 1_000);
-        control.lost();
-        assert_eq!(control.window(), 4_000);
-        control.idle();
-        assert_eq!(control.window(), 4_000);
-    }
+/// The rate at which a window leaves within a round trip, times `percent`/100: a little faster than it could arrive, so that
+/// the window stays the limit. No rate where round trips are too short for it to matter.
+fn window_rate(window: usize, smoothed: Option<Duration>, percent: u64) -> Option<u64> {
+    let micros = u64::try_from(smoothed?.as_micros()).ok().filter(|micros| *micros >= 1_000)?;
+    let window = u64::try_from(window).unwrap_or(u64::MAX);
+    Some((window.saturating_mul(percent).saturating_mul(10_000) / micros).max(1))
 }

@@ -4,12 +4,9 @@ use drywire_core::{Instant, Serial};
 
 use super::messages::MessageKey;
 use super::queue::NextFragment;
+use super::rack::LossRule;
 use crate::StreamId;
 use crate::packet::DataFlags;
-
-/// How many packets sent later must be acknowledged before one counts as lost (RFC 9260, section 7.2.4, says three
-/// reports of it missing).
-const REORDERING: u64 = 3;
 
 /// Where a chunk in flight stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -79,6 +76,18 @@ pub(crate) struct Progress {
     pub(crate) packet: Option<u64>,
     /// When the latest chunk that was sent only once, and is now acknowledged, was sent.
     pub(crate) sampled: Option<(u64, Instant)>,
+    /// Something that counted as lost, and was not sent again, has arrived.
+    pub(crate) revived: bool,
+    /// When the latest chunk was sent again that is now acknowledged.
+    pub(crate) resent: Option<Instant>,
+}
+
+/// What was found to be lost.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Losses {
+    pub(crate) bytes: usize,
+    /// When the next packet counts as lost, unless it arrives before.
+    pub(crate) next: Option<Instant>,
 }
 
 impl Progress {
@@ -88,6 +97,10 @@ impl Progress {
         // Karn's rule: the round trip of a chunk that was sent again is not known (section 6.3.1, C5).
         if sent.transmissions == 1 && self.sampled.is_none_or(|(packet, _)| packet < sent.packet) {
             self.sampled = Some((sent.packet, sent.at));
+        }
+        self.revived |= sent.standing == Standing::Lost;
+        if sent.transmissions > 1 && sent.standing == Standing::InFlight {
+            self.resent = self.resent.max(Some(sent.at));
         }
     }
 }
@@ -237,26 +250,72 @@ impl Flight {
         }
     }
 
-    /// Finds what is lost, given that `packet` has arrived. Returns whether there is any.
-    pub(crate) fn detect_losses(&mut self, packet: u64) -> bool {
-        let mut found = false;
+    /// Finds what is lost by the rule.
+    pub(crate) fn detect_losses(&mut self, now: Instant, rule: &LossRule) -> Losses {
+        let mut losses = Losses::default();
         while let Some((number, tsn)) = self.order.front().copied() {
             let index = self.index(tsn);
             match index.and_then(|index| self.ring.get_mut(index)) {
                 Some(sent) if sent.standing == Standing::InFlight && sent.packet == number => {
-                    if number + REORDERING > packet {
+                    if number >= rule.newest {
+                        break;
+                    }
+                    let passed = rule.threshold.is_some_and(|threshold| number + threshold <= rule.newest);
+                    let until = rule.wait.map(|wait| sent.at + wait);
+                    if !passed && until.is_none_or(|until| until > now) {
+                        losses.next = until;
                         break;
                     }
                     sent.standing = Standing::Lost;
                     self.bytes -= sent.len.min(self.bytes);
+                    losses.bytes += sent.len;
                     self.lost.push_back(tsn);
-                    found = true;
                 }
                 _ => (),
             }
             self.order.pop_front();
         }
-        found
+        losses
+    }
+
+    /// The last chunk that is in flight.
+    pub(crate) fn last_in_flight(&self) -> Option<(Serial<u32>, Sent)> {
+        let index = self.ring.iter().rposition(|sent| sent.standing == Standing::InFlight)?;
+        Some((self.base.add(u32::try_from(index).unwrap_or(u32::MAX)), *self.ring.get(index)?))
+    }
+
+    /// A chunk that is in flight is sent again.
+    pub(crate) fn resend_in_flight(&mut self, tsn: Serial<u32>, packet: u64, at: Instant) {
+        if let Some(index) = self.index(tsn)
+            && let Some(sent) = self.ring.get_mut(index)
+        {
+            sent.transmissions = sent.transmissions.saturating_add(1);
+            (sent.packet, sent.at) = (packet, at);
+            self.order.push_back((packet, tsn));
+        }
+    }
+
+    /// The chunk with this TSN, if it is not acknowledged.
+    pub(crate) fn waiting(&self, tsn: Serial<u32>) -> Option<&Sent> {
+        self.ring.get(self.index(tsn)?).filter(|sent| sent.standing != Standing::Acknowledged)
+    }
+
+    /// The retransmission timer has expired too soon: what was counted as lost then, and not sent again since, is in flight.
+    pub(crate) fn revive_all(&mut self) {
+        self.order.clear();
+        let mut tsn = self.base;
+        for sent in &mut self.ring {
+            if sent.standing == Standing::Lost {
+                sent.standing = Standing::InFlight;
+                self.bytes += sent.len;
+            }
+            if sent.standing == Standing::InFlight {
+                self.order.push_back((sent.packet, tsn));
+            }
+            tsn = tsn.next();
+        }
+        self.lost.clear();
+        self.order.make_contiguous().sort_unstable_by_key(|(packet, _)| *packet);
     }
 
     /// The retransmission timer expired: all that is in flight counts as lost (RFC 9260, section 6.3.3).

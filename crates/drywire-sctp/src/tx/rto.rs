@@ -1,4 +1,4 @@
-use drywire_core::Duration;
+use drywire_core::{Duration, Instant};
 
 use crate::Config;
 
@@ -10,7 +10,13 @@ pub(crate) struct Rto {
     current: Duration,
     smoothed: Option<Duration>,
     variation: Duration,
+    latest: Duration,
+    /// The least round trip of late, and when it was measured.
+    least: Option<(Duration, Instant)>,
 }
+
+/// How long the least round trip counts: the path may change.
+const LEAST_LIFE: Duration = Duration::from_secs(60);
 
 impl Rto {
     pub(crate) fn new(config: &Config) -> Self {
@@ -23,6 +29,8 @@ impl Rto {
             current: config.rto_initial.clamp(min, max),
             smoothed: None,
             variation: Duration::ZERO,
+            latest: Duration::ZERO,
+            least: None,
         }
     }
 
@@ -43,8 +51,23 @@ impl Rto {
         self.smoothed
     }
 
+    /// The round trip that was measured last.
+    pub(crate) const fn latest(&self) -> Duration {
+        self.latest
+    }
+
+    /// The least round trip of the last minute or more.
+    pub(crate) fn least(&self) -> Option<Duration> {
+        self.least.map(|(rtt, _)| rtt)
+    }
+
     /// Takes a round trip that was measured on a chunk sent once (rule C5).
-    pub(crate) fn measured(&mut self, rtt: Duration) {
+    pub(crate) fn measured(&mut self, now: Instant, rtt: Duration) {
+        self.latest = rtt;
+        if self.least.is_none_or(|(least, at)| rtt <= least || now.saturating_duration_since(at) > LEAST_LIFE)
+        {
+            self.least = Some((rtt, now));
+        }
         let smoothed = match self.smoothed {
             // Rule C2.
             None => {
@@ -71,13 +94,18 @@ impl Rto {
 mod tests {
     use super::*;
 
+    #[allow(clippy::disallowed_methods, reason = "tests may read a clock")]
+    fn now() -> Instant {
+        Instant::now()
+    }
+
     #[test]
     fn a_round_trip_from_elsewhere_counts_until_one_is_measured() {
         let mut rto = Rto::new(&Config::default());
         for (millis, expected) in [(50, 300), (200, 600), (9_000, 10_000)] {
             assert_eq!(rto.expect(Duration::from_millis(millis)), Duration::from_millis(expected));
         }
-        rto.measured(Duration::from_millis(200));
+        rto.measured(now(), Duration::from_millis(200));
         rto.expect(Duration::from_millis(1_000));
         assert_eq!(rto.current(), Duration::from_millis(600));
     }
@@ -86,10 +114,10 @@ mod tests {
     fn follows_the_rules() {
         let mut rto = Rto::new(&Config::default());
         assert_eq!(rto.current(), Duration::from_secs(1));
-        rto.measured(Duration::from_millis(200));
+        rto.measured(now(), Duration::from_millis(200));
         assert_eq!(rto.current(), Duration::from_millis(600));
         for _ in 0..100 {
-            rto.measured(Duration::from_millis(20));
+            rto.measured(now(), Duration::from_millis(20));
         }
         assert_eq!(rto.current(), Duration::from_millis(300), "the minimum");
         for _ in 0..20 {

@@ -9,6 +9,7 @@ use super::{Acknowledged, Outbound};
 use crate::packet::{Chunk, Chunks, Data, GapBlock, Sack};
 use crate::tx::messages::Messages;
 use crate::tx::queue::NextFragment;
+use crate::tx::rack::LossRule;
 use crate::{Config, Ppid, SendOptions, Stats, StreamId};
 
 #[allow(clippy::disallowed_methods, reason = "tests may read a clock")]
@@ -92,7 +93,8 @@ proptest! {
                 }
             }
             if let Some(packet) = progress.packet {
-                flight.detect_losses(packet);
+                let rule = LossRule { newest: packet, threshold: Some(3), wait: None };
+                flight.detect_losses(now, &rule);
                 for chunk in &mut model[settled..] {
                     if chunk.0 == Model::InFlight && chunk.1 + 3 <= packet {
                         chunk.0 = Model::Lost;
@@ -129,7 +131,7 @@ fn sent(tx: &mut Outbound, now: Instant, most: usize) -> Vec<u32> {
     let mut tsns = Vec::new();
     for _ in 0..most {
         let mut out = Vec::new();
-        if !tx.can_send() || !tx.write_data(now, &mut out, 1148, 1148, &mut events, &mut stats) {
+        if !tx.can_send(now) || !tx.write_data(now, &mut out, 1148, 1148, &mut events, &mut stats) {
             break;
         }
         let chunks: Vec<Chunk<'_>> = Chunks::new(&out).map(Result::unwrap).collect();
@@ -180,7 +182,7 @@ fn a_window_of_losses_halves_the_congestion_window_once() {
 #[test]
 fn only_chunks_sent_once_measure_the_round_trip() {
     let (mut tx, now) = sender(4);
-    assert!(tx.timed_out());
+    assert!(tx.timed_out(now));
     assert_eq!(sent(&mut tx, now, 1), [100]);
     let later = now + Duration::from_secs(5);
     acknowledge(&mut tx, later, 100, &[]);
@@ -198,8 +200,8 @@ fn a_closed_window_is_probed_when_the_timer_says_so() {
     let chunk = Chunks::new(&out).next().unwrap().unwrap();
     tx.heard();
     tx.acknowledge(now, &Sack::parse(&chunk).unwrap());
-    assert!(!tx.can_send() && tx.is_blocked_by_peer());
-    assert!(!tx.timed_out(), "no error of the peer");
+    assert!(!tx.can_send(now) && tx.is_blocked_by_peer());
+    assert!(!tx.timed_out(now), "no error of the peer");
     assert_eq!(sent(&mut tx, now, 5), [102], "one chunk");
-    assert!(tx.timed_out(), "nothing was heard since");
+    assert!(tx.timed_out(now), "nothing was heard since");
 }

@@ -1,0 +1,122 @@
+//! How losses are found and repaired, and how what leaves is spread over the time.
+
+use drywire_core::Duration;
+
+use super::link::{Pair, Weather};
+use crate::{Config, CongestionControl, SendOptions, StreamId};
+
+const CONTROLS: [CongestionControl; 3] =
+    [CongestionControl::NewReno, CongestionControl::Cubic, CongestionControl::Bbr];
+
+fn warm(control: CongestionControl, seed: u8) -> Pair {
+    let config = Config { congestion_control: control, ..Config::default() };
+    let mut pair = Pair::connected([config.clone(), config], seed);
+    pair.delay = Duration::from_millis(25);
+    transfer(&mut pair, 100_000);
+    pair
+}
+
+/// Sends so many bytes and waits for them.
+fn transfer(pair: &mut Pair, bytes: usize) {
+    pair.write(0, 1, &vec![7; bytes], SendOptions::ordered());
+    pair.run_until(|pair| pair.sides[0].tx.is_done());
+    assert_eq!(pair.sides[1].read(StreamId(1)).map(|message| message.data.len()), Some(bytes));
+}
+
+#[test]
+fn a_lost_tail_does_not_wait_for_the_retransmission_timer() {
+    for control in CONTROLS {
+        // Of a single packet the peer may be holding back the acknowledgement: that takes as long as the timer.
+        for lost in 2..=4 {
+            let mut pair = warm(control, lost);
+            let before = pair.sides[0].stats();
+            pair.write(0, 1, &[7; 5_000], SendOptions::ordered());
+            let mut packets = pair.packets(0);
+            let kept = packets.len() - usize::from(lost);
+            packets.truncate(kept);
+            for packet in packets {
+                pair.fly(1, packet);
+            }
+            let sent = pair.now;
+            pair.run_until(|pair| pair.sides[0].tx.is_done());
+            let after = pair.sides[0].stats();
+            assert_eq!(after.timeouts, before.timeouts, "{control:?} {lost}");
+            assert_eq!(after.tail_probes, before.tail_probes + 1, "{control:?} {lost}");
+            // Two round trips for the probe, two for the repair, and the last acknowledgement is a delayed one.
+            let took = pair.now - sent;
+            assert!(took < Duration::from_millis(4 * 50 + 60 + 200), "{control:?} {lost} {took:?}");
+        }
+    }
+}
+
+#[test]
+fn a_path_that_reorders_is_learned() {
+    let mut pair = warm(CongestionControl::NewReno, 4);
+    // Each packet is up to 10 ms late: some overtake more than ten others.
+    pair.weather = Weather { jitter: Duration::from_millis(10), ..Weather::default() };
+    transfer(&mut pair, 250_000);
+    let learned = pair.sides[0].stats();
+    for _ in 0..4 {
+        transfer(&mut pair, 250_000);
+    }
+    let after = pair.sides[0].stats();
+    assert_eq!(after.timeouts, 0);
+    let again = after.retransmissions - learned.retransmissions;
+    assert!(again <= 15, "{again} of 900 packets were sent again without need");
+    assert!(after.congestion_window > 100_000, "what was spurious has cost nothing: {after:?}");
+}
+
+#[test]
+fn a_timeout_that_was_none_is_undone() {
+    for control in CONTROLS {
+        let mut pair = warm(control, 5);
+        let before = pair.sides[0].stats();
+        // For a moment the path takes much longer: nothing is lost.
+        pair.delay = Duration::from_millis(400);
+        pair.write(0, 1, &[7; 30_000], SendOptions::ordered());
+        pair.run_until(|pair| pair.sides[0].stats().timeouts > 0);
+        pair.run_until(|pair| pair.sides[0].tx.is_done());
+        let after = pair.sides[0].stats();
+        assert!(after.congestion_window >= before.congestion_window, "{control:?} {after:?}");
+    }
+}
+
+#[test]
+fn a_window_that_opens_is_no_burst() {
+    for control in CONTROLS {
+        let mut pair = warm(control, 6);
+        let window = pair.sides[0].stats().congestion_window;
+        assert!(window > 40_000, "{control:?} {window}");
+        pair.run_for(Duration::from_millis(100));
+        let data = vec![7; 250_000];
+        pair.write(0, 1, &data, SendOptions::ordered());
+        let at_once: usize = pair.packets(0).iter().map(bytes::Bytes::len).sum();
+        assert!(at_once < window / 2 && at_once <= 16 * 1160, "{control:?} {at_once} of {window}");
+        // The rest follows without anything that comes.
+        let (start, mut later) = (pair.now, at_once);
+        while let Some(next) = pair.sides[0].poll_timeout()
+            && next < start + Duration::from_millis(45)
+        {
+            pair.now = next;
+            let now = pair.now;
+            pair.sides[0].handle_timeout(now);
+            let sent: usize = pair.packets(0).iter().map(bytes::Bytes::len).sum();
+            assert!(sent <= 4 * 1160, "{control:?} {sent}");
+            later += sent;
+        }
+        assert!(later > window / 2, "{control:?} {later} of {window}");
+    }
+}
+
+#[test]
+fn every_controller_repairs_what_is_lost() {
+    for control in CONTROLS {
+        for seed in 0..20 {
+            let mut pair = warm(control, seed);
+            pair.weather.loss = 5;
+            transfer(&mut pair, 200_000);
+            let stats = pair.sides[0].stats();
+            assert!(stats.retransmissions > 0 && stats.bytes_in_flight == 0, "{control:?} {stats:?}");
+        }
+    }
+}
