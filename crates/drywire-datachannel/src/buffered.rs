@@ -9,42 +9,57 @@ use std::collections::VecDeque;
 pub(crate) struct Buffered {
     /// User bytes that the association has not taken yet.
     pub(crate) outbox: usize,
-    /// Bytes given to the association so far.
+    /// Bytes given to the association since nothing waited.
     written: u64,
     /// Of these, the ones that are not the user's.
     overhead: u64,
-    /// Messages that are not the user's, or not all of them: where they end in what was written, and how much of what
-    /// was written up to there is overhead.
-    marks: VecDeque<(u64, u64)>,
+    marks: Option<Box<Marks>>,
     /// The threshold of the low event, in user bytes.
     threshold: usize,
     /// The amount was above the threshold since the last low event.
     above: bool,
 }
 
+/// Messages that are not the user's, or not all of them: where they end in what was written, and how much of what was
+/// written up to there is overhead.
+#[derive(Debug, Default)]
+struct Marks(VecDeque<(u64, u64)>);
+
 impl Buffered {
     /// Notes a message that the association took; `waiting` is what it says that waits now.
     pub(crate) fn wrote(&mut self, len: usize, user_bytes: usize, waiting: usize) {
+        self.rest(waiting.saturating_sub(len));
         self.written += to_u64(len);
         if let Some(other) = len.checked_sub(user_bytes).filter(|other| *other > 0) {
             self.overhead += to_u64(other);
-            self.marks.push_back((self.written, self.overhead));
+            self.marks.get_or_insert_default().0.push_back((self.written, self.overhead));
         }
         let done = self.written.saturating_sub(to_u64(waiting));
-        // The last mark that is done stays: it tells how much of what is done was overhead.
-        while self.marks.get(1).is_some_and(|(end, _)| *end <= done) {
-            self.marks.pop_front();
+        if let Some(marks) = &mut self.marks {
+            // The last mark that is done stays: it tells how much of what is done was overhead.
+            while marks.0.get(1).is_some_and(|(end, _)| *end <= done) {
+                marks.0.pop_front();
+            }
         }
         self.note(waiting);
+    }
+
+    /// Counts anew if nothing waits: an idle channel keeps nothing.
+    pub(crate) fn rest(&mut self, waiting: usize) {
+        if waiting == 0 {
+            (self.written, self.overhead, self.marks) = (0, 0, None);
+        }
     }
 
     /// The user's bytes that wait, when the association says that `waiting` bytes wait.
     pub(crate) fn amount(&self, waiting: usize) -> usize {
         let done = self.written.saturating_sub(to_u64(waiting));
-        let after = self.marks.partition_point(|(end, _)| *end <= done);
         // Marks are dropped only up to one that is done: when the first one is not, none ever was.
-        let done_overhead =
-            after.checked_sub(1).and_then(|index| self.marks.get(index)).map_or(0, |(_, overhead)| *overhead);
+        let done_overhead = self.marks.as_ref().map_or(0, |marks| {
+            let after = marks.0.partition_point(|(end, _)| *end <= done);
+            let last = after.checked_sub(1).and_then(|index| marks.0.get(index));
+            last.map_or(0, |(_, overhead)| *overhead)
+        });
         let waiting_overhead = self.overhead.saturating_sub(done_overhead);
         let user = to_u64(waiting).saturating_sub(waiting_overhead);
         usize::try_from(user).unwrap_or(usize::MAX).saturating_add(self.outbox)

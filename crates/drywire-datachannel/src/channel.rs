@@ -7,10 +7,16 @@ use drywire_sctp::SendOptions;
 use crate::buffered::Buffered;
 use crate::{ChannelOptions, Message, MessageKind, Reliability};
 
-/// One data channel: what it is, and how far it has come.
+/// One data channel: what it is, and how far it has come. An association may have 65,535 of them, most of them idle.
 #[derive(Debug)]
 pub struct Channel {
-    pub(crate) options: ChannelOptions,
+    /// The label, and the subprotocol after it.
+    text: Box<str>,
+    label_len: usize,
+    reliability: Reliability,
+    priority: u16,
+    ordered: bool,
+    negotiated: bool,
     pub(crate) stream: Option<u16>,
     pub(crate) state: State,
     /// Whether the peer opened it.
@@ -18,17 +24,23 @@ pub struct Channel {
     /// Whether the peer knows the channel for sure. Until then also an unordered channel sends in order, so that
     /// nothing overtakes its announcement (RFC 8832, section 6).
     pub(crate) confirmed: bool,
-    /// What the association has not taken yet: everything before there is a stream, and the establishment protocol's
-    /// messages when the association was full.
-    pub(crate) outbox: VecDeque<Outgoing>,
-    /// What was taken from the association and not read yet: it came before the channel did, or the channel is closed.
-    pub(crate) held: VecDeque<Message>,
-    /// The parts of a message that goes on (RFC 8831, section 6.6).
-    pub(crate) partial: Option<(MessageKind, BytesMut)>,
-    pub(crate) buffered: Buffered,
     /// The events of this channel that wait to be polled.
     pub(crate) queued: Queued,
+    pub(crate) buffered: Buffered,
     pub(crate) figures: ChannelStats,
+    pending: Option<Box<Pending>>,
+}
+
+/// What a channel keeps only now and then.
+#[derive(Debug, Default)]
+struct Pending {
+    /// What the association has not taken yet: everything before there is a stream, and the establishment protocol's
+    /// messages when the association was full.
+    outbox: VecDeque<Outgoing>,
+    /// What was taken from the association and not read yet: it came before the channel did, or the channel is closed.
+    held: VecDeque<Message>,
+    /// The parts of a message that goes on (RFC 8831, section 6.6).
+    partial: Option<(MessageKind, BytesMut)>,
 }
 
 /// How far a channel has come.
@@ -109,56 +121,60 @@ pub struct ChannelStats {
 
 impl Channel {
     pub(crate) fn new(options: ChannelOptions) -> Self {
+        let label_len = options.label.len();
         Self {
+            text: (options.label + &options.protocol).into_boxed_str(),
+            label_len,
+            reliability: options.reliability,
+            priority: options.priority,
+            ordered: options.ordered,
+            negotiated: options.negotiated.is_some(),
             stream: options.negotiated,
             confirmed: options.negotiated.is_some(),
-            options,
             announced: false,
             state: State::Connecting,
-            outbox: VecDeque::new(),
-            held: VecDeque::new(),
-            partial: None,
-            buffered: Buffered::default(),
             queued: Queued::default(),
+            buffered: Buffered::default(),
             figures: ChannelStats::default(),
+            pending: None,
         }
     }
 
     /// The label.
     #[must_use]
     pub fn label(&self) -> &str {
-        &self.options.label
+        self.text.get(..self.label_len).unwrap_or_default()
     }
 
     /// The subprotocol.
     #[must_use]
     pub fn protocol(&self) -> &str {
-        &self.options.protocol
+        self.text.get(self.label_len..).unwrap_or_default()
     }
 
     /// Whether messages arrive in the order in which they were sent.
     #[must_use]
     pub const fn ordered(&self) -> bool {
-        self.options.ordered
+        self.ordered
     }
 
     /// When a message may be given up. A channel that the peer opened may say so; what this side sends on it is
     /// delivered nevertheless.
     #[must_use]
     pub const fn reliability(&self) -> Reliability {
-        self.options.reliability
+        self.reliability
     }
 
     /// The priority.
     #[must_use]
     pub const fn priority(&self) -> u16 {
-        self.options.priority
+        self.priority
     }
 
     /// Whether both sides agreed upon the stream by other means, so that nothing was announced.
     #[must_use]
     pub const fn negotiated(&self) -> bool {
-        self.options.negotiated.is_some()
+        self.negotiated
     }
 
     /// The stream, once it is known: the DTLS roles decide it.
@@ -187,9 +203,9 @@ impl Channel {
     /// How the next message is sent. Until the peer knows the channel, messages stay behind its announcement (RFC 8832,
     /// section 6).
     pub(crate) fn send_options(&self) -> SendOptions {
-        let ordered = self.options.ordered || !self.confirmed;
+        let ordered = self.ordered || !self.confirmed;
         let options = if ordered { SendOptions::ordered() } else { SendOptions::unordered() };
-        match self.options.reliability {
+        match self.reliability {
             Reliability::Reliable => options,
             Reliability::MaxRetransmits(count) => options.with_max_retransmits(count.into()),
             Reliability::MaxPacketLifeTime(millis) => {
@@ -213,11 +229,91 @@ impl Channel {
 
     /// Bytes of the label and the protocol of a channel that the peer opened.
     pub(crate) fn announced_text(&self) -> usize {
-        if self.announced { self.options.label.len() + self.options.protocol.len() } else { 0 }
+        if self.announced { self.text.len() } else { 0 }
+    }
+
+    /// What waits for the association, the oldest first.
+    pub(crate) fn outbox(&self) -> impl Iterator<Item = &Outgoing> {
+        self.pending.iter().flat_map(|pending| &pending.outbox)
+    }
+
+    pub(crate) fn outbox_len(&self) -> usize {
+        self.pending.as_ref().map_or(0, |pending| pending.outbox.len())
+    }
+
+    /// Lets a message wait behind the others.
+    pub(crate) fn push_outgoing(&mut self, outgoing: Outgoing) {
+        self.pending.get_or_insert_default().outbox.push_back(outgoing);
+    }
+
+    /// Lets a message wait before the others.
+    pub(crate) fn return_outgoing(&mut self, outgoing: Outgoing) {
+        self.pending.get_or_insert_default().outbox.push_front(outgoing);
+    }
+
+    /// Takes the message that waits first.
+    pub(crate) fn pop_outgoing(&mut self) -> Option<Outgoing> {
+        self.take_pending(|pending| pending.outbox.pop_front())
+    }
+
+    /// Drops what waits.
+    pub(crate) fn clear_outbox(&mut self) {
+        self.buffered.outbox = 0;
+        self.take_pending(|pending| {
+            pending.outbox.clear();
+            None::<()>
+        });
+    }
+
+    /// Keeps a message for the application.
+    pub(crate) fn hold(&mut self, message: Message) {
+        self.pending.get_or_insert_default().held.push_back(message);
+    }
+
+    /// Takes the next one that was kept.
+    pub(crate) fn pop_held(&mut self) -> Option<Message> {
+        self.take_pending(|pending| pending.held.pop_front())
+    }
+
+    /// Drops what was kept.
+    pub(crate) fn clear_held(&mut self) {
+        self.take_pending(|pending| {
+            pending.held.clear();
+            None::<()>
+        });
     }
 
     /// Bytes of the messages that were taken from the association and not read.
     pub(crate) fn held_bytes(&self) -> usize {
-        self.held.iter().map(|message| message.data().len()).sum()
+        self.pending.iter().flat_map(|pending| &pending.held).map(|message| message.data().len()).sum()
+    }
+
+    pub(crate) fn has_partial(&self) -> bool {
+        self.pending.as_ref().is_some_and(|pending| pending.partial.is_some())
+    }
+
+    /// Adds a part to a message; `None` if it is not of the same kind as those before.
+    pub(crate) fn join(&mut self, kind: MessageKind, part: &[u8]) -> Option<()> {
+        let partial = &mut self.pending.get_or_insert_default().partial;
+        let (first, so_far) = partial.get_or_insert_with(|| (kind, BytesMut::new()));
+        (*first == kind).then(|| so_far.extend_from_slice(part))
+    }
+
+    /// Takes the parts that have come.
+    pub(crate) fn take_partial(&mut self) -> Option<BytesMut> {
+        self.take_pending(|pending| pending.partial.take()).map(|(_, data)| data)
+    }
+
+    /// Takes something of what is kept, and forgets the rest when it is empty.
+    fn take_pending<T>(&mut self, take: impl FnOnce(&mut Pending) -> Option<T>) -> Option<T> {
+        let taken = take(self.pending.as_mut()?);
+        self.pending.take_if(|pending| pending.is_empty());
+        taken
+    }
+}
+
+impl Pending {
+    fn is_empty(&self) -> bool {
+        self.outbox.is_empty() && self.held.is_empty() && self.partial.is_none()
     }
 }

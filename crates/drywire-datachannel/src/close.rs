@@ -40,9 +40,8 @@ impl Transport {
         if matches!(channel.state, State::Connecting | State::Open) {
             self.stats.channels_failed += 1;
         }
-        channel.outbox.clear();
-        channel.buffered.outbox = 0;
-        channel.held.clear();
+        channel.clear_outbox();
+        channel.clear_held();
         tracing::debug!(?id, "a channel failed");
         self.start_closing(now, id);
     }
@@ -74,17 +73,16 @@ impl Transport {
     /// Goes as far on the way to closed as is possible now.
     pub(crate) fn advance(&mut self, now: Instant, id: ChannelId) {
         let Some(channel) = self.channels.get_mut(id) else { return };
+        let only_announced = channel.outbox().all(|outgoing| outgoing.ppid == ppid::DCEP);
+        let all_given = channel.outbox_len() == 0;
         let State::Closing(closing) = &mut channel.state else { return };
         // Nobody but us knows of the channel: it is gone at once, unless a message waits for the peer.
-        if self.phase == Phase::New
-            && !channel.confirmed
-            && channel.outbox.iter().all(|outgoing| outgoing.ppid == ppid::DCEP)
-        {
+        if self.phase == Phase::New && !channel.confirmed && only_announced {
             return self.finish(id);
         }
         let Some(stream) = channel.stream else { return };
         if closing.outgoing == Outward::Draining
-            && channel.outbox.is_empty()
+            && all_given
             && !(closing.readable && self.association.peek(stream.into()).is_some())
         {
             closing.outgoing = Outward::Resetting;
@@ -237,8 +235,7 @@ impl Transport {
             return;
         }
         channel.state = State::Closed;
-        channel.outbox.clear();
-        channel.buffered.outbox = 0;
+        channel.clear_outbox();
         self.held_bytes += channel.held_bytes();
         if let Some(stream) = channel.stream {
             self.streams.remove(stream);

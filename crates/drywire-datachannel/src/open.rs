@@ -78,7 +78,7 @@ impl Transport {
                     protocol: channel.protocol(),
                 })
                 .write(&mut data);
-                channel.outbox.push_front(dcep(data));
+                channel.return_outgoing(dcep(data));
             }
             self.unflushed.insert(id);
         }
@@ -162,7 +162,7 @@ impl Transport {
         channel.state = State::Open;
         let mut ack = Vec::new();
         Dcep::Ack(Ack).write(&mut ack);
-        channel.outbox.push_back(dcep(ack));
+        channel.push_outgoing(dcep(ack));
         let Some(id) = self.channels.insert(channel) else { return self.refuse(now, stream) };
         self.announced_text += text;
         self.bind(stream, id);

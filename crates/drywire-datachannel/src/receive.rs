@@ -35,7 +35,7 @@ impl Transport {
 
     fn read_held(&mut self, id: ChannelId) -> Option<Message> {
         let channel = self.channels.get_mut(id)?;
-        let message = channel.held.pop_front()?;
+        let message = channel.pop_held()?;
         if channel.is_closed() {
             self.held_bytes = self.held_bytes.saturating_sub(message.data().len());
         }
@@ -154,7 +154,7 @@ impl Transport {
             match self.decode(now, id, stray.ppid, stray.data) {
                 Received::Message(message) => {
                     if let Some(channel) = self.channels.get_mut(id) {
-                        channel.held.push_back(message);
+                        channel.hold(message);
                     }
                     self.tell_readable(id);
                 }
@@ -173,7 +173,7 @@ impl Transport {
                 && let Some(channel) = self.channels.get_mut(id)
             {
                 room = left;
-                channel.held.push_back(message);
+                channel.hold(message);
             }
         }
     }
@@ -203,7 +203,7 @@ impl Transport {
         let empty = matches!(ppid::content(ppid), Content::Empty(_));
         let data = if empty { Bytes::new() } else { data };
         let Some(channel) = self.channels.get_mut(id) else { return Received::Nothing };
-        let data = if last && channel.partial.is_none() {
+        let data = if last && !channel.has_partial() {
             data
         } else {
             match self.join(id, kind, &data) {
@@ -228,18 +228,14 @@ impl Transport {
         let limit = self.config.sctp.max_message_size;
         let total = self.partial_bytes.checked_add(part.len()).filter(|total| *total <= limit)?;
         let channel = self.channels.get_mut(id)?;
-        let (first, so_far) = channel.partial.get_or_insert_with(|| (kind, BytesMut::new()));
-        if *first != kind {
-            return None;
-        }
-        so_far.extend_from_slice(part);
+        channel.join(kind, part)?;
         self.partial_bytes = total;
         Some(())
     }
 
     fn take_partial(&mut self, id: ChannelId) -> Bytes {
-        let partial = self.channels.get_mut(id).and_then(|channel: &mut Channel| channel.partial.take());
-        let data = partial.map(|(_, data)| data.freeze()).unwrap_or_default();
+        let partial = self.channels.get_mut(id).and_then(Channel::take_partial);
+        let data = partial.map(BytesMut::freeze).unwrap_or_default();
         self.partial_bytes = self.partial_bytes.saturating_sub(data.len());
         data
     }

@@ -30,7 +30,7 @@ impl Transport {
         let taken = match self.phase {
             Phase::Connected if channel.stream.is_none() => self.queue(id, outgoing),
             // What waits goes first.
-            Phase::Connected if !channel.outbox.is_empty() => Err(SendError::Full),
+            Phase::Connected if channel.outbox_len() > 0 => Err(SendError::Full),
             Phase::Connected => self.give(now, id, &outgoing),
             Phase::New | Phase::Ended => self.queue(id, outgoing),
         };
@@ -101,12 +101,12 @@ impl Transport {
             return Err(SendError::TooLarge { limit });
         }
         let channel = self.channels.get_mut(id).ok_or(SendError::UnknownChannel)?;
-        let queued = channel.buffered.outbox + COST * channel.outbox.len();
+        let queued = channel.buffered.outbox + COST * channel.outbox_len();
         if queued > 0 && queued + outgoing.user_bytes > limit {
             return Err(SendError::Full);
         }
         channel.buffered.outbox += outgoing.user_bytes;
-        channel.outbox.push_back(outgoing);
+        channel.push_outgoing(outgoing);
         channel.buffered.note(0);
         self.unflushed.insert(id);
         Ok(())
@@ -131,7 +131,7 @@ impl Transport {
                 self.unflushed.insert(id);
                 return;
             }
-            let Some(outgoing) = channel.outbox.pop_front() else { break };
+            let Some(outgoing) = channel.pop_outgoing() else { break };
             // What was queued before the peer's limit was known may be too large for it.
             let given = if outgoing.user_bytes > self.remote_limit {
                 Err(SendError::TooLarge { limit: self.remote_limit })
@@ -142,7 +142,7 @@ impl Transport {
             match given {
                 Ok(()) => channel.buffered.outbox -= outgoing.user_bytes,
                 Err(SendError::Full) => {
-                    channel.outbox.push_front(outgoing);
+                    channel.return_outgoing(outgoing);
                     self.unflushed.insert(id);
                     return;
                 }
@@ -179,10 +179,11 @@ impl Transport {
             self.wake(id);
         }
         let waiting = self.waiting(id);
-        if let Some(channel) = self.channels.get_mut(id)
-            && channel.buffered.take_low(waiting)
-        {
-            self.tell_low(id);
+        if let Some(channel) = self.channels.get_mut(id) {
+            channel.buffered.rest(waiting);
+            if channel.buffered.take_low(waiting) {
+                self.tell_low(id);
+            }
         }
     }
 

@@ -20,8 +20,19 @@ pub(crate) enum ResetStage {
     Requested,
 }
 
-/// An outgoing stream.
-#[derive(Debug)]
+/// What every stream keeps for ever.
+#[derive(Clone, Copy, Debug)]
+struct Entry {
+    /// The message identifiers of the next ordered and the next unordered message, unless it is busy.
+    next_mids: [u32; 2],
+    low_threshold: usize,
+    weight: u16,
+    /// Where it is among the busy ones.
+    slot: Option<u16>,
+}
+
+/// What a stream keeps while it has something to send or to be told.
+#[derive(Debug, Default)]
 struct Stream {
     id: StreamId,
     /// The message identifiers of the next ordered and the next unordered message.
@@ -63,9 +74,11 @@ pub(crate) struct NextFragment {
 #[derive(Debug)]
 pub(crate) struct OutboundStreams {
     initial_mid: u32,
-    /// Where in `streams` a stream is.
-    table: Vec<Option<u16>>,
+    table: Vec<Entry>,
+    /// The busy streams, and those that were.
     streams: Vec<Stream>,
+    /// The places of those that were.
+    free: Vec<u16>,
     schedule: Schedule,
     /// Whether messages of other streams may come between the fragments of one.
     interleaved: bool,
@@ -81,6 +94,7 @@ impl OutboundStreams {
             initial_mid,
             table: Vec::new(),
             streams: Vec::new(),
+            free: Vec::new(),
             schedule: Schedule::new(policy),
             interleaved: false,
             locked: None,
@@ -99,7 +113,10 @@ impl OutboundStreams {
 
     /// Sets the priority of a stream, or its part of the bandwidth.
     pub(crate) fn set_weight(&mut self, stream: StreamId, weight: u16) {
-        if let Some(stream) = self.make(stream) {
+        if let Some(entry) = self.entry(stream) {
+            entry.weight = weight;
+        }
+        if let Some(stream) = self.find_mut(stream) {
             stream.share.weight = weight;
         }
     }
@@ -118,9 +135,11 @@ impl OutboundStreams {
     }
 
     pub(crate) fn set_reset_stage(&mut self, stream: StreamId, stage: ResetStage) {
-        if let Some(stream) = self.make(stream) {
+        let Some(slot) = self.slot(stream) else { return };
+        if let Some(stream) = self.streams.get_mut(slot) {
             stream.reset = stage;
         }
+        self.release(slot);
     }
 
     /// Whether nothing of `stream` is queued or unacknowledged.
@@ -131,7 +150,10 @@ impl OutboundStreams {
     /// The peer has performed the reset: sequence numbers begin anew.
     pub(crate) fn restart(&mut self, stream: StreamId) {
         let initial = self.initial_mid;
-        let Some(slot) = self.slot(stream) else { return };
+        if let Some(entry) = self.entry(stream) {
+            entry.next_mids = [initial; 2];
+        }
+        let Some(slot) = self.busy_slot(stream) else { return };
         if let Some(stream) = self.streams.get_mut(slot) {
             stream.next_mids = [initial; 2];
             (stream.fsn, stream.open_len) = (0, None);
@@ -139,18 +161,25 @@ impl OutboundStreams {
         }
         // A message that was not written to its end holds up the others no longer.
         self.locked.take_if(|locked| *locked == slot);
+        self.release(slot);
     }
 
     pub(crate) fn set_low_threshold(&mut self, stream: StreamId, threshold: usize) {
-        if let Some(stream) = self.make(stream) {
+        if let Some(entry) = self.entry(stream) {
+            entry.low_threshold = threshold;
+        }
+        if let Some(stream) = self.find_mut(stream) {
             stream.low_threshold = threshold;
         }
     }
 
     /// The event `BufferedAmountLow` of `stream` was polled.
     pub(crate) fn announced(&mut self, stream: StreamId) {
-        if let Some(stream) = self.make(stream) {
+        if let Some(slot) = self.busy_slot(stream)
+            && let Some(stream) = self.streams.get_mut(slot)
+        {
             stream.announced = false;
+            self.release(slot);
         }
     }
 
@@ -286,6 +315,7 @@ impl OutboundStreams {
         {
             self.schedule.take_first();
             stream.share.left();
+            self.release(slot);
         }
     }
 
@@ -297,7 +327,7 @@ impl OutboundStreams {
 
     /// What is left of the first message of `stream`, if a part of it was sent.
     pub(crate) fn rest(&self, stream: StreamId, messages: &Messages) -> Option<NextFragment> {
-        let slot = usize::from((*self.table.get(usize::from(stream.0))?)?);
+        let slot = self.busy_slot(stream)?;
         self.fragment(slot, messages, usize::MAX, usize::MAX).filter(|rest| rest.offset > 0)
     }
 
@@ -316,13 +346,14 @@ impl OutboundStreams {
         limit: usize,
         events: &mut VecDeque<Event>,
     ) {
-        let Some(slot) = self.slot(stream) else { return };
+        let Some(slot) = self.busy_slot(stream) else { return };
         self.drop_front_of(slot, messages, limit, events);
         if self.locked == Some(slot) {
             self.end_turn(slot, true);
         } else {
             self.skip_empty();
         }
+        self.release(slot);
     }
 
     /// Drops the messages at the front of `stream` of which nothing was sent and whose time is over. Returns how many.
@@ -334,7 +365,7 @@ impl OutboundStreams {
         limit: usize,
         events: &mut VecDeque<Event>,
     ) -> u64 {
-        let Some(slot) = self.slot(stream) else { return 0 };
+        let Some(slot) = self.busy_slot(stream) else { return 0 };
         let mut count = 0;
         while let Some(stream) = self.streams.get(slot).filter(|stream| stream.offset == 0)
             && let Some(message) = stream.queue.front()
@@ -344,6 +375,7 @@ impl OutboundStreams {
             count += 1;
         }
         self.skip_empty();
+        self.release(slot);
         count
     }
 
@@ -377,10 +409,13 @@ impl OutboundStreams {
 
     /// A fragment of `stream` was acknowledged.
     pub(crate) fn acknowledged(&mut self, stream: StreamId) {
-        if let Some(Some(slot)) = self.table.get(usize::from(stream.0))
-            && let Some(stream) = self.streams.get_mut(usize::from(*slot))
+        if let Some(slot) = self.busy_slot(stream)
+            && let Some(stream) = self.streams.get_mut(slot)
         {
             stream.unacknowledged = stream.unacknowledged.saturating_sub(1);
+            if stream.unacknowledged == 0 {
+                self.release(slot);
+            }
         }
     }
 
@@ -406,17 +441,32 @@ impl OutboundStreams {
     /// Starts all streams anew, with nothing queued or in flight. Thresholds stay.
     pub(crate) fn clear(&mut self, messages: &mut Messages) {
         self.drop_from(0, messages);
-        for stream in &mut self.streams {
-            stream.next_mids = [self.initial_mid; 2];
-            stream.unacknowledged = 0;
-            stream.refused = false;
-            stream.reset = ResetStage::None;
+        for entry in &mut self.table {
+            entry.next_mids = [self.initial_mid; 2];
+        }
+        for slot in 0..self.streams.len() {
+            if let Some(stream) = self.streams.get_mut(slot) {
+                stream.next_mids = [self.initial_mid; 2];
+                stream.unacknowledged = 0;
+                stream.refused = false;
+                stream.reset = ResetStage::None;
+            }
+            self.release(slot);
         }
     }
 
+    /// Where a stream is among the busy ones, if it is.
+    fn busy_slot(&self, stream: StreamId) -> Option<usize> {
+        self.table.get(usize::from(stream.0))?.slot.map(usize::from)
+    }
+
     fn find(&self, stream: StreamId) -> Option<&Stream> {
-        let slot = (*self.table.get(usize::from(stream.0))?)?;
-        self.streams.get(usize::from(slot))
+        self.streams.get(self.busy_slot(stream)?)
+    }
+
+    fn find_mut(&mut self, stream: StreamId) -> Option<&mut Stream> {
+        let slot = self.busy_slot(stream)?;
+        self.streams.get_mut(slot)
     }
 
     fn make(&mut self, stream: StreamId) -> Option<&mut Stream> {
@@ -424,40 +474,74 @@ impl OutboundStreams {
         self.streams.get_mut(slot)
     }
 
-    fn slot(&mut self, stream: StreamId) -> Option<usize> {
+    /// What `stream` keeps for ever.
+    fn entry(&mut self, stream: StreamId) -> Option<&mut Entry> {
         let at = usize::from(stream.0);
         if self.table.len() <= at {
-            self.table.resize(at + 1, None);
+            let next_mids = [self.initial_mid; 2];
+            let entry = Entry { next_mids, low_threshold: 0, weight: Share::default().weight, slot: None };
+            self.table.resize(at + 1, entry);
         }
-        let entry = self.table.get_mut(at)?;
-        if let Some(slot) = entry {
-            return Some(usize::from(*slot));
+        self.table.get_mut(at)
+    }
+
+    /// Where a stream is among the busy ones; it is one of them now.
+    fn slot(&mut self, id: StreamId) -> Option<usize> {
+        let entry = *self.entry(id)?;
+        if let Some(slot) = entry.slot {
+            return Some(usize::from(slot));
         }
-        let slot = u16::try_from(self.streams.len()).ok()?;
-        *entry = Some(slot);
-        self.streams.push(Stream {
-            id: stream,
-            next_mids: [self.initial_mid; 2],
-            queue: VecDeque::new(),
-            offset: 0,
-            fsn: 0,
-            open_len: None,
-            buffered: 0,
-            low_threshold: 0,
-            refused: false,
-            announced: false,
-            share: Share::default(),
-            unacknowledged: 0,
-            reset: ResetStage::None,
-        });
-        Some(usize::from(slot))
+        let slot = match self.free.pop() {
+            Some(slot) => slot,
+            None => {
+                self.streams.push(Stream::default());
+                u16::try_from(self.streams.len() - 1).ok()?
+            }
+        };
+        self.entry(id)?.slot = Some(slot);
+        let slot = usize::from(slot);
+        let stream = self.streams.get_mut(slot)?;
+        (stream.id, stream.next_mids, stream.low_threshold) = (id, entry.next_mids, entry.low_threshold);
+        stream.share = Share::new(entry.weight);
+        Some(slot)
+    }
+
+    /// Takes its place among the busy ones away from a stream that is idle.
+    fn release(&mut self, slot: usize) {
+        let Some(stream) = self.streams.get_mut(slot) else { return };
+        let Some(entry) = self.table.get_mut(usize::from(stream.id.0)) else { return };
+        let is_its = entry.slot.is_some_and(|its| usize::from(its) == slot);
+        if !is_its || !stream.is_idle() || self.locked == Some(slot) {
+            return;
+        }
+        entry.next_mids = stream.next_mids;
+        self.free.extend(entry.slot.take());
+        // A short queue keeps its memory for the next one.
+        if stream.queue.capacity() > KEPT {
+            stream.queue = VecDeque::new();
+        }
+        if self.free.len() == self.streams.len() && self.free.len() > KEPT {
+            (self.free, self.streams) = (Vec::new(), Vec::new());
+        }
     }
 }
+
+/// How much of what is not used is kept for the next use.
+const KEPT: usize = 64;
 
 /// What each queued message costs of the budget beside its bytes.
 const OVERHEAD: usize = 32;
 
 impl Stream {
+    /// Whether everything about it is as it is with a stream that was never used, but for its numbers.
+    fn is_idle(&self) -> bool {
+        self.queue.is_empty()
+            && (self.offset, self.fsn, self.unacknowledged) == (0, 0, 0)
+            && self.open_len.is_none()
+            && !(self.refused || self.announced || self.share.waits())
+            && self.reset == ResetStage::None
+    }
+
     fn next_mid(&self, ordered: bool) -> u32 {
         let [of_ordered, of_unordered] = self.next_mids;
         if ordered { of_ordered } else { of_unordered }

@@ -41,11 +41,16 @@ pub(super) struct Share {
 
 impl Default for Share {
     fn default() -> Self {
-        Self { weight: 256, paid: 0, waits: false }
+        Self::new(256)
     }
 }
 
 impl Share {
+    /// That of a stream which has been idle.
+    pub(super) const fn new(weight: u16) -> Self {
+        Self { weight, paid: 0, waits: false }
+    }
+
     /// `len` bytes are sent: the heavier the stream, the less virtual time it takes.
     pub(super) fn pay(&mut self, len: usize) {
         let len = u64::try_from(len).unwrap_or(u64::MAX >> 17);
@@ -92,6 +97,11 @@ impl Schedule {
 }
 
 impl Share {
+    /// Whether the stream waits for its turn.
+    pub(super) const fn waits(&self) -> bool {
+        self.waits
+    }
+
     /// The stream does not wait any more.
     pub(super) const fn left(&mut self) {
         self.waits = false;
