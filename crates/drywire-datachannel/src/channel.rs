@@ -12,7 +12,8 @@ use crate::{ChannelOptions, Message, MessageKind, Reliability};
 pub struct Channel {
     /// The label, and the subprotocol after it.
     text: Box<str>,
-    label_len: usize,
+    /// The peer counts it in 16 bits, and what is longer is not opened.
+    label_len: u16,
     reliability: Reliability,
     priority: u16,
     ordered: bool,
@@ -121,7 +122,7 @@ pub struct ChannelStats {
 
 impl Channel {
     pub(crate) fn new(options: ChannelOptions) -> Self {
-        let label_len = options.label.len();
+        let label_len = u16::try_from(options.label.len()).unwrap_or(u16::MAX);
         Self {
             text: (options.label + &options.protocol).into_boxed_str(),
             label_len,
@@ -143,13 +144,13 @@ impl Channel {
     /// The label.
     #[must_use]
     pub fn label(&self) -> &str {
-        self.text.get(..self.label_len).unwrap_or_default()
+        self.text.get(..self.label_len.into()).unwrap_or_default()
     }
 
     /// The subprotocol.
     #[must_use]
     pub fn protocol(&self) -> &str {
-        self.text.get(self.label_len..).unwrap_or_default()
+        self.text.get(self.label_len.into()..).unwrap_or_default()
     }
 
     /// Whether messages arrive in the order in which they were sent.

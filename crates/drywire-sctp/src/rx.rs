@@ -176,7 +176,7 @@ impl Inbound {
             self.tracker.insert(data.tsn);
             return Received::InvalidStream;
         }
-        // A small part of a big packet is copied if it is kept, or it would keep all of the packet in memory.
+        // A small part of a big packet is copied, but for a fragment that waits: it would keep all of the packet in memory.
         let part = 2 * data.data.len() < packet.len() && packet.len() > SMALL_PACKET;
         if data.flags.is_beginning() && data.flags.is_ending() {
             let bytes = if part { Bytes::copy_from_slice(data.data) } else { packet.slice_ref(data.data) };

@@ -206,7 +206,7 @@ impl Outbound {
         let len = data.len();
         let place = (written.is_none(), ends);
         let message = self.messages.insert(now, data, ppid, options, place).ok_or(SendError::Full)?;
-        self.streams.push(stream, message, len, !ends);
+        self.streams.push(stream, &mut self.messages, message, len, !ends);
         Ok(())
     }
 

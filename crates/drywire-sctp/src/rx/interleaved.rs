@@ -38,6 +38,8 @@ struct Partial {
 struct Kept {
     fsn: u32,
     data: Bytes,
+    /// Whether it lies in a packet that is much larger, which it would keep in memory.
+    part: bool,
     /// The one that came before it, of the same message; or the next free place.
     next: Option<u32>,
 }
@@ -48,6 +50,9 @@ struct Kept {
 pub(crate) struct Interleaved {
     messages: BTreeMap<Key, Partial>,
     kept: Vec<Kept>,
+    /// The place of the one fragment that may keep a much larger packet in memory. In most cases its message is complete
+    /// before there is a second one, and it was not copied in vain.
+    part: Option<u32>,
     free: Option<u32>,
     /// The fragments of the message that is put together: number and place.
     order: Vec<(u32, u32)>,
@@ -66,6 +71,7 @@ impl Interleaved {
         Self {
             messages: BTreeMap::from([(ANCHOR, Partial::default())]),
             kept: Vec::new(),
+            part: None,
             free: None,
             order: Vec::new(),
             skipped: BTreeMap::new(),
@@ -108,14 +114,20 @@ impl Interleaved {
             partial.charged = OVERHEAD;
         } else {
             partial.charged += data.len() + OVERHEAD;
-            partial.newest = Some(keep(&mut self.kept, &mut self.free, fsn, data, partial.newest));
+            let fragment = Kept { fsn, data, part, next: partial.newest };
+            partial.newest = Some(keep(&mut self.kept, &mut self.free, fragment));
         }
         self.charged += partial.charged;
         if partial.last.is_some_and(|last| partial.count > last) {
             return Inserted::Completes(self.assemble(key));
         }
-        if part && let Some(kept) = partial.newest.and_then(|place| self.kept.get_mut(count(place))) {
-            kept.data = Bytes::copy_from_slice(&kept.data);
+        if part && let Some(newest) = partial.newest {
+            let before = self.part.replace(newest).filter(|before| *before != newest);
+            if let Some(before) = before.and_then(|place| self.kept.get_mut(count(place)))
+                && std::mem::take(&mut before.part)
+            {
+                before.data = Bytes::copy_from_slice(&before.data);
+            }
         }
         Inserted::Waits
     }
@@ -208,8 +220,7 @@ fn join(kept: &[Kept], order: &mut Vec<(u32, u32)>, partial: &Partial) -> Result
 }
 
 /// Keeps a fragment.
-fn keep(kept: &mut Vec<Kept>, free: &mut Option<u32>, fsn: u32, data: Bytes, next: Option<u32>) -> u32 {
-    let fragment = Kept { fsn, data, next };
+fn keep(kept: &mut Vec<Kept>, free: &mut Option<u32>, fragment: Kept) -> u32 {
     if let Some(place) = *free
         && let Some(slot) = kept.get_mut(count(place))
     {
@@ -227,7 +238,7 @@ fn release(kept: &mut [Kept], free: &mut Option<u32>, newest: Option<u32>) {
     while let Some(place) = next
         && let Some(fragment) = kept.get_mut(count(place))
     {
-        fragment.data = Bytes::new();
+        (fragment.data, fragment.part) = (Bytes::new(), false);
         next = std::mem::replace(&mut fragment.next, *free);
         *free = Some(place);
     }
@@ -354,5 +365,20 @@ mod tests {
         assert!(!interleaved.is_skipped(StreamId(1), 0));
         interleaved.clear();
         assert_eq!(interleaved.charged(), 0);
+    }
+
+    #[test]
+    fn one_fragment_at_most_keeps_a_larger_packet() {
+        let packet = Bytes::from(vec![7; 1_000]);
+        let mut interleaved = Interleaved::new(1000);
+        for mid in 0..10 {
+            let (fsn, waits) = fragment(1, false, mid, 0, 2);
+            let waits = Fragment { data: packet.slice(..3), part: true, ..waits };
+            assert!(matches!(interleaved.insert(fsn, waits), Inserted::Waits));
+        }
+        let within = packet.as_ptr_range();
+        let kept = interleaved.kept.iter().filter(|kept| within.contains(&kept.data.as_ptr())).count();
+        assert_eq!(kept, 1);
+        assert!(interleaved.kept.iter().all(|kept| kept.data == [7; 3][..]));
     }
 }

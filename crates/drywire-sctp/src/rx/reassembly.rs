@@ -21,17 +21,8 @@ pub(crate) struct Fragment {
     pub(crate) mid: u32,
     pub(crate) ppid: Ppid,
     pub(crate) data: Bytes,
-    /// Whether it lies in a packet that is much larger, which it must not keep in memory while it waits for others.
+    /// Whether it lies in a packet that is much larger, which it would keep in memory.
     pub(crate) part: bool,
-}
-
-impl Fragment {
-    /// It waits for others.
-    fn wait(&mut self) {
-        if std::mem::take(&mut self.part) {
-            self.data = Bytes::copy_from_slice(&self.data);
-        }
-    }
 }
 
 #[derive(Debug)]
@@ -83,12 +74,15 @@ pub(crate) struct Reassembly {
     slots: VecDeque<Option<Stored>>,
     /// What all fragments are charged of the window.
     charged: usize,
+    /// The one fragment that may keep a much larger packet in memory. In most cases its message is complete before there is
+    /// a second one, and it was not copied in vain.
+    part: Option<Serial<u32>>,
     max_message_size: usize,
 }
 
 impl Reassembly {
     pub(crate) const fn new(max_message_size: usize) -> Self {
-        Self { base: Serial(0), slots: VecDeque::new(), charged: 0, max_message_size }
+        Self { base: Serial(0), slots: VecDeque::new(), charged: 0, part: None, max_message_size }
     }
 
     /// Takes the fragment with the TSN `tsn`, which has not arrived before.
@@ -131,10 +125,22 @@ impl Reassembly {
         {
             return Inserted::Completes(assembled);
         }
-        if let Some(Some(stored)) = self.slots.get_mut(at) {
-            stored.fragment.wait();
+        if self.slot(at).is_some_and(|stored| stored.fragment.part)
+            && let Some(before) = self.part.replace(tsn)
+        {
+            self.copy(before);
         }
         Inserted::Waits
+    }
+
+    /// Copies a fragment, if it is still there, so that it does not keep its packet.
+    fn copy(&mut self, tsn: Serial<u32>) {
+        let at = count(tsn.distance_from(self.base));
+        if let Some(Some(Stored { fragment, .. })) = self.slots.get_mut(at)
+            && std::mem::take(&mut fragment.part)
+        {
+            fragment.data = Bytes::copy_from_slice(&fragment.data);
+        }
     }
 
     /// What all fragments are charged.
@@ -351,5 +357,20 @@ mod tests {
         reassembly.drop_stale(Serial(1));
         assert_eq!(reassembly.charged(), 1 + OVERHEAD, "something else came in its place");
         assert_eq!(reassembly.base, far);
+    }
+
+    #[test]
+    fn one_fragment_at_most_keeps_a_larger_packet() {
+        let packet = Bytes::from(vec![7; 1_000]);
+        let mut reassembly = Reassembly::new(1000);
+        for n in 0..10 {
+            let begins = Fragment { data: packet.slice(..3), part: true, ..fragment(0, 2, 1) };
+            assert!(matches!(reassembly.insert(Serial(n * 2), begins), Inserted::Waits));
+        }
+        let within = packet.as_ptr_range();
+        let waiting = reassembly.slots.iter().flatten();
+        let kept = waiting.filter(|stored| within.contains(&stored.fragment.data.as_ptr())).count();
+        assert_eq!(kept, 1);
+        assert!(reassembly.slots.iter().flatten().all(|stored| stored.fragment.data == [7; 3][..]));
     }
 }

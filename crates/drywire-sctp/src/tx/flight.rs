@@ -124,6 +124,9 @@ pub(crate) struct Flight {
     abandoned: usize,
 }
 
+/// For how many chunks the memory is kept when none is in flight.
+const KEPT: usize = 1_024;
+
 impl Flight {
     pub(crate) const fn new(initial_tsn: Serial<u32>) -> Self {
         Self {
@@ -203,6 +206,10 @@ impl Flight {
                 self.bytes -= sent.len.min(self.bytes);
             }
             gone(&sent);
+        }
+        if self.ring.is_empty() && self.ring.capacity() > KEPT {
+            // An idle association keeps little.
+            (self.ring, self.order, self.lost) = (VecDeque::new(), VecDeque::new(), VecDeque::new());
         }
         while let Some((first, last)) = self.gaps.front_mut() {
             if *last <= cumulative {

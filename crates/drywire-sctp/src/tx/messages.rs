@@ -24,6 +24,8 @@ pub(crate) struct Outgoing {
     pub(crate) max_retransmits: Option<u32>,
     /// Fragments in flight, and one for being queued.
     uses: u32,
+    /// The message behind it in its queue.
+    next: Option<MessageKey>,
 }
 
 impl Outgoing {
@@ -65,6 +67,7 @@ impl Messages {
             expires: options.lifetime.and_then(|lifetime| now.checked_add(lifetime)),
             max_retransmits: options.max_retransmits,
             uses: 1,
+            next: None,
         };
         match self.free.pop() {
             Some(key) => {
@@ -100,8 +103,58 @@ impl Messages {
             if outgoing.uses == 0 {
                 *slot = None;
                 self.free.push(key);
+                if self.free.len() == self.slots.len() && self.free.len() > KEPT {
+                    (self.slots, self.free) = (Vec::new(), Vec::new());
+                }
             }
         }
+    }
+}
+
+/// For how many messages the memory is kept when there is none.
+const KEPT: usize = 1_024;
+
+/// Messages that wait one behind the other. They hold the queue together, so that it needs no memory of its own.
+#[derive(Debug, Default)]
+pub(crate) struct Queue {
+    first: Option<MessageKey>,
+    last: Option<MessageKey>,
+    len: usize,
+}
+
+impl Queue {
+    pub(crate) const fn first(&self) -> Option<MessageKey> {
+        self.first
+    }
+
+    pub(crate) const fn is_empty(&self) -> bool {
+        self.first.is_none()
+    }
+
+    pub(crate) const fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Adds a message, which is in no queue.
+    pub(crate) fn push(&mut self, message: MessageKey, messages: &mut Messages) {
+        let before =
+            self.last.replace(message).and_then(|last| messages.slots.get_mut(index(last))?.as_mut());
+        match before {
+            Some(before) => before.next = Some(message),
+            None => self.first = Some(message),
+        }
+        self.len += 1;
+    }
+
+    /// Takes the first message out. It must be [released](Messages::release).
+    pub(crate) fn pop(&mut self, messages: &Messages) -> Option<MessageKey> {
+        let first = self.first?;
+        self.first = messages.get(first).and_then(|outgoing| outgoing.next);
+        if self.first.is_none() {
+            self.last = None;
+        }
+        self.len -= 1;
+        Some(first)
     }
 }
 

@@ -2,7 +2,7 @@ use std::collections::VecDeque;
 
 use drywire_core::Instant;
 
-use super::messages::{MessageKey, Messages};
+use super::messages::{MessageKey, Messages, Queue};
 use super::schedule::{Schedule, Share};
 use crate::config::Scheduler;
 use crate::packet::DataFlags;
@@ -37,7 +37,7 @@ struct Stream {
     id: StreamId,
     /// The message identifiers of the next ordered and the next unordered message.
     next_mids: [u32; 2],
-    queue: VecDeque<MessageKey>,
+    queue: Queue,
     /// How much of the first message was sent.
     offset: usize,
     /// The fragment sequence number of the next fragment.
@@ -191,10 +191,17 @@ impl OutboundStreams {
     }
 
     /// Queues a message, or a part of one: `open` says that it goes on.
-    pub(crate) fn push(&mut self, stream: StreamId, message: MessageKey, len: usize, open: bool) {
+    pub(crate) fn push(
+        &mut self,
+        stream: StreamId,
+        messages: &mut Messages,
+        message: MessageKey,
+        len: usize,
+        open: bool,
+    ) {
         let Some(slot) = self.slot(stream) else { return };
         let Some(stream) = self.streams.get_mut(slot) else { return };
-        stream.queue.push_back(message);
+        stream.queue.push(message, messages);
         stream.open_len = open.then(|| stream.open_len.unwrap_or(0).saturating_add(len));
         stream.buffered += len;
         self.queued += 1;
@@ -211,7 +218,7 @@ impl OutboundStreams {
 
     fn fragment(&self, slot: usize, messages: &Messages, space: usize, most: usize) -> Option<NextFragment> {
         let stream = self.streams.get(slot)?;
-        let message = *stream.queue.front()?;
+        let message = stream.queue.first()?;
         let outgoing = messages.get(message)?;
         let left = outgoing.data.len() - stream.offset;
         let is_whole = stream.offset == 0 && outgoing.begins && outgoing.ends;
@@ -268,7 +275,7 @@ impl OutboundStreams {
         let is_sent = messages.get(fragment.message).is_none_or(|all| stream.offset >= all.data.len());
         if is_sent {
             stream.offset = 0;
-            stream.queue.pop_front();
+            stream.queue.pop(messages);
             self.queued -= 1;
             messages.release(fragment.message);
         }
@@ -322,7 +329,7 @@ impl OutboundStreams {
     /// The stream of the message whose turn it is, if that message's time is over.
     pub(crate) fn late(&self, messages: &Messages, now: Instant) -> Option<StreamId> {
         let stream = self.streams.get(self.turn()?)?;
-        messages.get(*stream.queue.front()?)?.is_late(now).then_some(stream.id)
+        messages.get(stream.queue.first()?)?.is_late(now).then_some(stream.id)
     }
 
     /// What is left of the first message of `stream`, if a part of it was sent.
@@ -368,8 +375,8 @@ impl OutboundStreams {
         let Some(slot) = self.busy_slot(stream) else { return 0 };
         let mut count = 0;
         while let Some(stream) = self.streams.get(slot).filter(|stream| stream.offset == 0)
-            && let Some(message) = stream.queue.front()
-            && messages.get(*message).is_some_and(|outgoing| outgoing.is_late(now))
+            && let Some(message) = stream.queue.first()
+            && messages.get(message).is_some_and(|outgoing| outgoing.is_late(now))
         {
             self.drop_front_of(slot, messages, limit, events);
             count += 1;
@@ -387,7 +394,7 @@ impl OutboundStreams {
         events: &mut VecDeque<Event>,
     ) {
         let Some(stream) = self.streams.get_mut(slot) else { return };
-        let Some(message) = stream.queue.pop_front() else { return };
+        let Some(message) = stream.queue.pop(messages) else { return };
         let Some(outgoing) = messages.get(message) else { return };
         let left = outgoing.data.len().saturating_sub(stream.offset);
         // What has begun has its number.
@@ -426,7 +433,7 @@ impl OutboundStreams {
             if stream.id.0 >= first {
                 self.locked.take_if(|locked| *locked == slot);
                 self.queued -= stream.queue.len();
-                for message in stream.queue.drain(..) {
+                while let Some(message) = stream.queue.pop(messages) {
                     messages.release(message);
                 }
                 (stream.buffered, stream.offset, stream.fsn, stream.open_len) = (0, 0, 0, None);
@@ -516,10 +523,6 @@ impl OutboundStreams {
         }
         entry.next_mids = stream.next_mids;
         self.free.extend(entry.slot.take());
-        // A short queue keeps its memory for the next one.
-        if stream.queue.capacity() > KEPT {
-            stream.queue = VecDeque::new();
-        }
         if self.free.len() == self.streams.len() && self.free.len() > KEPT {
             (self.free, self.streams) = (Vec::new(), Vec::new());
         }

@@ -28,6 +28,9 @@ pub(super) struct Schedule {
     count: u64,
 }
 
+/// For how many streams the memory is kept when none waits.
+const KEPT: usize = 256;
+
 /// What a stream must know of its turns.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Share {
@@ -87,6 +90,9 @@ impl Schedule {
     pub(super) fn take_first(&mut self) -> Option<usize> {
         let Reverse(turn) = self.waiting.pop()?;
         self.clock = self.clock.max(turn.start);
+        if self.waiting.is_empty() && self.waiting.capacity() > KEPT {
+            self.waiting = BinaryHeap::new();
+        }
         Some(turn.slot)
     }
 
