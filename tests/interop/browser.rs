@@ -1,11 +1,13 @@
 //! Chromium, through the scripts in `browser/`.
 
+use std::ffi::OsStr;
 use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
 use crate::peer::{absent, artifacts, repository, run, runs};
-use crate::server::Server;
+use crate::relay::Relay;
+use crate::server::{Server, free_port};
 
 /// Says what is missing to run a browser, if anything is.
 fn missing() -> Option<String> {
@@ -23,7 +25,7 @@ fn missing() -> Option<String> {
 }
 
 /// Runs a script against a server.
-fn script(name: &str, server: &Server, arguments: &[&Path]) {
+fn script<A: AsRef<OsStr>>(name: &str, server: &Server, arguments: &[A]) {
     let finished = run(
         Command::new("node")
             .arg(repository("tests/interop/browser").join(name))
@@ -48,7 +50,7 @@ fn chromium_does_its_handshake_inside_stun() {
     if let Some(reason) = missing() {
         return absent(&reason);
     }
-    script("sped.mjs", &Server::start_with(&["--sped"]), &[]);
+    script::<&str>("sped.mjs", &Server::start_with(&["--sped"]), &[]);
 }
 
 #[test]
@@ -56,5 +58,44 @@ fn chromium_encrypts_headers() {
     if let Some(reason) = missing() {
         return absent(&reason);
     }
-    script("headers.mjs", &Server::start(), &[]);
+    script::<&str>("headers.mjs", &Server::start(), &[]);
+}
+
+/// The size of files in MiB: 100, or what `DRYWIRE_FILE_MEBIBYTES` says.
+fn file_size(default: &str) -> String {
+    std::env::var("DRYWIRE_FILE_MEBIBYTES").unwrap_or_else(|_| default.to_owned())
+}
+
+#[test]
+fn chromium_gets_back_a_large_file() {
+    if let Some(reason) = missing() {
+        return absent(&reason);
+    }
+    script("files.mjs", &Server::start(), &[file_size("100")]);
+}
+
+#[test]
+fn chromium_gets_back_a_large_file_that_was_kept() {
+    if let Some(reason) = missing() {
+        return absent(&reason);
+    }
+    let folder = std::env::temp_dir().join(format!("drywire-{}-chromium-files", std::process::id()));
+    let path = folder.to_str().expect("a plain name");
+    script("files.mjs", &Server::start_with(&["--files", path]), &[&file_size("100"), path]);
+    std::fs::remove_dir_all(folder).expect("our own folder");
+}
+
+#[test]
+fn chromium_uses_channels_in_numbers_and_under_loss() {
+    if let Some(reason) = missing() {
+        return absent(&reason);
+    }
+    let port = free_port();
+    let server = Server::start_with(&["--udp", &format!("0.0.0.0:{port}")]);
+    // One in thirty: with the two ways of an echo, about 7 % of the messages.
+    let relay = Relay::start(port, 30, 1);
+    script("channels.mjs", &server, &[relay.port.to_string()]);
+    let (passed, lost) = relay.counts();
+    println!("the relay passed {passed} datagrams and lost {lost}");
+    assert!(lost > 50, "only {lost} datagrams were lost: nothing was tested");
 }

@@ -17,5 +17,6 @@ mod browser;
 mod dial;
 mod libsrtp;
 mod peer;
+mod relay;
 mod server;
 mod str0m;

@@ -33,6 +33,12 @@ fn build() -> PathBuf {
     executable.expect("cargo says where the program is")
 }
 
+/// A UDP port that nobody uses just now.
+pub(crate) fn free_port() -> u16 {
+    let socket = std::net::UdpSocket::bind(("0.0.0.0", 0)).expect("a free port");
+    socket.local_addr().expect("its address").port()
+}
+
 /// A running server; it ends with this value.
 pub(crate) struct Server {
     child: Child,

@@ -34,6 +34,16 @@ pub(crate) enum Command {
     ///
     /// Exits with 0 when all that was sent came back unchanged, and with 1 otherwise.
     Dial(DialOptions),
+    /// Send a file to a server that was started with --files, and print one line of JSON
+    ///
+    /// If the connection is lost, the transfer goes on from where it was on another one; also if the same file is sent
+    /// again by another run. Exits with 0 when the server has the file and the SHA-256 is equal, and with 1 otherwise.
+    Send(SendOptions),
+    /// Get a file from a server that was started with --files, and print one line of JSON
+    ///
+    /// What has arrived when the program ends is kept, and another run goes on from there. Exits with 0 when the file is
+    /// complete and its SHA-256 is equal, and with 1 otherwise.
+    Receive(ReceiveOptions),
 }
 
 #[derive(Args, Clone, Debug)]
@@ -44,6 +54,13 @@ pub(crate) struct ServeOptions {
     /// The address for media and data, may be repeated [default: a free port on every interface, IPv4 and IPv6]
     #[arg(long, value_name = "ADDR:PORT")]
     pub(crate) udp: Vec<SocketAddr>,
+    /// Keep the files that are sent, in this folder, and hand out those that are there: whoever reaches the page may do
+    /// both. Without it files go back as they come, and nothing is stored
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) files: Option<PathBuf>,
+    /// The longest file that is kept, in bytes
+    #[arg(long, value_name = "BYTES", default_value_t = 4 << 30, requires = "files")]
+    pub(crate) max_file: u64,
     /// Take the DTLS handshake inside STUN from browsers that offer it, which saves a round trip (an experiment:
     /// draft-hancke-webrtc-sped; Chromium with --force-fieldtrials=WebRTC-IceHandshakeDtls/Enabled/)
     #[arg(long)]
@@ -68,6 +85,44 @@ pub(crate) struct DialOptions {
     /// Leave out audio, and test data channels only
     #[arg(long)]
     pub(crate) data_only: bool,
+    /// Append the secrets of all connections to a file, with which Wireshark decrypts captures of them: for debugging
+    /// only, as whoever has the file reads everything
+    #[arg(long, value_name = "FILE")]
+    pub(crate) key_log: Option<PathBuf>,
+}
+
+#[derive(Args, Clone, Debug)]
+pub(crate) struct SendOptions {
+    /// The file to send
+    #[arg(value_name = "FILE")]
+    pub(crate) file: PathBuf,
+    #[command(flatten)]
+    pub(crate) transfer: TransferOptions,
+}
+
+#[derive(Args, Clone, Debug)]
+pub(crate) struct ReceiveOptions {
+    /// The name of the file at the server
+    #[arg(value_name = "NAME")]
+    pub(crate) name: String,
+    #[command(flatten)]
+    pub(crate) transfer: TransferOptions,
+    /// The folder to store it in, which is made if it is not there
+    #[arg(long, value_name = "FOLDER", default_value = ".")]
+    pub(crate) into: PathBuf,
+}
+
+#[derive(Args, Clone, Debug)]
+pub(crate) struct TransferOptions {
+    /// Where to post the offer, for example http://127.0.0.1:8080/offer
+    #[arg(value_name = "URL")]
+    pub(crate) url: String,
+    /// The time for everything together, in seconds
+    #[arg(long, value_name = "SECONDS", default_value = "3600", value_parser = seconds)]
+    pub(crate) timeout: Duration,
+    /// The address to send from, may be repeated [default: a free port on every interface, IPv4 and IPv6]
+    #[arg(long, value_name = "ADDR:PORT")]
+    pub(crate) udp: Vec<SocketAddr>,
     /// Append the secrets of all connections to a file, with which Wireshark decrypts captures of them: for debugging
     /// only, as whoever has the file reads everything
     #[arg(long, value_name = "FILE")]

@@ -1,4 +1,4 @@
-//! The echo: whatever a peer connection receives goes back where it came from.
+//! The echo: whatever a peer connection receives goes back where it came from. Files are kept on the way, if they are to be.
 
 mod splice;
 
@@ -11,10 +11,12 @@ use drywire::sdp::SessionDescription;
 use drywire::{
     Config, ConnectionState, Endpoint, Event, Instant, NegotiationError, PeerConnection, PeerId, TooManyPeers,
 };
+use drywire_file::PROTOCOL;
 use drywire_tokio::Application;
 use thiserror::Error;
 
 use self::splice::Splice;
+use crate::files::{FileChannel, Uploads};
 
 /// Below this many bytes buffered for sending, a channel that was full is read on.
 const LOW_THRESHOLD: usize = 256 * 1024;
@@ -33,6 +35,8 @@ pub(crate) enum AnswerError {
 pub(crate) struct Echo {
     config: Arc<Config>,
     sessions: HashMap<PeerId, Session>,
+    /// What is done with files; without it they are messages like others.
+    uploads: Option<Uploads>,
     /// How many sessions there were so far.
     total: u64,
 }
@@ -45,9 +49,7 @@ pub(crate) struct Session {
     pub(crate) ufrag: String,
     pub(crate) started: Instant,
     pub(crate) connected: Option<Instant>,
-    /// The open channels, each with at most one message that was read and does not fit into its send buffer: while
-    /// it waits, nothing more is read, so that SCTP's window closes and the peer has to wait, too.
-    channels: HashMap<ChannelId, Option<Message>>,
+    channels: HashMap<ChannelId, Use>,
     /// The streams that go back.
     splices: HashMap<TransceiverId, Splice>,
     pub(crate) messages_echoed: u64,
@@ -56,9 +58,17 @@ pub(crate) struct Session {
     pub(crate) keyframes_requested: u64,
 }
 
+/// What an open channel is used for.
+enum Use {
+    /// Its messages go back. At most one was read and does not fit into the send buffer: while it waits, nothing more is read,
+    /// so that SCTP's window closes and the peer has to wait, too.
+    Echo(Option<Message>),
+    File(Box<FileChannel>),
+}
+
 impl Echo {
-    pub(crate) fn new(config: Arc<Config>) -> Self {
-        Self { config, sessions: HashMap::new(), total: 0 }
+    pub(crate) fn new(config: Arc<Config>, uploads: Option<Uploads>) -> Self {
+        Self { config, sessions: HashMap::new(), uploads, total: 0 }
     }
 
     /// Takes an offer: makes a peer connection for it, and the answer with all candidates inside.
@@ -97,7 +107,10 @@ impl Echo {
     }
 
     fn free(&mut self, now: Instant, endpoint: &mut Endpoint, id: PeerId) {
-        if let Some(session) = self.sessions.remove(&id) {
+        if let Some(mut session) = self.sessions.remove(&id) {
+            if let Some(uploads) = &mut self.uploads {
+                session.close_files(uploads);
+            }
             let lasted = now.saturating_duration_since(session.started);
             tracing::info!(session = session.number, ?lasted, "session over");
         }
@@ -114,7 +127,7 @@ impl Application for Echo {
             }
             event => {
                 if let (Some(session), Some(mut peer)) = (self.sessions.get_mut(&id), endpoint.peer_mut(id)) {
-                    session.handle_event(now, &mut peer, event);
+                    session.handle_event(now, &mut peer, event, self.uploads.as_mut());
                 }
             }
         }
@@ -165,7 +178,13 @@ impl Session {
         self.channels.len()
     }
 
-    fn handle_event(&mut self, now: Instant, peer: &mut PeerConnection, event: Event) {
+    fn handle_event(
+        &mut self,
+        now: Instant,
+        peer: &mut PeerConnection,
+        event: Event,
+        uploads: Option<&mut Uploads>,
+    ) {
         match event {
             Event::ConnectionStateChanged(ConnectionState::Connected) => {
                 self.connected.get_or_insert(now);
@@ -187,31 +206,62 @@ impl Session {
                 }
             }
             Event::DataChannelAnnounced(id) | Event::DataChannelOpened(id) => {
-                self.channels.insert(id, None);
                 if let Some(mut channel) = peer.channel(id) {
                     channel.set_buffered_amount_low_threshold(LOW_THRESHOLD);
+                    let is_file = channel.info().is_some_and(|info| info.protocol() == PROTOCOL);
+                    let used = if is_file && uploads.is_some() {
+                        Use::File(Box::default())
+                    } else {
+                        Use::Echo(None)
+                    };
+                    self.channels.insert(id, used);
                 }
-                self.pump(now, peer, id);
+                self.pump(now, peer, id, uploads);
             }
-            Event::DataChannelReadable(id) => self.pump(now, peer, id),
-            Event::DataChannelBufferedAmountLow(_) => {
+            Event::DataChannelReadable(id) => self.pump(now, peer, id, uploads),
+            Event::DataChannelBufferedAmountLow(id) => {
+                self.pump(now, peer, id, uploads);
                 // The buffer may be the one that all channels share, so that each that waits is tried.
-                let waiting: Vec<_> =
-                    self.channels.iter().filter(|(_, held)| held.is_some()).map(|(id, _)| *id).collect();
+                let waiting: Vec<_> = self
+                    .channels
+                    .iter()
+                    .filter(|(_, used)| matches!(used, Use::Echo(Some(_))))
+                    .map(|(id, _)| *id)
+                    .collect();
                 for id in waiting {
-                    self.pump(now, peer, id);
+                    self.pump(now, peer, id, None);
                 }
             }
             Event::DataChannelClosed(id) => {
-                self.channels.remove(&id);
+                if let (Some(Use::File(mut file)), Some(uploads)) = (self.channels.remove(&id), uploads) {
+                    file.closed((self.number, id), uploads);
+                }
             }
             _ => {}
         }
     }
 
+    fn pump(
+        &mut self,
+        now: Instant,
+        peer: &mut PeerConnection,
+        id: ChannelId,
+        uploads: Option<&mut Uploads>,
+    ) {
+        let (Some(used), Some(mut channel)) = (self.channels.get_mut(&id), peer.channel(id)) else { return };
+        match used {
+            Use::Echo(_) => self.echo(now, peer, id),
+            Use::File(file) => {
+                if let Some(uploads) = uploads {
+                    file.pump(now, &mut channel, (self.number, id), uploads);
+                }
+            }
+        }
+    }
+
     /// Sends back what can be read from a channel, until there is no more of it or no more room.
-    fn pump(&mut self, now: Instant, peer: &mut PeerConnection, id: ChannelId) {
-        let Some(held) = self.channels.get_mut(&id) else { return };
+    fn echo(&mut self, now: Instant, peer: &mut PeerConnection, id: ChannelId) {
+        let Some(Use::Echo(held)) = self.channels.get_mut(&id) else { return };
         let Some(mut channel) = peer.channel(id) else { return };
         while let Some(message) = held.take().or_else(|| channel.read()) {
             let size = u64::try_from(message.data().len()).unwrap_or(u64::MAX);
@@ -226,6 +276,15 @@ impl Session {
                 }
                 // Closing, or larger than what the peer said that it takes: this message cannot go back.
                 Err(error) => tracing::debug!(session = self.number, %error, "a message was not echoed"),
+            }
+        }
+    }
+
+    /// The files that come through this session have to wait for another one.
+    fn close_files(&mut self, uploads: &mut Uploads) {
+        for (id, used) in &mut self.channels {
+            if let Use::File(file) = used {
+                file.closed((self.number, *id), uploads);
             }
         }
     }

@@ -3,9 +3,11 @@
 mod arguments;
 mod dial;
 mod echo;
+mod files;
 mod key_log;
 mod network;
 mod serve;
+mod signalling;
 
 use std::io::{self, Write};
 use std::process::ExitCode;
@@ -37,7 +39,14 @@ fn main() -> ExitCode {
             let printed = print_line(&report.to_json());
             if report.is_ok() && printed { ExitCode::SUCCESS } else { ExitCode::FAILURE }
         }
+        Command::Send(options) => finish(&runtime.block_on(files::send(&options))),
+        Command::Receive(options) => finish(&runtime.block_on(files::receive(&options))),
     }
+}
+
+fn finish(report: &files::Report) -> ExitCode {
+    let printed = print_line(&report.to_json());
+    if report.is_ok() && printed { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
 fn failure(message: &str) -> ExitCode {

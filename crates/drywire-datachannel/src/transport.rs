@@ -134,6 +134,13 @@ impl Transport {
         }
     }
 
+    /// The largest message that can be sent, in bytes: what the peer takes ([`set_remote`](Self::set_remote)), and what
+    /// the association takes ([`max_outgoing_message_size`](drywire_sctp::Config::max_outgoing_message_size)).
+    #[must_use]
+    pub fn max_message_size(&self) -> usize {
+        self.remote_limit.min(self.config.sctp.max_outgoing_message_size)
+    }
+
     /// Sets the size of the largest packet, in bytes of an SCTP packet: what fits into one DTLS record.
     pub fn set_mtu(&mut self, mtu: usize) {
         self.association.set_mtu(mtu);

@@ -2,7 +2,6 @@
 
 mod caller;
 mod report;
-mod signalling;
 
 use std::time::Duration;
 
@@ -14,10 +13,10 @@ use tokio::time::{Instant as Deadline, sleep, timeout_at};
 
 use self::caller::{CallError, Caller, PACKETS, Progress};
 use self::report::{Outcome, Pair, Report};
-use self::signalling::SignallingError;
 use crate::arguments::DialOptions;
 use crate::milliseconds;
 use crate::network::{self, Network, NetworkError};
+use crate::signalling::{self, SignallingError};
 
 /// The time between two packets of audio.
 const PACKET_INTERVAL: Duration = Duration::from_millis(20);

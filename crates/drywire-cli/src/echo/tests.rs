@@ -129,7 +129,7 @@ impl World {
         endpoint.add_local_address(address(1));
         let mut network = Network::new(now, [9; 32]);
         network.set_default_link(Link::new().delay(Duration::from_millis(10)));
-        let echo = Echo::new(config());
+        let echo = Echo::new(config(), None);
         let server = network.add(Machine::Server(Box::new((endpoint, echo))), &[address(1)]);
         Self { network, server }
     }

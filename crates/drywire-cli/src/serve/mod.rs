@@ -8,6 +8,7 @@ mod stats;
 use std::future::{Future, poll_fn};
 use std::io;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::Poll;
@@ -24,6 +25,7 @@ use tokio::net::TcpListener;
 use self::reply::problem;
 use crate::arguments::ServeOptions;
 use crate::echo::Echo;
+use crate::files::{Folder, Rules, Uploads};
 use crate::network::{self, Network, NetworkError};
 use crate::print_line;
 
@@ -39,6 +41,8 @@ pub(crate) enum ServeError {
     InUse(SocketAddr),
     #[error("cannot listen on {0}: {1}")]
     Listen(SocketAddr, io::Error),
+    #[error("files cannot be kept in {}: {_1}", _0.display())]
+    Folder(PathBuf, io::Error),
     #[error(transparent)]
     Network(#[from] NetworkError),
     #[error("the web server stopped: {0}")]
@@ -56,7 +60,16 @@ pub(crate) async fn run(options: ServeOptions) -> Result<(), ServeError> {
     let address = listener.local_addr().map_err(ServeError::Http)?;
     let Network { endpoint, sockets, mut config } = network::open(&options.udp, options.key_log.as_deref())?;
     Arc::make_mut(&mut config).sped = options.sped;
-    let (driver, handle) = Driver::new(endpoint, sockets, Echo::new(config));
+    let uploads = match &options.files {
+        Some(path) => {
+            let folder = Folder::open(path).map_err(|error| ServeError::Folder(path.clone(), error))?;
+            // What another run has left is begun anew: reading it again would hold up all sessions.
+            let rules = Rules { max_len: options.max_file, rereads: false };
+            Some(Uploads::new(drywire::default_provider(), folder, rules))
+        }
+        None => None,
+    };
+    let (driver, handle) = Driver::new(endpoint, sockets, Echo::new(config, uploads));
     let mut driver = tokio::spawn(driver.run());
     // Signals are listened for before anybody is told that the server runs.
     let mut interrupted = pin!(interrupted());
@@ -128,6 +141,7 @@ fn router(handle: Handle<Echo>) -> Router {
         .route("/", get(page::index))
         .route("/style.css", get(page::style))
         .route("/app.js", get(page::app))
+        .route("/file.js", get(page::file_transfer))
         .route("/sha256.js", get(page::sha256))
         .route("/offer", post(offer::answer).options(reply::preflight))
         .route("/stats", get(stats::list).options(reply::preflight))

@@ -19,6 +19,10 @@ pub(super) async fn app() -> Response {
     file("text/javascript; charset=utf-8", include_str!("page/app.js"))
 }
 
+pub(super) async fn file_transfer() -> Response {
+    file("text/javascript; charset=utf-8", include_str!("page/file.js"))
+}
+
 pub(super) async fn sha256() -> Response {
     file("text/javascript; charset=utf-8", include_str!("page/sha256.js"))
 }

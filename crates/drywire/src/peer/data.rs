@@ -92,6 +92,12 @@ impl DataChannel<'_> {
         written
     }
 
+    /// The largest message that can be written, in bytes: what the peer's description says, and what we can send.
+    #[must_use]
+    pub fn max_message_size(&self) -> usize {
+        self.connection.data.max_message_size()
+    }
+
     /// How many bytes of messages wait to be sent or to be acknowledged.
     #[must_use]
     pub fn buffered_amount(&self) -> usize {

@@ -1,13 +1,10 @@
 // The page of the drywire echo server: one peer connection, its media, a text channel, files, and figures.
 
-import { Sha256 } from "/sha256.js";
+import { FileReceiver, FileSender, PROTOCOL, transferId } from "/file.js";
 
 const $ = (id) => document.getElementById(id);
 const GATHERING_LIMIT = 3000; // ms; a host without network can take for ever to gather
 const ANSWER_LIMIT = 15000; // ms
-const CHUNK = 64 * 1024; // bytes per message of a file; every browser takes that
-const HIGH_WATER = 1024 * 1024; // bytes queued in the channel before the sender waits
-const LOW_WATER = 256 * 1024;
 const NOTHING = "–";
 
 /** Everything that belongs to one connection; replaced as a whole on reconnect. */
@@ -43,6 +40,7 @@ async function connect(source) {
     for (const track of mine.stream?.getTracks() ?? []) pc.addTrack(track, mine.stream);
     showOwn(mine);
     openTextChannel(mine);
+    transfer?.connect(mine.pc);
     mine.startedAt = performance.now();
     await pc.setLocalDescription();
     await gathered(pc);
@@ -71,7 +69,7 @@ function hangUp() {
   for (const id of ["local-detail", "remote-detail"]) $(id).textContent = "";
   for (const id of ["local-level", "remote-level"]) $(id).value = 0;
   for (const cell of document.querySelectorAll("#figures dd")) cell.textContent = NOTHING;
-  transfer?.abandon("The connection was closed.");
+  transfer?.interrupted();
   status("idle", "Not connected");
   controls(false);
 }
@@ -335,29 +333,47 @@ function line(kind, text) {
 
 let transfer = null;
 
+/** Why a transfer ended, in the words of the protocol. */
+const REASONS = {
+  busy: "the server has too many others",
+  protocol: "the server and this page do not understand each other",
+  storage: "the server could not store it",
+  "too-large": "it is larger than the server takes",
+};
+
 $("file").addEventListener("change", () => {
   const file = $("file").files[0];
   if (!file || !session) return;
   transfer?.abandon("A new file was chosen.");
-  transfer = new Transfer(session.pc, file);
-  transfer.run();
+  transfer = new Transfer(file);
+  transfer.connect(session.pc);
 });
 $("cancel").addEventListener("click", () => transfer?.abandon("Cancelled."));
 
-/** One file on its way out and back, over a channel of its own. Holds a chunk of it at a time, never the file. */
+/** One file on its way out and back, over a channel of its own. It outlives the connection: the next one resumes it. */
 class Transfer {
-  constructor(pc, file) {
+  constructor(file) {
     this.file = file;
-    this.out = { bytes: 0, sha: new Sha256() };
-    this.back = { bytes: 0, sha: new Sha256() };
     this.over = false;
     this.startedAt = performance.now();
-    this.chunk = Math.min(CHUNK, pc.sctp?.maxMessageSize || CHUNK);
-    this.channel = pc.createDataChannel(`file ${file.name}`.slice(0, 200));
-    this.channel.binaryType = "arraybuffer";
-    this.channel.bufferedAmountLowThreshold = LOW_WATER;
-    this.channel.addEventListener("message", ({ data }) => this.received(new Uint8Array(data)));
-    this.channel.addEventListener("close", () => this.abandon("The channel was closed before the file was back."));
+    const id = transferId();
+    const progress = () => this.show();
+    this.sender = new FileSender(id, file, {
+      progress,
+      hash: (hex) => {
+        $("hash-sent").textContent = hex;
+      },
+      done: () => this.finished(),
+      failed: (reason) => this.failed(reason),
+    });
+    this.receiver = new FileReceiver(id, {
+      progress,
+      done: (hex) => {
+        $("hash-returned").textContent = this.returned = hex;
+        this.finished();
+      },
+      failed: (reason) => this.failed(reason),
+    });
     $("transfer").hidden = false;
     $("cancel").hidden = false;
     $("hash-sent").textContent = $("hash-returned").textContent = "…";
@@ -365,72 +381,56 @@ class Transfer {
     this.show();
   }
 
-  async run() {
-    try {
-      await this.opened();
-      for (let at = 0; at < this.file.size && !this.over; at += this.chunk) {
-        const bytes = new Uint8Array(await this.file.slice(at, at + this.chunk).arrayBuffer());
-        await this.room();
-        if (this.over) return;
-        this.channel.send(bytes);
-        this.out.sha.update(bytes);
-        this.out.bytes += bytes.length;
-        this.show();
-      }
-      if (this.over) return;
-      if (this.file.size === 0) this.channel.send(new Uint8Array(0));
-      this.out.hash = this.out.sha.hex();
-      $("hash-sent").textContent = this.out.hash;
-      this.compare();
-    } catch (error) {
-      this.abandon(`The file was not sent: ${explain(error)}`);
-    }
-  }
-
-  opened() {
-    return this.when("open", () => this.channel.readyState === "open");
-  }
-
-  room() {
-    return this.when("bufferedamountlow", () => this.channel.bufferedAmount <= HIGH_WATER);
-  }
-
-  /** Resolves once `ready()` holds, asked now and after each `event`; also when the transfer is over. */
-  when(event, ready) {
-    if (ready() || this.over) return Promise.resolve();
-    return new Promise((resolve) => {
-      const wake = () => {
-        for (const name of [event, "close"]) this.channel.removeEventListener(name, wake);
-        resolve();
-      };
-      for (const name of [event, "close"]) this.channel.addEventListener(name, wake);
-    });
-  }
-
-  received(bytes) {
+  /** Begins, or goes on, on a new connection. */
+  connect(pc) {
     if (this.over) return;
-    this.back.sha.update(bytes);
-    this.back.bytes += bytes.length;
-    this.show();
-    if (this.back.bytes >= this.file.size) {
-      this.back.hash = this.back.sha.hex();
-      $("hash-returned").textContent = this.back.hash;
-      this.compare();
-    }
+    const channel = pc.createDataChannel(`file ${this.file.name}`.slice(0, 200), { protocol: PROTOCOL });
+    this.channel = channel;
+    channel.binaryType = "arraybuffer";
+    const current = () => this.channel === channel && !this.over;
+    channel.addEventListener("open", () => current() && this.sender.connected(channel, pc.sctp?.maxMessageSize));
+    channel.addEventListener("message", ({ data }) => {
+      if (!current()) return;
+      if (typeof data !== "string") return this.receiver.handleData(channel, new Uint8Array(data));
+      this.sender.handleText(data);
+      if (current()) this.receiver.handleText(channel, data);
+    });
+    channel.addEventListener("close", () => current() && this.interrupted());
+    if (this.sender.sent) result("", `Going on with ${this.file.name}…`);
   }
 
-  compare() {
-    if (!this.out.hash || !this.back.hash || this.over) return;
+  /** The connection is gone: the transfer waits for another. */
+  interrupted() {
+    this.channel = null;
+    if (!this.over) result("", `Interrupted: ${this.file.name} goes on when the page is connected again.`);
+  }
+
+  /** One way is done; when both are, so is the transfer. */
+  finished() {
+    const { hash } = this.sender;
+    if (!hash || !this.returned || this.over) return;
     const elapsed = performance.now() - this.startedAt;
     const rate = this.file.size < 1e5 ? "" : `, ${size((2000 * this.file.size) / elapsed)}/s both ways together`;
-    const equal = this.out.hash === this.back.hash && this.back.bytes === this.file.size;
     this.end();
-    if (equal) result("good", `✓ The SHA-256 is equal. ${size(this.file.size)} out and back in ${duration(elapsed)}${rate}.`);
-    else result("bad", "✗ What came back is not what was sent: the hashes differ.");
+    if (hash === this.returned) result("good", `✓ The SHA-256 is equal. ${size(this.file.size)} out and back in ${duration(elapsed)}${rate}.`);
+    else this.differs();
+  }
+
+  failed(reason) {
+    if (this.over) return;
+    this.end();
+    if (reason === "hash-mismatch") this.differs();
+    else result("bad", `The file was not sent: ${REASONS[reason] ?? reason}.`);
+  }
+
+  differs() {
+    result("bad", "✗ What came back is not what was sent: the hashes differ.");
   }
 
   abandon(reason) {
     if (this.over) return;
+    this.over = true;
+    this.sender.abandon("cancelled");
     this.end();
     result("bad", reason);
   }
@@ -438,15 +438,18 @@ class Transfer {
   end() {
     this.over = true;
     this.show();
-    this.channel.close();
+    this.channel?.close();
     $("cancel").hidden = true;
     $("file").value = "";
   }
 
   show() {
-    for (const [id, side] of [["sent", this.out], ["returned", this.back]]) {
-      $(id).value = this.file.size ? side.bytes / this.file.size : Number(Boolean(side.hash));
-      $(`${id}-text`).textContent = `${size(side.bytes)} of ${size(this.file.size)}`;
+    for (const [id, bytes, done] of [
+      ["sent", this.sender.sent, this.sender.hash],
+      ["returned", this.receiver.received, this.returned],
+    ]) {
+      $(id).value = this.file.size ? bytes / this.file.size : Number(Boolean(done));
+      $(`${id}-text`).textContent = `${size(bytes)} of ${size(this.file.size)}`;
     }
   }
 }
