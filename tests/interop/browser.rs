@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
-use crate::peer::{absent, artifacts, repository, run, runs};
+use crate::peer::{absent, artifacts, heavy, repository, run, runs};
 use crate::relay::Relay;
 use crate::server::{Server, free_port};
 
@@ -61,17 +61,13 @@ fn chromium_encrypts_headers() {
     script::<&str>("headers.mjs", &Server::start(), &[]);
 }
 
-/// The size of files in MiB: 100, or what `DRYWIRE_FILE_MEBIBYTES` says.
-fn file_size(default: &str) -> String {
-    std::env::var("DRYWIRE_FILE_MEBIBYTES").unwrap_or_else(|_| default.to_owned())
-}
-
 #[test]
 fn chromium_gets_back_a_large_file() {
     if let Some(reason) = missing() {
         return absent(&reason);
     }
-    script("files.mjs", &Server::start(), &[file_size("100")]);
+    let _alone = heavy();
+    script("files.mjs", &Server::start(), &["100"]);
 }
 
 #[test]
@@ -79,9 +75,10 @@ fn chromium_gets_back_a_large_file_that_was_kept() {
     if let Some(reason) = missing() {
         return absent(&reason);
     }
+    let _alone = heavy();
     let folder = std::env::temp_dir().join(format!("drywire-{}-chromium-files", std::process::id()));
     let path = folder.to_str().expect("a plain name");
-    script("files.mjs", &Server::start_with(&["--files", path]), &[&file_size("100"), path]);
+    script("files.mjs", &Server::start_with(&["--files", path]), &["30", path]);
     std::fs::remove_dir_all(folder).expect("our own folder");
 }
 
@@ -90,6 +87,7 @@ fn chromium_uses_channels_in_numbers_and_under_loss() {
     if let Some(reason) = missing() {
         return absent(&reason);
     }
+    let _alone = heavy();
     let port = free_port();
     let server = Server::start_with(&["--udp", &format!("0.0.0.0:{port}")]);
     // One in thirty: with the two ways of an echo, about 7 % of the messages.

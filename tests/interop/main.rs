@@ -15,6 +15,7 @@
 mod aiortc;
 mod browser;
 mod dial;
+mod files;
 mod libsrtp;
 mod peer;
 mod relay;

@@ -3,6 +3,7 @@
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 /// A file of the repository.
@@ -22,6 +23,13 @@ pub(crate) fn absent(reason: &str) {
     let required = std::env::var("DRYWIRE_REQUIRE_PEERS").is_ok_and(|value| value == "1");
     assert!(!required, "required by DRYWIRE_REQUIRE_PEERS=1, but {reason}");
     println!("skipped: {reason}");
+}
+
+/// What keeps a machine busy for long is done one after the other.
+pub(crate) fn heavy() -> MutexGuard<'static, ()> {
+    static HEAVY: Mutex<()> = Mutex::new(());
+    // A test that failed leaves nothing behind that matters here.
+    HEAVY.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Whether `program --version` runs.
