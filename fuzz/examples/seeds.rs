@@ -268,7 +268,11 @@ fn file() {
     write("file", "send", &[start(0), all.clone(), poll(), done.clone()].concat());
     let have = say(TO_SENDER, Control::Have { id, bytes: 200 });
     let cut = step(DISCONNECT[0], b"");
-    write("file", "send-cut", &[start(0), supply.repeat(3), have, cut, start(200), all, poll(), done].concat());
+    write(
+        "file",
+        "send-cut",
+        &[start(0), supply.repeat(3), have, cut, start(200), all, poll(), done].concat(),
+    );
     let refuse = say(TO_SENDER, Control::Refuse { id, reason: Reason::TooLarge });
     write("file", "send-refused", &[start(0), supply, refuse].concat());
 

@@ -1,7 +1,9 @@
 //! File transfer: a peer that says what it likes, to both ends at once.
 
 use bytes::Bytes;
-use drywire_file::{Control, FileName, Message, Offer, Prefix, Reason, Receiver, Sender, TransferId};
+use drywire_file::{
+    Control, FileName, MAX_CHUNK, Message, Offer, Prefix, Reason, Receiver, Sender, TransferId,
+};
 
 /// The name of our own transfer.
 pub const ID: TransferId = TransferId([7; 16]);
@@ -26,7 +28,7 @@ pub fn run(mut data: &[u8]) {
                 if let Some(chunk) = receiver.handle_data(Bytes::copy_from_slice(bytes)) {
                     assert_eq!(chunk.offset, next, "a gap in the file");
                     assert_eq!(chunk.data, bytes);
-                    next += u64::from(*len).min(bytes.len() as u64);
+                    next += u64::try_from(bytes.len()).unwrap_or(u64::MAX);
                 }
             }
             3 => sender.connected(usize::from(*len)),
@@ -45,7 +47,7 @@ pub fn run(mut data: &[u8]) {
             9 => sender.abandon(Reason::Cancelled),
             10 => {
                 if let Some(wanted) = sender.wanted() {
-                    assert!(wanted.len > 0 && wanted.offset + wanted.len as u64 <= LEN);
+                    assert!(wanted.len > 0 && wanted.len <= MAX_CHUNK && wanted.offset < LEN);
                 }
                 sender.supply(Bytes::copy_from_slice(bytes));
             }
