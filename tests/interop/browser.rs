@@ -54,6 +54,14 @@ fn chromium_does_its_handshake_inside_stun() {
 }
 
 #[test]
+fn chromium_begins_channels_without_a_handshake() {
+    if let Some(reason) = missing() {
+        return absent(&reason);
+    }
+    script("snap.mjs", &Server::start_with(&["--snap"]), &[]);
+}
+
+#[test]
 fn chromium_encrypts_headers() {
     if let Some(reason) = missing() {
         return absent(&reason);

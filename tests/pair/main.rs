@@ -10,4 +10,5 @@ mod endpoint;
 mod harness;
 mod media;
 mod security;
+mod snap;
 mod sped;

@@ -65,6 +65,10 @@ pub(crate) struct ServeOptions {
     /// draft-hancke-webrtc-sped; Chromium with --force-fieldtrials=WebRTC-IceHandshakeDtls/Enabled/)
     #[arg(long)]
     pub(crate) sped: bool,
+    /// Begin data channels without the handshake of SCTP with browsers that offer it, which saves two round trips (an
+    /// experiment: draft-hancke-tsvwg-snap; Chromium with --force-fieldtrials=WebRTC-Sctp-Snap/Enabled/)
+    #[arg(long)]
+    pub(crate) snap: bool,
     /// Append the secrets of all connections to a file, with which Wireshark decrypts captures of them: for debugging
     /// only, as whoever has the file reads everything
     #[arg(long, value_name = "FILE")]

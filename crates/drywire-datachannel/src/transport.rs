@@ -18,6 +18,8 @@ pub struct Transport {
     pub(crate) clock: Monotonic,
     pub(crate) association: Association,
     pub(crate) role: Option<Role>,
+    /// The peer's INIT chunk, if it was told.
+    pub(crate) remote_init: Option<Vec<u8>>,
     /// The largest message that the peer takes.
     pub(crate) remote_limit: usize,
     pub(crate) phase: Phase,
@@ -82,6 +84,7 @@ impl Transport {
             clock: Monotonic::new(now),
             association,
             role: None,
+            remote_init: None,
             remote_limit: DEFAULT_MAX_MESSAGE_SIZE,
             phase: Phase::New,
             channels: Channels::default(),
@@ -152,9 +155,26 @@ impl Transport {
         self.association.set_initial_rtt(rtt);
     }
 
+    /// The INIT chunk of the association, for a peer that is to know it beforehand (draft-hancke-tsvwg-snap-00).
+    #[must_use]
+    pub fn local_init(&self) -> Vec<u8> {
+        self.association.local_init()
+    }
+
+    /// Tells the INIT chunk of the peer, who was told [ours](Self::local_init): [`connect`](Self::connect) begins without a
+    /// handshake. If it is not one, there is a handshake.
+    pub fn set_remote_init(&mut self, chunk: Vec<u8>) {
+        self.remote_init = Some(chunk);
+    }
+
     /// Begins the association: DTLS is connected. Both sides do it; further calls change nothing.
     pub fn connect(&mut self, now: Instant) {
         let now = self.clock.observe(now);
+        if let Some(init) = self.remote_init.take()
+            && let Err(error) = self.association.connect_with(now, &init)
+        {
+            tracing::debug!(%error, "the peer's INIT that was told cannot be used");
+        }
         self.association.connect(now);
         self.settle(now);
     }

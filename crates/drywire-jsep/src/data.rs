@@ -11,4 +11,6 @@ pub struct DataSection {
     pub remote_max_message_size: u64,
     /// The SCTP port of the peer.
     pub remote_sctp_port: u16,
+    /// The INIT chunk of the peer, if both sides told theirs: the association needs no handshake (draft-hancke-tsvwg-snap-00).
+    pub remote_sctp_init: Option<Vec<u8>>,
 }

@@ -16,6 +16,9 @@ pub struct LocalTransport {
     /// Whether this side takes DTLS inside STUN (draft-hancke-webrtc-sped-00). Offers say so; answers do if the offer
     /// does.
     pub sped: bool,
+    /// The INIT chunk of the SCTP association, if it may begin without a handshake (draft-hancke-tsvwg-snap-00). Offers tell
+    /// it; answers do if the offer does.
+    pub sctp_init: Option<Vec<u8>>,
     /// The fingerprints of the certificates, as `sha-256 6A:CA:…`. Where there are several certificates, each has one
     /// with the same hash function (RFC 8122 section 5).
     pub fingerprints: Vec<String>,
@@ -58,6 +61,7 @@ impl fmt::Debug for LocalTransport {
             .field("ice_ufrag", &self.ice_ufrag)
             .field("ice_lite", &self.ice_lite)
             .field("sped", &self.sped)
+            .field("sctp_init", &self.sctp_init.is_some())
             .field("fingerprints", &self.fingerprints)
             .field("candidates", &self.candidates)
             .field("end_of_candidates", &self.end_of_candidates)

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use drywire_sdp::{
     Attribute, Builder, Candidate, CandidateKind, Connection, Direction, Extmap, Fingerprint, Fmtp, Group,
     IceOptions, IcePwd, IceUfrag, Invalid, MaxMessageSize, MediaKind, MediaLine, Msid, Origin, PayloadType,
-    RtcpFb, Rtpmap, SctpPort, Sctpmap, SessionDescription, Setup, Ssrc, TlsId, Transport,
+    RtcpFb, Rtpmap, SctpInit, SctpPort, Sctpmap, SessionDescription, Setup, Ssrc, TlsId, Transport,
 };
 
 use crate::plan::{Body, DataForm, Plan, PlannedRtp, PlannedSection};
@@ -24,6 +24,8 @@ pub(crate) struct Frame<'a> {
     pub(crate) cname: &'a str,
     pub(crate) sctp_port: u16,
     pub(crate) max_message_size: u64,
+    /// The INIT chunk in Base64, if it is told.
+    pub(crate) sctp_init: Option<String>,
 }
 
 pub(crate) fn write(plan: &Plan, frame: &Frame<'_>) -> Result<SessionDescription, Invalid> {
@@ -179,6 +181,9 @@ fn data(builder: &mut Builder, form: DataForm, frame: &Frame<'_>) -> Result<(), 
         DataForm::Sctpmap => builder.attribute(&Sctpmap::data_channels(frame.sctp_port))?,
     };
     builder.attribute(&MaxMessageSize(frame.max_message_size))?;
+    if let Some(init) = &frame.sctp_init {
+        builder.attribute(&SctpInit::parse(init)?)?;
+    }
     Ok(())
 }
 

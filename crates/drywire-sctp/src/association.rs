@@ -5,14 +5,16 @@ use drywire_core::{Duration, Instant, Monotonic, Rng, Serial, TimerTable};
 
 use crate::cookie::CookieKey;
 use crate::heartbeat::Beat;
-use crate::packet::Cause;
+use crate::packet::{Cause, ChunkType, Header};
 use crate::reset::Reset;
 use crate::rx::Inbound;
 use crate::state::Phase;
 use crate::timer::Timer;
 use crate::transmit::{Due, Reply};
 use crate::tx::Outbound;
-use crate::{CloseReason, Config, Event, Message, Ppid, SendError, SendOptions, State, Stats, StreamId};
+use crate::{
+    CloseReason, Config, Event, Message, ParseError, Ppid, SendError, SendOptions, State, Stats, StreamId,
+};
 
 /// How many events may wait before the peer is refused what would add to them.
 pub(crate) const MAX_EVENTS: usize = 1_024;
@@ -114,6 +116,28 @@ impl Association {
     pub fn connect(&mut self, now: Instant) {
         let now = self.clock.observe(now);
         self.begin(now);
+    }
+
+    /// The INIT chunk of this side, for a peer that is to know it beforehand (draft-hancke-tsvwg-snap-00); see
+    /// [`connect_with`](Self::connect_with). It is the same until the association begins.
+    #[must_use]
+    pub fn local_init(&self) -> Vec<u8> {
+        let mut out = Vec::new();
+        self.write_init_chunk(&mut out);
+        out
+    }
+
+    /// Begins the association without a handshake: the peer knows our [`local_init`](Self::local_init), and this is its own.
+    /// Both sides must do so. Has no effect once begun.
+    ///
+    /// # Errors
+    /// [`ParseError`] if it is not an INIT chunk that an association can begin with; then [`connect`](Self::connect) begins
+    /// it, also with a peer that believes it begun.
+    pub fn connect_with(&mut self, now: Instant, remote_init: &[u8]) -> Result<(), ParseError> {
+        let now = self.clock.observe(now);
+        self.begin_with(now, remote_init)?;
+        self.settle(now);
+        Ok(())
     }
 
     /// Queues a message, at any time from `new` to the end of the association.
@@ -251,6 +275,8 @@ impl Association {
             return None;
         }
         self.seal(out, start);
+        let first = out.get(start + Header::LEN).map(|kind| ChunkType(*kind));
+        self.stats.handshake_chunks_sent += u64::from(first.is_some_and(ChunkType::is_handshake));
         self.stats.packets_sent += 1;
         Some(out.len() - start)
     }

@@ -4,11 +4,11 @@ use bytes::Bytes;
 use drywire_core::{Instant, Serial};
 
 use crate::cookie::Cookie;
-use crate::packet::{Cause, Chunk, ChunkType, Header, Init, Parameter, ParameterType};
+use crate::packet::{Cause, Chunk, ChunkType, Chunks, Header, Init, Parameter, ParameterType};
 use crate::state::{Extensions, Peer, Phase};
 use crate::timer::Timer;
 use crate::transmit::{ERRORS_DETECTED_BY_DTLS, Reply};
-use crate::{Association, CloseReason, Event};
+use crate::{Association, CloseReason, Event, ParseError};
 
 /// How many unknown parameters of an INIT are reported at most.
 const MAX_REPORTED: usize = 16;
@@ -18,6 +18,28 @@ impl Association {
         if matches!(self.phase, Phase::Idle) {
             self.send_init(now, 0);
         }
+    }
+
+    /// Begins with what both sides were told before (draft-hancke-tsvwg-snap-00, section 4).
+    pub(crate) fn begin_with(&mut self, now: Instant, remote_init: &[u8]) -> Result<(), ParseError> {
+        let mut chunks = Chunks::new(remote_init);
+        let chunk = chunks.next().unwrap_or(Err(ParseError::WrongLength { offset: 0 }))?;
+        let forbidden = ParseError::Forbidden { offset: 0 };
+        if chunk.kind != ChunkType::INIT || chunks.next().is_some() {
+            return Err(forbidden);
+        }
+        let init = Init::parse(&chunk)?;
+        if init.initiate_tag == 0 || init.outbound_streams == 0 || init.inbound_streams == 0 {
+            return Err(forbidden);
+        }
+        if !matches!(self.phase, Phase::Idle) {
+            return Ok(());
+        }
+        let peer = Peer { tag: init.initiate_tag, extensions: self.extensions(&init) };
+        let streams = init.inbound_streams.min(self.config.max_outbound_streams.max(1));
+        self.know_peer(init.initial_tsn, init.window, streams, peer.extensions);
+        self.establish(now, peer);
+        Ok(())
     }
 
     fn send_init(&mut self, now: Instant, repeats: u32) {

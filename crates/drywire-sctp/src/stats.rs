@@ -12,6 +12,8 @@ pub struct Stats {
     pub packets_dropped: u64,
     /// Chunks dropped: malformed, unexpected in the state, or without room.
     pub chunks_dropped: u64,
+    /// Chunks sent of the handshake: none where the association began with what was told before.
+    pub handshake_chunks_sent: u64,
     /// Bytes of messages sent, without retransmissions.
     pub bytes_sent: u64,
     /// Bytes of messages received, without duplicates.

@@ -18,5 +18,6 @@ mod misuse;
 mod partial;
 mod recovery;
 mod resets;
+mod snap;
 mod steady;
 mod table;

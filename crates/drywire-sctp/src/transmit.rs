@@ -168,6 +168,10 @@ impl Association {
 
     fn write_init(&mut self, out: &mut Vec<u8>) {
         self.write_header(out, 0);
+        self.write_init_chunk(out);
+    }
+
+    pub(crate) fn write_init_chunk(&self, out: &mut Vec<u8>) {
         let init = self.own_init(self.local_tag, self.local_tsn);
         init.write(out, ChunkType::INIT, |out| self.write_extensions(out));
     }

@@ -3,8 +3,8 @@ use std::fmt;
 use crate::attributes::{
     candidate, direction::Direction, extmap::Extmap, fingerprint::Fingerprint, fmtp::Fmtp, group::Group,
     ice::IceOptions, ice::IcePwd, ice::IceUfrag, mid::Mid, msid::Msid, rid::Rid, rtcp::Rtcp, rtcp_fb::RtcpFb,
-    rtpmap::Rtpmap, sctp::MaxMessageSize, sctp::SctpPort, sctp::Sctpmap, setup::Setup, simulcast::Simulcast,
-    ssrc::Ssrc, ssrc::SsrcGroup,
+    rtpmap::Rtpmap, sctp::MaxMessageSize, sctp::SctpInit, sctp::SctpPort, sctp::Sctpmap, setup::Setup,
+    simulcast::Simulcast, ssrc::Ssrc, ssrc::SsrcGroup,
 };
 use crate::error::Invalid;
 
@@ -49,6 +49,7 @@ pub(crate) fn check(name: &str, value: &str) -> Result<(), Invalid> {
         "rtcp" => of::<Rtcp<'_>>(value),
         "rtcp-fb" => of::<RtcpFb<'_>>(value),
         "rtpmap" => of::<Rtpmap<'_>>(value),
+        "sctp-init" => of::<SctpInit<'_>>(value),
         "sctp-port" => of::<SctpPort>(value),
         "sctpmap" => of::<Sctpmap<'_>>(value),
         "setup" => of::<Setup>(value),

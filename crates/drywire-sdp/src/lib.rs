@@ -48,7 +48,7 @@ pub use attributes::rid::{Rid, RidDirection};
 pub use attributes::rtcp::Rtcp;
 pub use attributes::rtcp_fb::RtcpFb;
 pub use attributes::rtpmap::{PayloadType, Rtpmap};
-pub use attributes::sctp::{MaxMessageSize, SctpPort, Sctpmap};
+pub use attributes::sctp::{MaxMessageSize, SctpInit, SctpPort, Sctpmap};
 pub use attributes::setup::Setup;
 pub use attributes::simulcast::Simulcast;
 pub use attributes::ssrc::{Ssrc, SsrcGroup};

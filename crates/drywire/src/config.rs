@@ -28,6 +28,10 @@ pub struct Config {
     /// connect as ever. Checks of a peer that does are up to 1,000 bytes longer until the handshake is done. Default:
     /// `false`, as the draft is young. In Chromium it is behind a trial.
     pub sped: bool,
+    /// Whether the SCTP association may begin with what the descriptions tell (draft-hancke-tsvwg-snap-00), which saves two
+    /// round trips before the first message. It is offered to peers, and answered if they offer it. Default: `false`, as the
+    /// draft is young. In Chromium it is behind a trial.
+    pub snap: bool,
     /// Data channels: buffers and limits.
     pub data: drywire_datachannel::Config,
     /// The longest datagram that carries data channels, in bytes of UDP payload. Default: 1200, which crosses every
@@ -56,6 +60,7 @@ impl Config {
             fingerprint_hashes: vec![HashAlgorithm::Sha256],
             negotiation: Arc::new(drywire_jsep::Config::default()),
             sped: false,
+            snap: false,
             data: drywire_datachannel::Config::default(),
             max_datagram_size: 1200,
             max_rtp_datagram_size: 1452,
@@ -100,6 +105,7 @@ impl fmt::Debug for Config {
         f.debug_struct("Config")
             .field("provider", &self.provider)
             .field("sped", &self.sped)
+            .field("snap", &self.snap)
             .field("max_datagram_size", &self.max_datagram_size)
             .field("max_rtp_datagram_size", &self.max_rtp_datagram_size)
             .field("max_train", &self.max_train)

@@ -23,6 +23,8 @@ pub struct Stats {
     pub transport: TransportStats,
     /// What the data channels counted.
     pub data: drywire_datachannel::Stats,
+    /// What the SCTP association below them counted.
+    pub sctp: drywire_sctp::Stats,
     /// The RTP streams that are received.
     pub inbound: Vec<ReceiveStats>,
     /// The RTP streams that are sent.
@@ -72,6 +74,7 @@ impl Stats {
             dtls: connection.transport.dtls().and_then(drywire_dtls::Connection::info).cloned(),
             transport: connection.transport.stats(),
             data: connection.data().stats().clone(),
+            sctp: connection.data().association().stats(),
             inbound: media.receivers().collect(),
             outbound: media.senders().collect(),
             rtp_packets_dropped: connection.rtp_packets_dropped(),

@@ -5,73 +5,21 @@
 //
 // See common.mjs for what it prints.
 
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { STEP, check, expect, finish, launch, until } from "./common.mjs";
+import { check, expect, finish } from "./common.mjs";
+import { connectOnce, withBrowser } from "./trial.mjs";
 
 const [server] = process.argv.slice(2);
 const TRIAL = "--force-fieldtrials=WebRTC-IceHandshakeDtls/Enabled/";
 
-/**
- * Connects within the page, sends a message and gets it back, and returns what both sides said. The server is told that
- * the browser takes the part of DTLS that `setup` names; `actpass` leaves it the choice, and it will be the client.
- */
-async function exchange({ server, limit, setup }) {
-  const connection = new RTCPeerConnection();
-  const channel = connection.createDataChannel("sped");
-  const deadline = new Promise((_, reject) => setTimeout(() => reject(new Error("no message came back")), limit));
-  const echoed = new Promise((resolve) => {
-    channel.onmessage = ({ data }) => resolve(data);
-    channel.onopen = () => channel.send("through STUN");
-  });
-  const gathered = new Promise((resolve) => {
-    connection.onicegatheringstatechange = () => connection.iceGatheringState === "complete" && resolve();
-  });
-  await connection.setLocalDescription();
-  await Promise.race([gathered, deadline]);
-  const offer = connection.localDescription;
-  const response = await fetch(`${server}/offer`, {
-    method: "POST",
-    headers: { "content-type": "application/json" },
-    body: JSON.stringify({ type: offer.type, sdp: offer.sdp.replaceAll("a=setup:actpass", `a=setup:${setup}`) }),
-  });
-  const answer = await response.json();
-  await connection.setRemoteDescription(answer);
-  const message = await Promise.race([echoed, deadline]);
-  globalThis.connection = connection; // stays open, so that the server still lists it
-  return { message, offer: offer.sdp, answer: answer.sdp };
-}
-
-async function once(page, setup = "actpass") {
-  const { message, offer, answer } = await page.evaluate(exchange, { server, limit: STEP, setup });
-  expect(message === "through STUN", `back came ${message}`);
-  const ufrag = answer.match(/a=ice-ufrag:(\S+)/)[1];
-  const session = await until(
-    "the session",
-    async () => (await (await fetch(`${server}/stats`)).json()).sessions.find((session) => session.ufrag === ufrag),
-    (session) => session?.connection_state === "connected",
-  );
+async function once(page, setup) {
+  const { offer, answer, session } = await connectOnce(page, server, setup);
   const options = [offer, answer].map((sdp) => sdp.match(/a=ice-options:(.*)/)[1].trim());
   return { options, session };
 }
 
-async function withBrowser(extra, run) {
-  const folder = await mkdtemp(join(tmpdir(), "drywire-chromium-"));
-  try {
-    const context = await launch(folder, extra);
-    const page = await context.newPage();
-    await page.goto(server);
-    await run(page);
-    await context.close();
-  } finally {
-    await rm(folder, { recursive: true, force: true, maxRetries: 5 });
-  }
-}
-
 await finish(async () => {
   if (!server) throw new Error("usage: node sped.mjs http://HOST:PORT");
-  await withBrowser([TRIAL], async (page) => {
+  await withBrowser(server, [TRIAL], async (page) => {
     await check("with the trial the handshake goes inside STUN", async () => {
       const { options, session } = await once(page);
       for (const line of options) expect(/\bsped\b/.test(line), `ice-options: ${line}`);
@@ -90,7 +38,7 @@ await finish(async () => {
       }
     });
   });
-  await withBrowser([], async (page) => {
+  await withBrowser(server, [], async (page) => {
     await check("without the trial the same page connects as ever", async () => {
       const { options, session } = await once(page);
       for (const line of options) expect(!/sped/.test(line), `ice-options: ${line}`);

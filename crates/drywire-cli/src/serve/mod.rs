@@ -59,7 +59,8 @@ pub(crate) async fn run(options: ServeOptions) -> Result<(), ServeError> {
     })?;
     let address = listener.local_addr().map_err(ServeError::Http)?;
     let Network { endpoint, sockets, mut config } = network::open(&options.udp, options.key_log.as_deref())?;
-    Arc::make_mut(&mut config).sped = options.sped;
+    let changed = Arc::make_mut(&mut config);
+    (changed.sped, changed.snap) = (options.sped, options.snap);
     let uploads = match &options.files {
         Some(path) => {
             let folder = Folder::open(path).map_err(|error| ServeError::Folder(path.clone(), error))?;

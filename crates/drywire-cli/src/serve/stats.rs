@@ -33,6 +33,8 @@ struct Entry {
     /// Datagrams of DTLS inside STUN.
     dtls_in_stun_received: u64,
     dtls_in_stun_sent: u64,
+    /// Chunks of SCTP's handshake that were sent.
+    sctp_handshake_chunks: u64,
     rtt_ms: Option<f64>,
     bytes_received: u64,
     bytes_sent: u64,
@@ -76,6 +78,7 @@ impl Entry {
             group: dtls.map(|info| info.group.to_string()),
             srtp_profile: dtls.and_then(|info| info.srtp_profile).map(|profile| profile.to_string()),
             dtls_in_stun_received: stats.transport.dtls_in_stun_received,
+            sctp_handshake_chunks: stats.sctp.handshake_chunks_sent,
             dtls_in_stun_sent: stats.transport.dtls_in_stun_sent,
             rtt_ms: stats.round_trip_time.map(milliseconds),
             bytes_received: stats.transport.bytes_received,

@@ -1,6 +1,6 @@
 //! Setting local descriptions (RFC 9429 sections 5.5, 5.7 and 5.9).
 
-use drywire_sdp::{Direction, MaxMessageSize, Mid, SctpPort, Sctpmap, SessionDescription};
+use drywire_sdp::{Direction, MaxMessageSize, Mid, SctpInit, SctpPort, Sctpmap, SessionDescription};
 
 use crate::changes::Changes;
 use crate::codec::NegotiatedCodec;
@@ -131,7 +131,8 @@ impl Session {
                 }
                 Some(Body::Data(_)) => {
                     if let Some(offered) = offer.media_section(index) {
-                        state.open_data(mid, &offered, changes);
+                        let tells_init = tells_init(Some(description), index);
+                        state.open_data(mid, &offered, tells_init, changes);
                     }
                 }
                 None => state.reject(index, changes),
@@ -232,11 +233,12 @@ impl State {
         }
     }
 
-    /// Both sides agreed on the data section.
+    /// Both sides agreed on the data section. `tells_init` says that ours tells our INIT chunk.
     pub(super) fn open_data(
         &mut self,
         mid: Mid,
         remote: &drywire_sdp::MediaSection<'_>,
+        tells_init: bool,
         changes: &mut Changes,
     ) {
         let size = remote.first::<MaxMessageSize>().map_or(DEFAULT_MAX_MESSAGE_SIZE, |size| size.0);
@@ -246,8 +248,15 @@ impl State {
             mid,
             remote_max_message_size: if size == 0 { u64::MAX } else { size },
             remote_sctp_port: port.unwrap_or(DEFAULT_SCTP_PORT),
+            remote_sctp_init: remote.first::<SctpInit<'_>>().filter(|_| tells_init).map(|init| init.decode()),
         };
         self.data_wanted = true;
         changes.data_opened |= self.data.replace(section).is_none();
     }
+}
+
+/// Whether our section with this index tells our INIT chunk.
+pub(super) fn tells_init(local: Option<&SessionDescription>, index: usize) -> bool {
+    let section = local.and_then(|local| local.media_section(index));
+    section.is_some_and(|section| section.first::<SctpInit<'_>>().is_some())
 }

@@ -1,6 +1,6 @@
 //! Creating offers (RFC 9429 section 5.2).
 
-use drywire_sdp::{Direction, PayloadType, SessionDescription, Setup};
+use drywire_sdp::{Direction, PayloadType, SctpInit, SessionDescription, Setup};
 
 use crate::config;
 use crate::error::CreateError;
@@ -44,6 +44,11 @@ impl Session {
         // RFC 8839, section 5.6: an option of an answer is agreed on, so the offer must have it.
         let remote = self.state.remote_transport.as_ref();
         let offered = remote.is_some_and(|remote| remote.sped);
+        let tells_init = kind == DescriptionType::Offer
+            || self.state.remote.pending.as_ref().is_some_and(|offer| {
+                offer.media_sections().any(|section| section.first::<SctpInit<'_>>().is_some())
+            });
+        let init = transport.sctp_init.as_deref().filter(|_| tells_init);
         let named = remote.is_some_and(|remote| remote.tls_id.is_some());
         let mut frame = Frame {
             sped: transport.sped && (kind == DescriptionType::Offer || offered),
@@ -55,6 +60,7 @@ impl Session {
             cname: &self.cname,
             sctp_port: self.config.sctp_port,
             max_message_size: self.config.max_message_size,
+            sctp_init: init.map(SctpInit::encode),
         };
         let mut description = write::write(&plan, &frame)?;
         // RFC 9429 section 5.2.2: the version grows only when something differs from the last local description.

@@ -8,7 +8,7 @@ use crate::config;
 use crate::error::RemoteDescriptionError as Error;
 use crate::plan::{Body, Plan, PlannedRtp};
 use crate::session::judge::data_form;
-use crate::session::local::mid_after;
+use crate::session::local::{mid_after, tells_init};
 use crate::session::{OpenOffer, Session, State, check};
 use crate::signaling::{DescriptionType, Side, SignalingState};
 use crate::slot::{Occupant, Slot};
@@ -170,7 +170,8 @@ impl Session {
                     self.agree_answer(rtp, &section, changes)?
                 }
                 Some(Body::Data(_)) if check::accepts(&section) && data_form(&section).is_some() => {
-                    self.state.open_data(planned.mid.clone(), &section, changes);
+                    let tells_init = tells_init(self.state.local.pending.as_ref(), index);
+                    self.state.open_data(planned.mid.clone(), &section, tells_init, changes);
                 }
                 _ => self.state.reject(index, changes),
             }

@@ -42,6 +42,12 @@ impl ChunkType {
     /// Gives up messages that went as I-DATA (RFC 8260).
     pub const I_FORWARD_TSN: Self = Self(194);
 
+    /// Whether such chunks belong to the handshake that begins an association.
+    #[must_use]
+    pub const fn is_handshake(self) -> bool {
+        matches!(self, Self::INIT | Self::INIT_ACK | Self::COOKIE_ECHO | Self::COOKIE_ACK)
+    }
+
     /// What to do when the type is not known: its two highest bits say so (RFC 9260, section 3.2).
     #[must_use]
     pub const fn when_unknown(self) -> Unknown {

@@ -1,6 +1,9 @@
-//! `a=sctp-port` and `a=max-message-size` (RFC 8841 sections 5 and 6), and the older `a=sctpmap`.
+//! `a=sctp-port` and `a=max-message-size` (RFC 8841 sections 5 and 6), the older `a=sctpmap`, and `a=sctp-init`
+//! (draft-hancke-tsvwg-snap).
 
 use std::fmt;
+
+use base64ct::{Base64, Encoding};
 
 use crate::attribute::Attribute;
 use crate::error::Invalid;
@@ -14,6 +17,25 @@ pub struct SctpPort(pub u16);
 /// (RFC 8841 section 6.1).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct MaxMessageSize(pub u64);
+
+/// The INIT chunk of the side that wrote it, in Base64: with both of them an association needs no handshake
+/// (draft-hancke-tsvwg-snap-00).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SctpInit<'a>(&'a str);
+
+impl<'a> SctpInit<'a> {
+    /// The Base64 of a chunk.
+    #[must_use]
+    pub fn encode(chunk: &[u8]) -> String {
+        Base64::encode_string(chunk)
+    }
+
+    /// The chunk.
+    #[must_use]
+    pub fn decode(&self) -> Vec<u8> {
+        Base64::decode_vec(self.0).unwrap_or_default()
+    }
+}
 
 /// The line of old drafts, `a=sctpmap:5000 webrtc-datachannel 1024`, beside `m=application 9 DTLS/SCTP 5000`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -73,6 +95,20 @@ impl<'a> Attribute<'a> for MaxMessageSize {
     }
 }
 
+impl<'a> Attribute<'a> for SctpInit<'a> {
+    const NAME: &'static str = "sctp-init";
+
+    fn parse(value: &'a str) -> Result<Self, Invalid> {
+        let value = value.trim();
+        let is_chunk = Base64::decode_vec(value).is_ok_and(|chunk| !chunk.is_empty());
+        is_chunk.then_some(Self(value)).ok_or(Invalid::Attribute("sctp-init"))
+    }
+
+    fn write_value(&self, out: &mut dyn fmt::Write) -> fmt::Result {
+        out.write_str(self.0)
+    }
+}
+
 impl<'a> Attribute<'a> for Sctpmap<'a> {
     const NAME: &'static str = "sctpmap";
 
@@ -106,6 +142,13 @@ mod tests {
         assert_eq!(MaxMessageSize::parse("1073741823"), Ok(MaxMessageSize(1_073_741_823)));
         let map = Sctpmap::parse("5000 webrtc-datachannel 1024").unwrap();
         assert_eq!((map.port(), map.application(), map.streams()), (5000, "webrtc-datachannel", Some(1024)));
+        let init = SctpInit::parse("AQAAINdBoBwAUAAA/////2dzvQzAAAAEgAgACILAQMI=").unwrap();
+        let chunk = init.decode();
+        assert_eq!((chunk.len(), &chunk[..8]), (32, &[1, 0, 0, 32, 0xd7, 0x41, 0xa0, 0x1c][..]));
+        assert_eq!(SctpInit::encode(&chunk), init.0);
+        for wrong in ["", "=", "A", "AQ$=", "AQAA====", "AQAAINdBoBwAUAAA/////2dzvQzAAAAEgAgACILAQMI"] {
+            assert!(SctpInit::parse(wrong).is_err(), "{wrong}");
+        }
         assert!(SctpPort::parse("65536").is_err() && MaxMessageSize::parse("-1").is_err());
         assert!(Sctpmap::parse("5000").is_err());
     }

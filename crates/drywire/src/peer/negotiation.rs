@@ -201,6 +201,7 @@ impl PeerConnection {
             ice_pwd: credentials.pwd().to_owned(),
             ice_lite: self.transport.ice.is_lite(),
             sped: self.config.sped,
+            sctp_init: self.config.snap.then(|| self.data.local_init()),
             fingerprints: self.local.fingerprints.clone(),
             candidates: self.local.candidates.clone(),
             end_of_candidates: self.local.ended,
@@ -289,6 +290,9 @@ impl PeerConnection {
         let Some(section) = self.negotiation.data_section() else { return };
         let limit = usize::try_from(section.remote_max_message_size).unwrap_or(usize::MAX);
         self.data.set_remote(now, limit, section.remote_sctp_port);
+        if let Some(init) = &section.remote_sctp_init {
+            self.data.set_remote_init(init.clone());
+        }
         if let Some(role) = self.negotiation.remote_transport().and_then(|remote| remote.dtls_role) {
             self.data.set_role(
                 now,
