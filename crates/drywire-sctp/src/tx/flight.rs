@@ -125,7 +125,7 @@ pub(crate) struct Flight {
 }
 
 /// For how many chunks the memory is kept when none is in flight.
-const KEPT: usize = 256;
+const KEPT: usize = 1_024;
 
 impl Flight {
     pub(crate) const fn new(initial_tsn: Serial<u32>) -> Self {

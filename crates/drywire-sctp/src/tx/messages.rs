@@ -112,7 +112,7 @@ impl Messages {
 }
 
 /// For how many messages the memory is kept when there is none.
-const KEPT: usize = 256;
+const KEPT: usize = 1_024;
 
 /// Messages that wait one behind the other. They hold the queue together, so that it needs no memory of its own.
 #[derive(Debug, Default)]
