@@ -58,7 +58,7 @@ fn chromium_begins_channels_without_a_handshake() {
     if let Some(reason) = missing() {
         return absent(&reason);
     }
-    script("snap.mjs", &Server::start_with(&["--snap"]), &[]);
+    script::<&str>("snap.mjs", &Server::start_with(&["--snap"]), &[]);
 }
 
 #[test]
