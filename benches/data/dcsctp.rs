@@ -67,6 +67,9 @@ impl Engine for Dcsctp {
             per_stream_send_queue_limit: options.window,
             ..DcOptions::default()
         };
+        if let Some(packet) = options.packet {
+            config.mtu = packet.into();
+        }
         if options.zero_checksum {
             config.zero_checksum_alternate_error_detection_method = OVER_DTLS;
         }

@@ -19,6 +19,9 @@ impl Drywire {
         let mut config = Config::new();
         config.send_buffer = options.window;
         config.receive_window = options.receive_window;
+        if let Some(packet) = options.packet {
+            config.mtu = packet.into();
+        }
         config.zero_checksum = options.zero_checksum;
         config
     }

@@ -17,6 +17,8 @@ pub(crate) struct Options {
     pub(crate) zero_checksum: bool,
     /// How many channels the messages are spread over.
     pub(crate) channels: u16,
+    /// The largest SCTP packet in bytes, if all are to send the same; else each as it comes.
+    pub(crate) packet: Option<u16>,
     /// Decides what is random; those that draw from the operating system ignore it.
     pub(crate) seed: u8,
 }
@@ -25,7 +27,7 @@ impl Options {
     /// One channel, a receive window of 4 MiB or more, with checksums.
     pub(crate) fn new(window: usize) -> Self {
         let receive_window = u32::try_from(window.saturating_mul(2)).unwrap_or(u32::MAX).max(4 << 20);
-        Self { window, receive_window, zero_checksum: false, channels: 1, seed: 1 }
+        Self { window, receive_window, zero_checksum: false, channels: 1, packet: None, seed: 1 }
     }
 
     pub(crate) fn seeds(&self) -> [[u8; 32]; 2] {

@@ -16,6 +16,8 @@ use crate::{KIB, MIB, message};
 const VARIABLE: &str = "DRYWIRE_INSTRUCTIONS";
 const LESS: u32 = 2 << 20;
 const MORE: u32 = 6 << 20;
+/// Our side without checksums: valgrind knows no AVX-512, with which they take fewer.
+const WITHOUT: &str = "drywire without checksum";
 const PAYLOAD: f64 = 1160.0;
 
 /// Does what is counted, if this process is the one.
@@ -24,27 +26,30 @@ pub(crate) fn is_counted() -> bool {
     let (name, bytes) = task.split_once('=').expect("a name and a number");
     let bytes = bytes.parse().expect("a number");
     match name {
-        Drywire::NAME => send::<Drywire>(bytes),
-        RtcSctp::NAME => send::<RtcSctp>(bytes),
-        SctpProto::NAME => send::<SctpProto>(bytes),
+        Drywire::NAME => send::<Drywire>(bytes, false),
+        WITHOUT => send::<Drywire>(bytes, true),
+        RtcSctp::NAME => send::<RtcSctp>(bytes, false),
+        SctpProto::NAME => send::<SctpProto>(bytes, false),
         _ => panic!("nobody is called {name}"),
     }
     true
 }
 
-fn send<E: Engine>(bytes: usize) {
-    Pair::<E>::new(&Options::new(MIB)).transfer(&message(16 * KIB), bytes);
+fn send<E: Engine>(bytes: usize, zero_checksum: bool) {
+    let mut options = Options::new(MIB);
+    options.zero_checksum = zero_checksum;
+    Pair::<E>::new(&options).transfer(&message(16 * KIB), bytes);
 }
 
 pub(crate) fn measure(report: &mut Report) {
-    let names = [Drywire::NAME, RtcSctp::NAME, SctpProto::NAME];
+    let names = [Drywire::NAME, WITHOUT, RtcSctp::NAME, SctpProto::NAME];
     let counts: io::Result<Vec<_>> = names.into_iter().map(each).collect();
     match counts.as_deref() {
-        Ok([ours, rtc, proto]) => {
-            let theirs = [(RtcSctp::NAME, *rtc), (SctpProto::NAME, *proto)];
+        Ok([ours, without, rtc, proto]) => {
+            let theirs = [(WITHOUT, *without), (RtcSctp::NAME, *rtc), (SctpProto::NAME, *proto)];
             report.count("instructions, SCTP alone, 16 KiB messages", "per 1160 B", *ours, &theirs, None);
             let what = "SCTP alone: at most 3,500 instructions for 1,160 bytes";
-            report.goal(what, *ours <= 3_500.0, format!("{ours:.0}"));
+            report.goal(what, *ours <= 3_500.0, format!("{ours:.0}; {without:.0} without checksum"));
         }
         Ok(_) => {}
         Err(error) => println!("\n  instructions: skipped, because valgrind does not run: {error}"),

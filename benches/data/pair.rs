@@ -25,8 +25,9 @@ pub(crate) struct Pair<E: Engine> {
     batch: usize,
     written: usize,
     received: usize,
-    /// Datagrams that were sent, both ways.
-    pub(crate) datagrams: u32,
+    /// The most bytes that were on the way at once.
+    pub(crate) most_in_flight: usize,
+    in_flight: usize,
 }
 
 impl<E: Engine> Pair<E> {
@@ -44,7 +45,8 @@ impl<E: Engine> Pair<E> {
             batch: BATCH,
             written: 0,
             received: 0,
-            datagrams: 0,
+            most_in_flight: 0,
+            in_flight: 0,
         };
         pair.settle();
         pair
@@ -122,6 +124,7 @@ impl<E: Engine> Pair<E> {
             while !self.queues[side].is_empty() {
                 for _ in 0..self.batch {
                     let Some(packet) = self.queues[side].pop_front() else { break };
+                    self.in_flight -= packet.as_ref().len();
                     self.sides[side].handle_input(self.now, packet);
                 }
                 self.drain(side);
@@ -134,6 +137,7 @@ impl<E: Engine> Pair<E> {
         let (sides, queue) = (&mut self.sides, &mut self.queues[1 - side]);
         let before = queue.len();
         while sides[side].transmit(self.now, &mut self.pool, queue) {}
-        self.datagrams += u32::try_from(queue.len() - before).unwrap_or(0);
+        self.in_flight += queue.range(before..).map(|packet| packet.as_ref().len()).sum::<usize>();
+        self.most_in_flight = self.most_in_flight.max(self.in_flight);
     }
 }

@@ -29,14 +29,15 @@ impl Engine for RtcSctp {
     fn pair(options: &Options, now: Instant) -> [Self; 2] {
         let addresses: [SocketAddr; 2] = [([192, 0, 2, 1], 5000).into(), ([192, 0, 2, 2], 5000).into()];
         let transport = TransportConfig::default().with_max_receive_buffer_size(options.receive_window);
+        let mut endpoint = EndpointConfig::default();
+        if let Some(packet) = options.packet {
+            // Without the common header and that of the chunk.
+            endpoint.max_payload_size(u32::from(packet) - 28);
+        }
         [0, 1].map(|side: usize| {
             let server = (side == 1).then(|| Arc::new(ServerConfig::new(transport.clone())));
-            let mut endpoint = Endpoint::new(
-                addresses[side],
-                Default::default(),
-                Arc::new(EndpointConfig::default()),
-                server,
-            );
+            let mut endpoint =
+                Endpoint::new(addresses[side], Default::default(), Arc::new(endpoint.clone()), server);
             let remote = addresses[1 - side];
             let association = (side == 0).then(|| {
                 let config = ClientConfig::new(transport.clone());
