@@ -48,9 +48,11 @@ impl Header {
 
 /// Whether the checksum of a packet is right.
 pub(crate) fn has_checksum(packet: &[u8]) -> bool {
-    packet.split_at_checked(8).and_then(|(before, rest)| {
+    packet.split_first_chunk().and_then(|(header, rest): (&[u8; 8], _)| {
         let (checksum, chunks) = rest.split_first_chunk()?;
-        Some(checksum::of_parts(&[before, &[0; 4], chunks]) == u32::from_le_bytes(*checksum))
+        let [a, b, c, d, e, f, g, h] = *header;
+        let unsealed = [a, b, c, d, e, f, g, h, 0, 0, 0, 0];
+        Some(checksum::of_parts(&[&unsealed, chunks]) == u32::from_le_bytes(*checksum))
     }) == Some(true)
 }
 
