@@ -28,6 +28,8 @@ const MAX_FORWARD: u32 = 1 << 20;
 const MAX_NOTICES: usize = 1_024;
 /// A packet up to this size may be kept alive by a small part of it.
 const SMALL_PACKET: usize = 256;
+/// A packet up to this size may be kept alive for a while by a small part of it.
+const USUAL_PACKET: usize = 2_048;
 
 /// A DATA or I-DATA chunk.
 #[derive(Clone, Copy, Debug)]
@@ -176,10 +178,13 @@ impl Inbound {
             self.tracker.insert(data.tsn);
             return Received::InvalidStream;
         }
-        // A small part of a big packet is copied, but for a fragment that waits: it would keep all of the packet in memory.
+        // A small part of a big packet would keep all of the packet in memory: it is copied, unless it is a fragment whose
+        // message may soon be complete.
         let part = 2 * data.data.len() < packet.len() && packet.len() > SMALL_PACKET;
-        if data.flags.is_beginning() && data.flags.is_ending() {
-            let bytes = if part { Bytes::copy_from_slice(data.data) } else { packet.slice_ref(data.data) };
+        let is_whole = data.flags.is_beginning() && data.flags.is_ending();
+        let copied = part && (is_whole || packet.len() > USUAL_PACKET);
+        let bytes = if copied { Bytes::copy_from_slice(data.data) } else { packet.slice_ref(data.data) };
+        if is_whole {
             self.used += cost;
             let message = Ready { ppid: data.ppid, ordered: !data.flags.is_unordered(), data: Some(bytes) };
             self.deliver(data.stream, data.mid, message, events, stats);
@@ -189,8 +194,8 @@ impl Inbound {
                 stream: data.stream,
                 mid: data.mid,
                 ppid: data.ppid,
-                data: packet.slice_ref(data.data),
-                part,
+                data: bytes,
+                part: part && !copied,
             };
             let inserted = match &mut self.interleaved {
                 Some(interleaved) => interleaved.insert(data.fsn, fragment),

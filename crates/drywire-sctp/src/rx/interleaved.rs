@@ -1,4 +1,4 @@
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::ops::RangeInclusive;
 
 use bytes::{Bytes, BytesMut};
@@ -50,9 +50,8 @@ struct Kept {
 pub(crate) struct Interleaved {
     messages: BTreeMap<Key, Partial>,
     kept: Vec<Kept>,
-    /// The place of the one fragment that may keep a much larger packet in memory. In most cases its message is complete
-    /// before there is a second one, and it was not copied in vain.
-    part: Option<u32>,
+    /// The places of fragments that may keep a much larger packet in memory, but for those whose message is complete.
+    parts: VecDeque<u32>,
     free: Option<u32>,
     /// The fragments of the message that is put together: number and place.
     order: Vec<(u32, u32)>,
@@ -66,12 +65,16 @@ pub(crate) struct Interleaved {
 /// An entry that is always there, of a stream that cannot exist: without it the tree would be allocated for each message.
 const ANCHOR: Key = Key { stream: u16::MAX, unordered: true, mid: u32::MAX };
 
+/// How many fragments may keep a much larger packet in memory. In most cases their messages are complete soon, and they
+/// were not copied in vain.
+const PARTS: usize = 256;
+
 impl Interleaved {
     pub(crate) fn new(max_message_size: usize) -> Self {
         Self {
             messages: BTreeMap::from([(ANCHOR, Partial::default())]),
             kept: Vec::new(),
-            part: None,
+            parts: VecDeque::new(),
             free: None,
             order: Vec::new(),
             skipped: BTreeMap::new(),
@@ -122,8 +125,10 @@ impl Interleaved {
             return Inserted::Completes(self.assemble(key));
         }
         if part && let Some(newest) = partial.newest {
-            let before = self.part.replace(newest).filter(|before| *before != newest);
-            if let Some(before) = before.and_then(|place| self.kept.get_mut(count(place)))
+            self.parts.push_back(newest);
+            if self.parts.len() > PARTS
+                && let Some(before) = self.parts.pop_front()
+                && let Some(before) = self.kept.get_mut(count(before))
                 && std::mem::take(&mut before.part)
             {
                 before.data = Bytes::copy_from_slice(&before.data);
@@ -368,17 +373,17 @@ mod tests {
     }
 
     #[test]
-    fn one_fragment_at_most_keeps_a_larger_packet() {
+    fn few_fragments_keep_a_larger_packet() {
         let packet = Bytes::from(vec![7; 1_000]);
         let mut interleaved = Interleaved::new(1000);
-        for mid in 0..10 {
+        for mid in 0..1_000 {
             let (fsn, waits) = fragment(1, false, mid, 0, 2);
             let waits = Fragment { data: packet.slice(..3), part: true, ..waits };
             assert!(matches!(interleaved.insert(fsn, waits), Inserted::Waits));
         }
         let within = packet.as_ptr_range();
         let kept = interleaved.kept.iter().filter(|kept| within.contains(&kept.data.as_ptr())).count();
-        assert_eq!(kept, 1);
+        assert_eq!(kept, PARTS);
         assert!(interleaved.kept.iter().all(|kept| kept.data == [7; 3][..]));
     }
 }

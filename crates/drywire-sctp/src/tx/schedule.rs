@@ -5,16 +5,24 @@ use std::collections::BinaryHeap;
 
 use crate::config::Scheduler;
 
-/// A stream that waits for its turn. The least one is next.
+/// A stream that waits for its turn. The least one is next: the order of a turn is one number, because a heap compares often.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Turn {
-    /// Higher priorities first.
-    class: Reverse<u16>,
-    /// The virtual time at which it may begin.
-    start: u64,
-    /// Else in the order in which they came.
-    number: u64,
+    order: u128,
     slot: usize,
+}
+
+impl Turn {
+    /// Higher priorities first, then by the virtual time at which they may begin, else in the order in which they came.
+    fn new(class: u16, start: u64, number: u64, slot: usize) -> Self {
+        let number = number & 0xffff_ffff_ffff;
+        Self { order: u128::from(!class) << 112 | u128::from(start) << 48 | u128::from(number), slot }
+    }
+
+    /// The virtual time at which it may begin.
+    fn start(self) -> u64 {
+        u64::try_from(self.order >> 48 & u128::from(u64::MAX)).unwrap_or(u64::MAX)
+    }
 }
 
 /// The streams that wait for their turn, each at most once.
@@ -78,7 +86,7 @@ impl Schedule {
             Scheduler::Priority => (share.weight, 0),
             Scheduler::WeightedFair => (0, share.paid),
         };
-        self.waiting.push(Reverse(Turn { class: Reverse(class), start, number: self.count, slot }));
+        self.waiting.push(Reverse(Turn::new(class, start, self.count, slot)));
     }
 
     /// Whose turn it is.
@@ -89,7 +97,7 @@ impl Schedule {
     /// The first one takes its turn. It must be told so by [`Share::left`].
     pub(super) fn take_first(&mut self) -> Option<usize> {
         let Reverse(turn) = self.waiting.pop()?;
-        self.clock = self.clock.max(turn.start);
+        self.clock = self.clock.max(turn.start());
         if self.waiting.is_empty() && self.waiting.capacity() > KEPT {
             self.waiting = BinaryHeap::new();
         }
