@@ -13,7 +13,8 @@ pub struct Config {
     /// How many streams we may send on, 1 to 65535.
     pub max_outbound_streams: u16,
     /// How many bytes the peer may send ahead of what was read, its chunks' overhead included. Raised to twice
-    /// [`max_message_size`](Self::max_message_size), so that every message fits.
+    /// [`max_message_size`](Self::max_message_size), so that every message fits. A peer that interleaves messages may have
+    /// begun many at once: while none of them is complete, their parts may take four times as much.
     pub receive_window: u32,
     /// How many bytes one stream queues. A message is taken whole when the stream holds less than this.
     pub send_buffer: usize,

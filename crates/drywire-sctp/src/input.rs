@@ -9,7 +9,7 @@ use crate::packet::{
 };
 use crate::rx::{Incoming, Received};
 use crate::state::Phase;
-use crate::transmit::{Reply, does_without_checksum};
+use crate::transmit::Reply;
 use crate::{Association, CloseReason};
 
 /// What is learned of a packet on the way through its chunks.
@@ -44,8 +44,9 @@ impl Association {
             self.stats.packets_dropped += 1;
             return;
         };
-        // Attack E05: without a checksum only what the peer was told that it may send so.
-        let does_without = self.config.zero_checksum && does_without_checksum(first.kind);
+        // Attack E05: without a checksum only what the peer was told that it may send so, by our INIT or INIT ACK: from then
+        // on everything (RFC 9653, section 5.3).
+        let does_without = self.config.zero_checksum && first.kind != ChunkType::INIT;
         if !checked && !does_without && !has_checksum(bytes) {
             self.stats.packets_dropped += 1;
             return tracing::trace!("packet without a checksum dropped");

@@ -22,6 +22,8 @@ use tracker::{Arrival, Tracker};
 
 /// What every kept chunk or message costs of the window beside its bytes, so that small ones cannot exhaust memory.
 const OVERHEAD: usize = 64;
+/// How many times the window the parts of messages may take that the peer interleaves.
+const ROOM_FOR_PARTS: usize = 4;
 /// How far a FORWARD TSN may go.
 const MAX_FORWARD: u32 = 1 << 20;
 /// How many events may wait before notices of messages that were too large are left out.
@@ -156,8 +158,8 @@ impl Inbound {
         }
         let cost = data.data.len() + OVERHEAD;
         let limit = match arrival {
-            Arrival::Next => self.capacity.saturating_add(self.reserve),
-            Arrival::Ahead => self.capacity,
+            Arrival::Next => self.limit().saturating_add(self.reserve),
+            Arrival::Ahead => self.limit(),
             Arrival::Duplicate => {
                 self.tracker.duplicate(data.tsn);
                 self.acknowledge.hurry();
@@ -350,7 +352,14 @@ impl Inbound {
     }
 
     fn window(&self) -> usize {
-        self.capacity.saturating_sub(self.charged())
+        self.limit().saturating_sub(self.charged()).min(self.capacity)
+    }
+
+    /// How much may be kept. A peer that interleaves can fill the window with parts of many messages, so that none is ever
+    /// completed and no reading makes room: where there is nothing to read, parts may take more.
+    fn limit(&self) -> usize {
+        let only_parts = self.interleaved.is_some() && self.used == 0;
+        if only_parts { self.capacity.saturating_mul(ROOM_FOR_PARTS) } else { self.capacity }
     }
 
     /// What all that is kept is charged.

@@ -199,7 +199,7 @@ impl Association {
             }
             Reply::Abort { tag, reflected, cause } => {
                 self.write_header(out, *tag);
-                Chunk::write(out, ChunkType::ABORT, t_bit(*reflected), |out| {
+                Chunk::write_list(out, ChunkType::ABORT, t_bit(*reflected), 0, |out| {
                     if let Some(cause) = cause {
                         cause.write(out, &[]);
                     }
@@ -211,7 +211,7 @@ impl Association {
             }
             Reply::StaleCookie { tag, by } => {
                 self.write_header(out, *tag);
-                Chunk::write(out, ChunkType::ERROR, 0, |out| {
+                Chunk::write_list(out, ChunkType::ERROR, 0, 0, |out| {
                     Cause::STALE_COOKIE.write(out, &by.to_be_bytes());
                 });
             }
@@ -221,11 +221,13 @@ impl Association {
             }
             Reply::UnrecognizedChunk { chunk } => {
                 self.write_header(out, self.phase.peer()?.tag);
-                Chunk::write(out, ChunkType::ERROR, 0, |out| Cause::UNRECOGNIZED_CHUNK.write(out, chunk));
+                Chunk::write_list(out, ChunkType::ERROR, 0, 0, |out| {
+                    Cause::UNRECOGNIZED_CHUNK.write(out, chunk)
+                });
             }
             Reply::InvalidStream { stream } => {
                 self.write_header(out, self.phase.peer()?.tag);
-                Chunk::write(out, ChunkType::ERROR, 0, |out| {
+                Chunk::write_list(out, ChunkType::ERROR, 0, 0, |out| {
                     let [high, low] = stream.to_be_bytes();
                     Cause::INVALID_STREAM.write(out, &[high, low, 0, 0]);
                 });
@@ -259,8 +261,9 @@ impl Association {
     }
 }
 
-/// Whether packets that begin with such a chunk may do without a checksum.
-pub(crate) const fn does_without_checksum(kind: ChunkType) -> bool {
+/// Whether we leave out the checksum of packets that begin with such a chunk: their receiver may know of no agreement (RFC
+/// 9653, section 5.2).
+const fn does_without_checksum(kind: ChunkType) -> bool {
     !matches!(
         kind,
         ChunkType::INIT

@@ -146,8 +146,8 @@ impl Outbound {
     /// The peer's INIT or INIT ACK is known.
     pub(crate) fn begin(&mut self, peer_window: u32, stream_count: u16, interleaved: bool) {
         self.interleaved = interleaved;
-        self.streams.set_interleaved(interleaved);
         self.peer_window = usize::try_from(peer_window).unwrap_or(usize::MAX);
+        self.streams.begin(interleaved, self.peer_window);
         self.stream_count = stream_count;
         self.streams.drop_from(stream_count, &mut self.messages);
     }
@@ -331,6 +331,7 @@ impl Outbound {
         self.told = self.told.filter(|told| told.cumulative > cumulative);
         let window = usize::try_from(sack.window).unwrap_or(usize::MAX);
         self.peer_window = window.saturating_sub(self.flight.bytes());
+        self.streams.set_room(self.peer_window);
         Acknowledged::Taken { advanced, progress: progress.bytes > 0, recovery_began }
     }
 
@@ -610,6 +611,7 @@ impl Outbound {
             self.streams.advance(&mut self.messages, &fragment, self.limit, events);
             self.flight.push(sent);
             self.peer_window = self.peer_window.saturating_sub(fragment.len);
+            self.streams.set_room(self.peer_window);
             self.probe = false;
             stats.bytes_sent += u64::try_from(fragment.len).unwrap_or(u64::MAX);
         }

@@ -75,14 +75,14 @@ mod tests {
     #[test]
     fn example() {
         let mut out = Vec::new();
-        Chunk::write(&mut out, ChunkType::ERROR, 0, |out| {
+        Chunk::write_list(&mut out, ChunkType::ERROR, 0, 0, |out| {
             Cause::INVALID_STREAM.write(out, &[0, 7, 0, 0]);
             Cause::UNRECOGNIZED_CHUNK.write(out, &[0x3f, 0, 0, 5, 1]);
         });
         assert_eq!(
             out,
-            [9, 0, 0, 24, 0, 1, 0, 8, 0, 7, 0, 0, 0, 6, 0, 9, 0x3f, 0, 0, 5, 1, 0, 0, 0],
-            "the padding of the last cause counts"
+            [9, 0, 0, 21, 0, 1, 0, 8, 0, 7, 0, 0, 0, 6, 0, 9, 0x3f, 0, 0, 5, 1, 0, 0, 0],
+            "the padding of the last cause does not count"
         );
         let causes = Causes::parse(&one_chunk(&out));
         assert_eq!(causes.first(), Some(Cause::INVALID_STREAM));

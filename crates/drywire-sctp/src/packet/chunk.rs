@@ -1,5 +1,6 @@
 use drywire_core::{Reader, Writer};
 
+use super::Parameters;
 use crate::ParseError;
 
 /// The type of a chunk (RFC 9260, section 3.2).
@@ -103,6 +104,26 @@ impl Chunk<'_> {
             field.copy_from_slice(&length);
         }
         pad(out, len);
+    }
+
+    /// Appends a chunk whose value ends in a list of parameters or causes, from `fixed` bytes on. The padding of the last
+    /// one is the padding of the chunk: its length does not count it (RFC 9260, section 3.2).
+    pub(crate) fn write_list(
+        out: &mut Vec<u8>,
+        kind: ChunkType,
+        flags: u8,
+        fixed: usize,
+        value: impl FnOnce(&mut Vec<u8>),
+    ) {
+        Self::write(out, kind, flags, |out| {
+            let list = out.len() + fixed;
+            value(out);
+            let written = out.get(list..).unwrap_or_default();
+            let last = Parameters::new(written).iter().map_while(Result::ok).last();
+            let is_padded = padding(written.len()) == 0;
+            let padding = last.filter(|_| is_padded).map_or(0, |last| padding(last.whole.len()));
+            out.truncate(out.len() - padding);
+        });
     }
 
     /// Appends a chunk without a value.

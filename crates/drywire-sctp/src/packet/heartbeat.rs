@@ -34,7 +34,9 @@ impl<'a> Heartbeat<'a> {
 
     /// Appends the chunk as `kind`.
     pub fn write(&self, out: &mut Vec<u8>, kind: ChunkType) {
-        Chunk::write(out, kind, 0, |out| Parameter::write(out, ParameterType::HEARTBEAT_INFO, self.info));
+        Chunk::write_list(out, kind, 0, 0, |out| {
+            Parameter::write(out, ParameterType::HEARTBEAT_INFO, self.info)
+        });
     }
 }
 

@@ -64,7 +64,7 @@ impl<'a> Init<'a> {
 
     /// Appends the chunk as `kind`, with the parameters that `more` writes after those of this value.
     pub fn write(&self, out: &mut Vec<u8>, kind: ChunkType, more: impl FnOnce(&mut Vec<u8>)) {
-        Chunk::write(out, kind, 0, |out| {
+        Chunk::write_list(out, kind, 0, 16, |out| {
             Writer::new(out)
                 .u32(self.initiate_tag)
                 .u32(self.window)
@@ -103,8 +103,8 @@ mod tests {
 
         let mut out = Vec::new();
         init.write(&mut out, ChunkType::INIT, |_| ());
-        assert_eq!(out[..30], bytes);
-        assert_eq!(out[30..], [0, 0], "the padding does not count");
+        assert_eq!(out[..30], bytes, "the padding of the last parameter does not count");
+        assert_eq!(out[30..], [0, 0]);
     }
 
     #[test]

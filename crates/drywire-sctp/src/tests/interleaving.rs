@@ -248,3 +248,24 @@ fn a_message_that_is_not_brought_to_its_end_is_cut_off_by_a_reset() {
         assert_eq!(pair.sides[1].read(StreamId(2)).unwrap().data, "other");
     }
 }
+
+/// However many long messages are sent at once, the peer's window is not filled with parts none of which can be completed.
+#[test]
+fn long_messages_at_once_are_completed_in_a_narrow_window() {
+    let mut config = config(true);
+    (config.max_message_size, config.receive_window) = (60_000, 0);
+    let mut pair = Pair::connected([config.clone(), config], 7);
+    for stream in 0..30 {
+        pair.write(0, stream, &[1; 60_000], SendOptions::ordered());
+    }
+    pair.run_until(|pair| pair.sides[1].stats().messages_received > 0);
+    let mut came = 0;
+    for _ in 0..1_000 {
+        for stream in 0..30 {
+            came += read_lens(&mut pair.sides[1], stream).len();
+        }
+        pair.run_for(Duration::from_millis(50));
+    }
+    assert_eq!(came, 30, "{:?}", pair.sides[0].stats());
+    assert_eq!(pair.sides[0].stats().timeouts, 0, "nothing was sent into a closed window");
+}

@@ -52,6 +52,8 @@ struct Stream {
     /// `BufferedAmountLow` was not polled yet.
     announced: bool,
     share: Share,
+    /// How much is left of the message that was begun, while others may come between its fragments.
+    begun: Option<usize>,
     /// How many fragments are not acknowledged.
     unacknowledged: u32,
     reset: ResetStage,
@@ -84,6 +86,12 @@ pub(crate) struct OutboundStreams {
     interleaved: bool,
     /// The stream whose message must be sent to its end first.
     locked: Option<usize>,
+    /// The streams with a message that was begun, the longest ago first, and how much is left of all these messages.
+    begun: Vec<usize>,
+    begun_left: usize,
+    /// What the peer has room for, now and when nothing was sent yet.
+    room: usize,
+    whole_room: usize,
     /// How many messages, or parts of such, are queued on all streams.
     queued: usize,
 }
@@ -98,6 +106,10 @@ impl OutboundStreams {
             schedule: Schedule::new(policy),
             interleaved: false,
             locked: None,
+            begun: Vec::new(),
+            begun_left: 0,
+            room: 0,
+            whole_room: 0,
             queued: 0,
         }
     }
@@ -106,9 +118,16 @@ impl OutboundStreams {
         self.queued == 0
     }
 
-    /// Whether messages of other streams may come between the fragments of one. Nothing was sent yet.
-    pub(crate) const fn set_interleaved(&mut self, interleaved: bool) {
+    /// Whether messages of other streams may come between the fragments of one, and what the peer has room for. Nothing was
+    /// sent yet.
+    pub(crate) const fn begin(&mut self, interleaved: bool, room: usize) {
         self.interleaved = interleaved;
+        (self.room, self.whole_room) = (room, room);
+    }
+
+    /// What the peer has room for beyond what is in flight.
+    pub(crate) const fn set_room(&mut self, room: usize) {
+        self.room = room;
     }
 
     /// Sets the priority of a stream, or its part of the bandwidth.
@@ -159,6 +178,7 @@ impl OutboundStreams {
             (stream.fsn, stream.open_len) = (0, None);
             stream.reset = ResetStage::None;
         }
+        self.set_begun(slot, None);
         // A message that was not written to its end holds up the others no longer.
         self.locked.take_if(|locked| *locked == slot);
         self.release(slot);
@@ -213,7 +233,7 @@ impl OutboundStreams {
     /// The next fragment of at most `space` bytes, in a packet that could take `most`. A message that fits into a
     /// packet of its own is not cut.
     pub(crate) fn peek(&self, messages: &Messages, space: usize, most: usize) -> Option<NextFragment> {
-        self.fragment(self.turn()?, messages, space, most)
+        self.fragment(self.turn(messages)?, messages, space, most)
     }
 
     fn fragment(&self, slot: usize, messages: &Messages, space: usize, most: usize) -> Option<NextFragment> {
@@ -272,7 +292,9 @@ impl OutboundStreams {
         stream.share.pay(fragment.len);
         let before = stream.buffered;
         stream.buffered -= fragment.len.min(before);
-        let is_sent = messages.get(fragment.message).is_none_or(|all| stream.offset >= all.data.len());
+        let len = messages.get(fragment.message).map_or(0, |all| all.data.len());
+        let left = len.saturating_sub(stream.offset);
+        let is_sent = left == 0;
         if is_sent {
             stream.offset = 0;
             stream.queue.pop(messages);
@@ -284,17 +306,53 @@ impl OutboundStreams {
             stream.end_message(!fragment.flags.is_unordered());
         }
         stream.announce(before, limit, events);
+        let counts = self.interleaved && !ends && len <= most_of(self.whole_room);
+        self.set_begun(slot, counts.then_some(left));
         self.end_turn(slot, ends);
     }
 
     /// The stream whose turn it is.
-    fn turn(&self) -> Option<usize> {
-        self.locked.or_else(|| self.schedule.first())
+    fn turn(&self, messages: &Messages) -> Option<usize> {
+        if self.locked.is_some() {
+            return self.locked;
+        }
+        let first = self.schedule.first()?;
+        if self.may_go_on(first, messages) {
+            return Some(first);
+        }
+        let has_more =
+            |slot: &&usize| self.streams.get(**slot).is_some_and(|stream| !stream.queue.is_empty());
+        Some(self.begun.iter().find(has_more).copied().unwrap_or(first))
+    }
+
+    /// Whether the stream in `slot` may send. It may not begin a message while so many were begun that the peer may have no
+    /// room for the rest of them all: it would be full of parts, none of which ever becomes a message.
+    fn may_go_on(&self, slot: usize, messages: &Messages) -> bool {
+        if !self.interleaved || self.begun.is_empty() {
+            return true;
+        }
+        let Some(stream) = self.streams.get(slot) else { return true };
+        let next = stream.queue.first().and_then(|message| messages.get(message));
+        let len = next.map_or(0, |message| message.data.len());
+        let fits = self.begun_left.saturating_add(len) <= most_of(self.room);
+        stream.begun.is_some() || fits || len > most_of(self.whole_room)
+    }
+
+    /// Takes note of what is left of the message of the stream in `slot` that was begun.
+    fn set_begun(&mut self, slot: usize, left: Option<usize>) {
+        let Some(stream) = self.streams.get_mut(slot) else { return };
+        let before = std::mem::replace(&mut stream.begun, left);
+        self.begun_left = self.begun_left - before.unwrap_or(0) + left.unwrap_or(0);
+        if before.is_none() && left.is_some() {
+            self.begun.push(slot);
+        } else if before.is_some() && left.is_none() {
+            self.begun.retain(|begun| *begun != slot);
+        }
     }
 
     /// The stream in `slot`, whose turn it is, sends.
     fn begin_turn(&mut self, slot: usize) {
-        if self.locked.is_none() {
+        if self.locked.is_none() && self.schedule.first() == Some(slot) {
             self.schedule.take_first();
             if let Some(stream) = self.streams.get_mut(slot) {
                 stream.share.left();
@@ -328,7 +386,7 @@ impl OutboundStreams {
 
     /// The stream of the message whose turn it is, if that message's time is over.
     pub(crate) fn late(&self, messages: &Messages, now: Instant) -> Option<StreamId> {
-        let stream = self.streams.get(self.turn()?)?;
+        let stream = self.streams.get(self.turn(messages)?)?;
         messages.get(stream.queue.first()?)?.is_late(now).then_some(stream.id)
     }
 
@@ -407,6 +465,7 @@ impl OutboundStreams {
         let before = stream.buffered;
         stream.buffered -= left.min(before);
         stream.announce(before, limit, events);
+        self.set_begun(slot, None);
     }
 
     /// Whether another message may be queued on `stream`.
@@ -429,6 +488,11 @@ impl OutboundStreams {
     /// Drops what is queued on the streams from `first` on.
     pub(crate) fn drop_from(&mut self, first: u16, messages: &mut Messages) {
         self.schedule.clear();
+        for slot in 0..self.streams.len() {
+            if self.streams.get(slot).is_some_and(|stream| stream.id.0 >= first) {
+                self.set_begun(slot, None);
+            }
+        }
         for (slot, stream) in self.streams.iter_mut().enumerate() {
             if stream.id.0 >= first {
                 self.locked.take_if(|locked| *locked == slot);
@@ -531,6 +595,11 @@ impl OutboundStreams {
 
 /// How much of what is not used is kept for the next use.
 const KEPT: usize = 64;
+
+/// What the messages that are begun may fill of the peer's room: it may count more than their bytes.
+const fn most_of(room: usize) -> usize {
+    room / 4 * 3
+}
 
 /// What each queued message costs of the budget beside its bytes.
 const OVERHEAD: usize = 32;
