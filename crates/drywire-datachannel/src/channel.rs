@@ -5,7 +5,7 @@ use drywire_core::Duration;
 use drywire_sctp::SendOptions;
 
 use crate::buffered::Buffered;
-use crate::{ChannelOptions, Message, MessageKind, Reliability};
+use crate::{ChannelError, ChannelOptions, Message, MessageKind, Reliability};
 
 /// One data channel: what it is, and how far it has come. An association may have 65,535 of them, most of them idle.
 #[derive(Debug)]
@@ -29,6 +29,7 @@ pub struct Channel {
     pub(crate) queued: Queued,
     pub(crate) buffered: Buffered,
     pub(crate) figures: ChannelStats,
+    pub(crate) error: Option<ChannelError>,
     pending: Option<Box<Pending>>,
 }
 
@@ -137,6 +138,7 @@ impl Channel {
             queued: Queued::default(),
             buffered: Buffered::default(),
             figures: ChannelStats::default(),
+            error: None,
             pending: None,
         }
     }
@@ -193,6 +195,12 @@ impl Channel {
             State::Closing(_) => ChannelState::Closing,
             State::Closed => ChannelState::Closed,
         }
+    }
+
+    /// Why this side closed it without being asked to, if it did.
+    #[must_use]
+    pub const fn error(&self) -> Option<ChannelError> {
+        self.error
     }
 
     /// What it has carried.

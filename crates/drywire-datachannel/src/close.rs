@@ -4,7 +4,7 @@ use drywire_core::Instant;
 
 use crate::channel::{Closing, Outward, State};
 use crate::transport::{Phase, Refused, StreamUse, Transport};
-use crate::{Channel, ChannelId, ChannelState, Event, ppid};
+use crate::{Channel, ChannelError, ChannelId, ChannelState, Event, ppid};
 
 /// How many closed channels are remembered after their event was polled.
 const REMEMBERED: usize = 64;
@@ -34,15 +34,17 @@ impl Transport {
         }
     }
 
-    /// Closes a channel because of what the peer did on it (attacks E09, E11). What is unread is dropped.
-    pub(crate) fn fail(&mut self, now: Instant, id: ChannelId) {
+    /// Closes a channel that cannot go on, because of what the peer did on it (attacks E09, E11) or the application did not.
+    /// What is unread is dropped.
+    pub(crate) fn fail(&mut self, now: Instant, id: ChannelId, error: ChannelError) {
         let Some(channel) = self.channels.get_mut(id) else { return };
         if matches!(channel.state, State::Connecting | State::Open) {
             self.stats.channels_failed += 1;
+            channel.error = Some(error);
         }
         channel.clear_outbox();
         channel.clear_held();
-        tracing::debug!(?id, "a channel failed");
+        tracing::debug!(?id, %error, "a channel failed");
         self.start_closing(now, id);
     }
 

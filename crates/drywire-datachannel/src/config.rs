@@ -5,6 +5,12 @@ pub struct Config {
     /// announced to it in `a=max-message-size`. Default: as there, but with `zero_checksum`, as DTLS is the carrier,
     /// and with `interleaving`, so that a long message does not hold up the other channels.
     pub sctp: drywire_sctp::Config,
+    /// What a reader that does not keep up may do to the other channels. All channels share one window. With `None`, what one
+    /// of them leaves unread fills it, and in the end the peer is stopped on all of them until it is read. With a number, a
+    /// channel on which more than so many bytes wait to be read, with 64 for each message, is closed with
+    /// [`ChannelError::Unread`](crate::ChannelError::Unread), and what waits on it is dropped: the others go on. It must leave
+    /// room in the window, [`sctp.receive_window`](drywire_sctp::Config::receive_window). Default: `None`.
+    pub max_unread: Option<usize>,
     /// The most channels at a time, of both sides together, closed ones included until their
     /// [`Closed`](crate::Event::Closed) event was polled. Default: 65,535.
     pub max_channels: usize,
@@ -26,6 +32,7 @@ impl Default for Config {
         sctp.interleaving = true;
         Self {
             sctp,
+            max_unread: None,
             max_channels: 65_535,
             max_label_len: 65_535,
             max_announced_text: 4 * 1024 * 1024,

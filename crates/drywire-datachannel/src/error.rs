@@ -54,6 +54,25 @@ pub enum OpenError {
     Closed,
 }
 
+/// Why a channel was closed by this side, and not by the application.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Error)]
+#[non_exhaustive]
+pub enum ChannelError {
+    /// The peer broke the rules on it: a malformed message of the establishment protocol, a second announcement, text that is
+    /// no UTF-8.
+    #[error("the peer broke the rules of the channel")]
+    Protocol,
+    /// The peer sent a message that is larger than this side takes.
+    #[error("the peer sent a message that is too large")]
+    MessageTooLarge,
+    /// A message that was queued before the peer's limit was known is larger than that.
+    #[error("a queued message is too large for the peer")]
+    QueuedTooLarge,
+    /// More waited to be read than [`Config::max_unread`](crate::Config::max_unread) allows.
+    #[error("too much was left unread")]
+    Unread,
+}
+
 /// Why a message was not taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]

@@ -45,8 +45,7 @@ pub struct Stats {
     pub bytes_received: u64,
     /// Announcements of channels that were refused: malformed, on a stream of ours, or too many.
     pub announcements_refused: u64,
-    /// Channels that were closed because of what the peer did: announced them twice, sent what is too large or is not
-    /// the text that it should be.
+    /// Channels that were closed with a [`ChannelError`](crate::ChannelError).
     pub channels_failed: u64,
     /// Messages that were dropped: of an unknown kind, or on a stream that no channel has.
     pub messages_dropped: u64,

@@ -54,6 +54,12 @@
 //! Closing delivers what was written, then resets the stream; the peer resets its direction, too; then the channel is
 //! closed at both ends and its stream free for another one.
 //!
+//! # Slow readers
+//!
+//! Messages stay where they arrived until they are [read](Transport::read), and fill the window that all channels share: so a
+//! reader that does not keep up holds the peer back. It does so on all channels, unless [`Config::max_unread`] says that its
+//! channel is closed instead.
+//!
 //! # Partial reliability
 //!
 //! A channel may give messages up after so many retransmissions, or after a time: [`ChannelOptions::reliability`]. Both
@@ -83,7 +89,7 @@ mod tests;
 
 pub use channel::{Channel, ChannelState, ChannelStats};
 pub use config::Config;
-pub use error::{InvalidText, OpenError, ParseError, SendError};
+pub use error::{ChannelError, InvalidText, OpenError, ParseError, SendError};
 pub use event::{Event, Stats};
 pub use ids::Role;
 pub use message::{Message, MessageKind};

@@ -7,7 +7,7 @@ use crate::channel::{Outgoing, State};
 use crate::dcep::{Ack, Dcep, Open};
 use crate::ids::{MAX_STREAM, Streams};
 use crate::transport::{Phase, StreamUse, Transport};
-use crate::{Channel, ChannelId, ChannelOptions, Event, OpenError, ppid};
+use crate::{Channel, ChannelError, ChannelId, ChannelOptions, Event, OpenError, ppid};
 
 impl Transport {
     /// Opens a channel. It can be written to at once; its stream is known when the DTLS role is.
@@ -177,10 +177,10 @@ impl Transport {
         match Dcep::parse(message) {
             Ok(Dcep::Ack(Ack)) => self.confirm(id),
             // The stream is in use (attack E09): it cannot be told which of the two channels the peer means.
-            Ok(Dcep::Open(_)) => self.fail(now, id),
+            Ok(Dcep::Open(_)) => self.fail(now, id, ChannelError::Protocol),
             Err(error) => {
                 tracing::debug!(?id, %error, "malformed message of the establishment protocol");
-                self.fail(now, id);
+                self.fail(now, id, ChannelError::Protocol);
             }
         }
     }

@@ -7,7 +7,7 @@ use crate::channel::{Channel, Closing, State};
 use crate::ppid::{self, Content};
 use crate::stray::Stray;
 use crate::transport::{Phase, StreamUse, Transport};
-use crate::{ChannelId, Event, Message, MessageKind};
+use crate::{ChannelError, ChannelId, Event, Message, MessageKind};
 
 /// What a message from the association comes to.
 enum Received {
@@ -15,7 +15,7 @@ enum Received {
     /// Nothing to read: of the protocol, a part, or dropped.
     Nothing,
     /// The peer did what it must not.
-    Invalid,
+    Invalid(ChannelError),
 }
 
 impl Transport {
@@ -51,7 +51,7 @@ impl Transport {
             match self.decode(now, id, received.0, received.1) {
                 Received::Message(message) => found = Some(message),
                 Received::Nothing => {}
-                Received::Invalid => self.fail(now, id),
+                Received::Invalid(error) => self.fail(now, id, error),
             }
             // What follows may be of the establishment protocol, or the end of a channel that the peer has closed.
             self.take_in_of_channel(now, stream, id, false);
@@ -129,9 +129,18 @@ impl Transport {
     pub(crate) fn message_too_large(&mut self, now: Instant, stream: u16) {
         match self.streams.get(stream) {
             Some(StreamUse::Channel(id)) if self.channels.get(*id).is_some_and(Channel::is_readable) => {
-                self.fail(now, *id);
+                self.fail(now, *id, ChannelError::MessageTooLarge);
             }
             _ => self.stats.messages_dropped += 1,
+        }
+    }
+
+    /// More waits to be read on a stream than may.
+    pub(crate) fn too_much_unread(&mut self, now: Instant, stream: u16) {
+        if let Some(StreamUse::Channel(id)) = self.streams.get(stream)
+            && self.channels.get(*id).is_some_and(Channel::is_readable)
+        {
+            self.fail(now, *id, ChannelError::Unread);
         }
     }
 
@@ -159,7 +168,7 @@ impl Transport {
                     self.tell_readable(id);
                 }
                 Received::Nothing => {}
-                Received::Invalid => return self.fail(now, id),
+                Received::Invalid(error) => return self.fail(now, id, error),
             }
         }
     }
@@ -209,16 +218,19 @@ impl Transport {
             match self.join(id, kind, &data) {
                 Some(_) if !last => return Received::Nothing,
                 Some(()) => self.take_partial(id),
-                None => return Received::Invalid,
+                None => return Received::Invalid(ChannelError::Protocol),
             }
         };
         // The association drops what is put together of several chunks and too large.
         if data.len() > self.config.sctp.max_message_size {
-            return Received::Invalid;
+            return Received::Invalid(ChannelError::MessageTooLarge);
         }
         match kind {
             MessageKind::Binary => Received::Message(Message::binary(data)),
-            MessageKind::Text => Message::from_utf8(data).map_or(Received::Invalid, Received::Message),
+            MessageKind::Text => {
+                let invalid = Received::Invalid(ChannelError::Protocol);
+                Message::from_utf8(data).map_or(invalid, Received::Message)
+            },
         }
     }
 

@@ -6,7 +6,7 @@ use drywire_sctp::SendOptions;
 
 use crate::channel::{Outgoing, State};
 use crate::transport::{Phase, StreamUse, Transport};
-use crate::{ChannelId, Event, Message, SendError, ppid};
+use crate::{ChannelError, ChannelId, Event, Message, SendError, ppid};
 
 impl Transport {
     /// Queues a message. It is taken as a whole or not at all.
@@ -148,7 +148,7 @@ impl Transport {
                 }
                 Err(SendError::TooLarge { .. }) => {
                     self.unflushed.remove(&id);
-                    return self.fail(now, id);
+                    return self.fail(now, id, ChannelError::QueuedTooLarge);
                 }
                 // The two sides agreed on fewer streams than this one's number.
                 Err(error) => {

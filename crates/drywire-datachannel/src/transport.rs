@@ -78,7 +78,9 @@ impl Transport {
     /// A transport without channels. It sends nothing before [`connect`](Self::connect).
     #[must_use]
     pub fn new(config: Config, now: Instant, seed: [u8; 32]) -> Self {
-        let association = Association::new(config.sctp.clone(), now, seed);
+        let mut sctp = config.sctp.clone();
+        sctp.unread_limit = config.max_unread;
+        let association = Association::new(sctp, now, seed);
         Self {
             config,
             clock: Monotonic::new(now),
@@ -267,6 +269,7 @@ impl Transport {
             }
             Sctp::Readable(stream) => self.take_in(now, stream.0),
             Sctp::BufferedAmountLow(stream) => self.amount_fell(now, stream.0),
+            Sctp::UnreadLimit(stream) => self.too_much_unread(now, stream.0),
             Sctp::MessageTooLarge(stream) => self.message_too_large(now, stream.0),
             Sctp::OutgoingStreamsReset(streams) => {
                 for stream in streams {

@@ -16,6 +16,10 @@ pub struct Config {
     /// [`max_message_size`](Self::max_message_size), so that every message fits. A peer that interleaves messages may have
     /// begun many at once: while none of them is complete, their parts may take four times as much.
     pub receive_window: u32,
+    /// How many bytes of messages may wait to be read on one stream, with 64 for each message, until
+    /// [`Event::UnreadLimit`](crate::Event::UnreadLimit) tells of it. `None`, the default, tells of nothing: what is unread
+    /// fills the one window of all streams, and so in the end stops the peer on all of them.
+    pub unread_limit: Option<usize>,
     /// How many bytes one stream queues. A message is taken whole when the stream holds less than this.
     pub send_buffer: usize,
     /// The longest message that is received, in bytes; what `a=max-message-size` announces (RFC 8841, section 6).
@@ -67,6 +71,7 @@ impl Default for Config {
             max_inbound_streams: u16::MAX,
             max_outbound_streams: u16::MAX,
             receive_window: 4 << 20,
+            unread_limit: None,
             send_buffer: 1 << 20,
             max_message_size: 256 << 10,
             max_outgoing_message_size: 1 << 30,

@@ -17,6 +17,9 @@ pub enum Event {
     /// A stream on which nothing was to be read has a message. Read until there is none: there is no second event
     /// before that.
     Readable(StreamId),
+    /// More waits to be read on this stream than [`Config::unread_limit`](crate::Config::unread_limit) says. There is a
+    /// second event only after it was less.
+    UnreadLimit(StreamId),
     /// The peer has performed the reset that [`reset_streams`](crate::Association::reset_streams) asked for: these
     /// streams start anew and can be written.
     OutgoingStreamsReset(Vec<StreamId>),

@@ -102,7 +102,7 @@ impl Inbound {
             tracker: Tracker::new(initial_tsn),
             reassembly: Reassembly::new(config.max_message_size),
             interleaved: None,
-            streams: InboundStreams::new(config.initial_mid),
+            streams: InboundStreams::new(config.initial_mid, config.unread_limit),
             acknowledge: Acknowledge::default(),
             stream_count: config.max_inbound_streams.max(1),
             capacity,

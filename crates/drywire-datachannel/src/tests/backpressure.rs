@@ -139,3 +139,37 @@ fn a_threshold_belongs_to_its_channel() {
     link.settle();
     assert_eq!(events(&mut link.a), [Event::BufferedAmountLow(next)]);
 }
+
+#[test]
+fn a_channel_that_is_not_read_stalls_all_or_is_closed() {
+    for limit in [None, Some(200_000)] {
+        let config = Config { max_unread: limit, ..Config::default() };
+        let mut link = Link::idle(Config::default(), config, 9);
+        link.connect();
+        link.settle();
+        let (slow, slow_there) = link.open(ChannelOptions::new("slow"));
+        let (quick, quick_there) = link.open(ChannelOptions::new("quick"));
+        let mut got = 0;
+        for _ in 0..200 {
+            let now = link.now;
+            while link.a.write(now, slow, binary(60_000, 1)).is_ok() {}
+            let _ = link.a.write(now, quick, binary(60_000, 2));
+            for _ in 0..50 {
+                link.run_for(std::time::Duration::from_millis(2));
+                got += read_all(&mut link.b, quick_there).len();
+            }
+        }
+        if limit.is_none() {
+            assert!(got < 100, "the window of all is full of what is unread: {got}");
+            assert!(!read_all(&mut link.b, slow_there).is_empty());
+        } else {
+            assert_eq!(got, 200);
+            assert!(events(&mut link.b).contains(&Event::Closed(slow_there)));
+            let error = link.b.channel(slow_there).and_then(crate::Channel::error);
+            assert_eq!(error, Some(crate::ChannelError::Unread));
+            assert_eq!(link.b.channel(quick_there).and_then(crate::Channel::error), None);
+            assert!(events(&mut link.a).contains(&Event::Closed(slow)));
+            assert_eq!(link.b.stats().channels_failed, 1);
+        }
+    }
+}

@@ -2,6 +2,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 use bytes::Bytes;
 
+use super::OVERHEAD;
 use crate::{Event, Message, Ppid, StreamId};
 
 /// A message that can be read, or waits for those before it.
@@ -11,6 +12,13 @@ pub(crate) struct Ready {
     pub(crate) ordered: bool,
     /// `None` keeps the place of a message that was dropped.
     pub(crate) data: Option<Bytes>,
+}
+
+impl Ready {
+    /// What it is charged of the window.
+    fn cost(&self) -> usize {
+        self.data.as_ref().map_or(0, Bytes::len) + OVERHEAD
+    }
 }
 
 /// What every stream keeps for ever.
@@ -33,6 +41,9 @@ struct Queue {
     place: u64,
     /// Whether `Readable` was not polled yet.
     announced: bool,
+    /// How much waits to be read, with overhead, and whether it was told that this is too much.
+    unread: usize,
+    too_much: bool,
 }
 
 /// The incoming streams: what can be read and what waits for its turn (RFC 9260, sections 6.5 and 6.6).
@@ -41,14 +52,23 @@ pub(crate) struct InboundStreams {
     initial_mid: u32,
     /// Whether messages have identifiers (RFC 8260), not only stream sequence numbers.
     interleaved: bool,
+    /// How much may wait to be read on a stream until that is told.
+    unread_limit: usize,
     entries: Vec<Entry>,
     queues: Vec<Queue>,
     free: Vec<u16>,
 }
 
 impl InboundStreams {
-    pub(crate) const fn new(initial_mid: u32) -> Self {
-        Self { initial_mid, interleaved: false, entries: Vec::new(), queues: Vec::new(), free: Vec::new() }
+    pub(crate) fn new(initial_mid: u32, unread_limit: Option<usize>) -> Self {
+        Self {
+            initial_mid,
+            interleaved: false,
+            unread_limit: unread_limit.unwrap_or(usize::MAX),
+            entries: Vec::new(),
+            queues: Vec::new(),
+            free: Vec::new(),
+        }
     }
 
     /// Whether messages have identifiers (RFC 8260), not only stream sequence numbers.
@@ -80,6 +100,7 @@ impl InboundStreams {
     ) -> Result<(), Ready> {
         let ahead = if message.ordered { self.ahead(stream, mid) } else { Some(0) };
         let Some(ahead) = ahead else { return Err(message) };
+        let limit = self.unread_limit;
         let Some(queue) = self.queue(stream) else { return Err(message) };
         let mut taken = 0;
         if ahead > 0 {
@@ -88,10 +109,10 @@ impl InboundStreams {
             }
         } else {
             let ordered = message.ordered;
-            queue.push(stream, message, events);
+            queue.push(stream, message, limit, events);
             if ordered {
                 queue.place += 1;
-                taken = queue.take_held(stream, events).wrapping_add(1);
+                taken = queue.take_held(stream, limit, events).wrapping_add(1);
             }
         }
         if let Some(entry) = self.entry(stream) {
@@ -105,14 +126,15 @@ impl InboundStreams {
     /// be read.
     pub(crate) fn skip(&mut self, stream: StreamId, mid: u32, events: &mut VecDeque<Event>) {
         let Some(ahead) = self.ahead(stream, mid) else { return };
+        let limit = self.unread_limit;
         let Some(queue) = self.queue(stream) else { return };
         let place = queue.place + u64::from(ahead) + 1;
         while let Some(held) = queue.held.first_entry().filter(|held| *held.key() < place) {
             let message = held.remove();
-            queue.push(stream, message, events);
+            queue.push(stream, message, limit, events);
         }
         queue.place = place;
-        let taken = queue.take_held(stream, events);
+        let taken = queue.take_held(stream, limit, events);
         if let Some(entry) = self.entry(stream) {
             entry.next = entry.next.wrapping_add(ahead).wrapping_add(1).wrapping_add(taken);
         }
@@ -124,6 +146,8 @@ impl InboundStreams {
         let at = self.entries.get(usize::from(stream.0))?.queue?;
         let queue = self.queues.get_mut(usize::from(at))?;
         let ready = queue.ready.pop_front()?;
+        queue.unread = queue.unread.saturating_sub(ready.cost());
+        queue.too_much &= queue.unread > self.unread_limit;
         self.release(stream);
         Some(Message { stream, ppid: ready.ppid, ordered: ready.ordered, data: ready.data? })
     }
@@ -220,24 +244,28 @@ impl InboundStreams {
 }
 
 impl Queue {
-    fn push(&mut self, stream: StreamId, message: Ready, events: &mut VecDeque<Event>) {
+    fn push(&mut self, stream: StreamId, message: Ready, limit: usize, events: &mut VecDeque<Event>) {
         if message.data.is_none() {
             return;
         }
+        self.unread += message.cost();
         if self.ready.is_empty() && !self.announced {
             self.announced = true;
             events.push_back(Event::Readable(stream));
         }
         self.ready.push_back(message);
+        if self.unread > limit && !std::mem::replace(&mut self.too_much, true) {
+            events.push_back(Event::UnreadLimit(stream));
+        }
     }
 
     /// Moves the ordered messages whose turn has come to those that can be read. Returns how many.
-    fn take_held(&mut self, stream: StreamId, events: &mut VecDeque<Event>) -> u32 {
+    fn take_held(&mut self, stream: StreamId, limit: usize, events: &mut VecDeque<Event>) -> u32 {
         let mut taken = 0_u32;
         while let Some(message) = self.held.remove(&self.place) {
             self.place += 1;
             taken = taken.wrapping_add(1);
-            self.push(stream, message, events);
+            self.push(stream, message, limit, events);
         }
         taken
     }
@@ -266,7 +294,7 @@ mod tests {
             let first = u32::MAX - 5;
             // Without identifiers only the low half is on the wire.
             let mid = |n: u16| first.wrapping_add(n.into()) & if interleaved { u32::MAX } else { 0xffff };
-            let mut streams = InboundStreams::new(first);
+            let mut streams = InboundStreams::new(first, None);
             streams.set_interleaved(interleaved);
             let mut events = VecDeque::new();
             let mut order: Vec<u16> = (0..count).collect();
@@ -284,7 +312,7 @@ mod tests {
 
     #[test]
     fn readable_is_announced_once_until_polled() {
-        let mut streams = InboundStreams::new(0);
+        let mut streams = InboundStreams::new(0, None);
         let mut events = VecDeque::new();
         let stream = StreamId(7);
         for n in 0..3 {
@@ -302,7 +330,7 @@ mod tests {
 
     #[test]
     fn a_reset_starts_at_the_beginning_and_keeps_what_can_be_read() {
-        let mut streams = InboundStreams::new(0);
+        let mut streams = InboundStreams::new(0, None);
         let mut events = VecDeque::new();
         let stream = StreamId(0);
         streams.deliver(stream, 0, message(0, true), &mut events).unwrap();
