@@ -1,7 +1,7 @@
 use std::collections::VecDeque;
 
 use bytes::Bytes;
-use drywire_core::Instant;
+use drywire_core::{Duration, Instant};
 use drywire_sctp::{Association, Config, Event, Ppid, SendError, SendOptions, StreamId};
 
 use crate::engine::{Engine, Options, Pool};
@@ -21,6 +21,9 @@ impl Drywire {
         config.receive_window = options.receive_window;
         if let Some(packet) = options.packet {
             config.mtu = packet.into();
+        }
+        if options.acknowledges_soon {
+            config.sack_delay = Duration::from_millis(1);
         }
         config.zero_checksum = options.zero_checksum;
         config

@@ -19,6 +19,9 @@ pub(crate) struct Options {
     pub(crate) channels: u16,
     /// The largest SCTP packet in bytes, if all are to send the same; else each as it comes.
     pub(crate) packet: Option<u16>,
+    /// Whether drywire acknowledges soon. A delay that is the only time to pass would be taken for a queue that fills, which
+    /// ends the growth of the window.
+    pub(crate) acknowledges_soon: bool,
     /// Decides what is random; those that draw from the operating system ignore it.
     pub(crate) seed: u8,
 }
@@ -27,7 +30,15 @@ impl Options {
     /// One channel, a receive window of 4 MiB or more, with checksums.
     pub(crate) fn new(window: usize) -> Self {
         let receive_window = u32::try_from(window.saturating_mul(2)).unwrap_or(u32::MAX).max(4 << 20);
-        Self { window, receive_window, zero_checksum: false, channels: 1, packet: None, seed: 1 }
+        Self {
+            window,
+            receive_window,
+            zero_checksum: false,
+            channels: 1,
+            packet: None,
+            acknowledges_soon: false,
+            seed: 1,
+        }
     }
 
     pub(crate) fn seeds(&self) -> [[u8; 32]; 2] {

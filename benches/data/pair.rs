@@ -76,6 +76,11 @@ impl<E: Engine> Pair<E> {
         self.sides
     }
 
+    /// How many bytes of messages have arrived.
+    pub(crate) fn transferred(&self) -> usize {
+        self.received
+    }
+
     pub(crate) fn now(&self) -> Instant {
         self.now
     }

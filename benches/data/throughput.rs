@@ -118,7 +118,12 @@ fn in_flight(report: &mut Report) {
     let mut row = Row::new("SCTP alone, 16 KiB messages, with bytes in flight", Unit::Throughput);
     for (window, most) in windows.into_iter().zip(&mut most) {
         let bytes = ROUND.max(window * 2);
-        let (mut pair, message) = (Pair::<Drywire>::new(&Options::new(window)), message(length));
+        let mut options = Options::new(window);
+        options.acknowledges_soon = true;
+        let (mut pair, message) = (Pair::<Drywire>::new(&options), message(length));
+        while pair.most_in_flight < window / 10 * 9 && pair.transferred() < 64 * window {
+            pair.transfer(&message, window);
+        }
         row = row.rival(&in_flight_name(window), move |watch| {
             watch.time(|| pair.transfer(&message, bytes));
             *most = pair.most_in_flight;

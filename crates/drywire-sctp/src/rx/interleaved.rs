@@ -38,8 +38,8 @@ struct Partial {
 struct Kept {
     fsn: u32,
     data: Bytes,
-    /// Whether it lies in a packet that is much larger, which it would keep in memory.
-    part: bool,
+    /// Its number among those that lie in a packet that is much larger, which they would keep in memory; zero is none.
+    part: u64,
     /// The one that came before it, of the same message; or the next free place.
     next: Option<u32>,
 }
@@ -50,8 +50,11 @@ struct Kept {
 pub(crate) struct Interleaved {
     messages: BTreeMap<Key, Partial>,
     kept: Vec<Kept>,
-    /// The places of fragments that may keep a much larger packet in memory, but for those whose message is complete.
-    parts: VecDeque<u32>,
+    /// The numbers and places of fragments that may keep a much larger packet in memory; those whose message is complete by
+    /// now are gone from their places.
+    parts: VecDeque<(u64, u32)>,
+    /// The last of these numbers.
+    part: u64,
     free: Option<u32>,
     /// The fragments of the message that is put together: number and place.
     order: Vec<(u32, u32)>,
@@ -75,6 +78,7 @@ impl Interleaved {
             messages: BTreeMap::from([(ANCHOR, Partial::default())]),
             kept: Vec::new(),
             parts: VecDeque::new(),
+            part: 0,
             free: None,
             order: Vec::new(),
             skipped: BTreeMap::new(),
@@ -117,7 +121,9 @@ impl Interleaved {
             partial.charged = OVERHEAD;
         } else {
             partial.charged += data.len() + OVERHEAD;
-            let fragment = Kept { fsn, data, part, next: partial.newest };
+            self.part += u64::from(part);
+            let number = if part { self.part } else { 0 };
+            let fragment = Kept { fsn, data, part: number, next: partial.newest };
             partial.newest = Some(keep(&mut self.kept, &mut self.free, fragment));
         }
         self.charged += partial.charged;
@@ -125,12 +131,13 @@ impl Interleaved {
             return Inserted::Completes(self.assemble(key));
         }
         if part && let Some(newest) = partial.newest {
-            self.parts.push_back(newest);
+            self.parts.push_back((self.part, newest));
             if self.parts.len() > PARTS
-                && let Some(before) = self.parts.pop_front()
-                && let Some(before) = self.kept.get_mut(count(before))
-                && std::mem::take(&mut before.part)
+                && let Some((number, place)) = self.parts.pop_front()
+                && let Some(before) = self.kept.get_mut(count(place))
+                && before.part == number
             {
+                before.part = 0;
                 before.data = Bytes::copy_from_slice(&before.data);
             }
         }
@@ -243,7 +250,7 @@ fn release(kept: &mut [Kept], free: &mut Option<u32>, newest: Option<u32>) {
     while let Some(place) = next
         && let Some(fragment) = kept.get_mut(count(place))
     {
-        (fragment.data, fragment.part) = (Bytes::new(), false);
+        (fragment.data, fragment.part) = (Bytes::new(), 0);
         next = std::mem::replace(&mut fragment.next, *free);
         *free = Some(place);
     }
