@@ -43,6 +43,8 @@ struct Pending {
     held: VecDeque<Message>,
     /// The parts of a message that goes on (RFC 8831, section 6.6).
     partial: Option<(MessageKind, BytesMut)>,
+    /// A message that is written in parts and not at its end: what kind it is and how long it is so far.
+    open: Option<(MessageKind, usize)>,
 }
 
 /// How far a channel has come.
@@ -297,6 +299,20 @@ impl Channel {
         self.pending.iter().flat_map(|pending| &pending.held).map(|message| message.data().len()).sum()
     }
 
+    /// The message that is written in parts and not at its end.
+    pub(crate) fn open_message(&self) -> Option<(MessageKind, usize)> {
+        self.pending.as_ref()?.open
+    }
+
+    /// A part was written; `None` after the last one.
+    pub(crate) fn set_open_message(&mut self, open: Option<(MessageKind, usize)>) {
+        if open.is_some() {
+            self.pending.get_or_insert_default().open = open;
+        } else {
+            self.take_pending(|pending| pending.open.take());
+        }
+    }
+
     pub(crate) fn has_partial(&self) -> bool {
         self.pending.as_ref().is_some_and(|pending| pending.partial.is_some())
     }
@@ -323,6 +339,6 @@ impl Channel {
 
 impl Pending {
     fn is_empty(&self) -> bool {
-        self.outbox.is_empty() && self.held.is_empty() && self.partial.is_none()
+        self.outbox.is_empty() && self.held.is_empty() && self.partial.is_none() && self.open.is_none()
     }
 }

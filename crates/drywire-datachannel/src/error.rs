@@ -87,6 +87,12 @@ pub enum SendError {
         /// The most bytes.
         limit: usize,
     },
+    /// A message in parts goes on: only further parts, of the same kind, can be written.
+    #[error("a message in parts is not at its end")]
+    MessageOpen,
+    /// A part of a message is not empty, and the channel gives nothing up: a message in parts would be cut off.
+    #[error("a message in parts needs parts that are not empty, and a reliable channel")]
+    InvalidPart,
     /// The channel is being closed.
     #[error("the channel is being closed")]
     Closing,

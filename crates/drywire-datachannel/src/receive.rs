@@ -230,7 +230,7 @@ impl Transport {
             MessageKind::Text => {
                 let invalid = Received::Invalid(ChannelError::Protocol);
                 Message::from_utf8(data).map_or(invalid, Received::Message)
-            },
+            }
         }
     }
 

@@ -6,18 +6,16 @@ use drywire_sctp::SendOptions;
 
 use crate::channel::{Outgoing, State};
 use crate::transport::{Phase, StreamUse, Transport};
-use crate::{ChannelError, ChannelId, Event, Message, SendError, ppid};
+use crate::{Channel, ChannelError, ChannelId, Event, Message, Reliability, SendError, ppid};
 
 impl Transport {
     /// Queues a message. It is taken as a whole or not at all.
     pub fn write(&mut self, now: Instant, id: ChannelId, message: Message) -> Result<(), SendError> {
         let now = self.clock.observe(now);
         let remote_limit = self.remote_limit;
-        let channel = self.channels.get(id).ok_or(SendError::UnknownChannel)?;
-        match channel.state {
-            State::Connecting | State::Open => {}
-            State::Closing(_) => return Err(SendError::Closing),
-            State::Closed => return Err(SendError::Closed),
+        let channel = self.writable(id)?;
+        if channel.open_message().is_some() {
+            return Err(SendError::MessageOpen);
         }
         let user_bytes = message.data().len();
         if user_bytes > remote_limit {
@@ -31,7 +29,7 @@ impl Transport {
             Phase::Connected if channel.stream.is_none() => self.queue(id, outgoing),
             // What waits goes first.
             Phase::Connected if channel.outbox_len() > 0 => Err(SendError::Full),
-            Phase::Connected => self.give(now, id, &outgoing),
+            Phase::Connected => self.give(now, id, &outgoing, true),
             Phase::New | Phase::Ended => self.queue(id, outgoing),
         };
         match taken {
@@ -42,13 +40,68 @@ impl Transport {
             }
             Err(error) => return Err(error),
         }
-        self.stats.messages_sent += 1;
-        self.stats.bytes_sent += to_u64(user_bytes);
-        if let Some(channel) = self.channels.get_mut(id) {
-            channel.figures.messages_sent += 1;
-            channel.figures.bytes_sent += to_u64(user_bytes);
-        }
+        self.count_sent(id, user_bytes, true);
         Ok(())
+    }
+
+    /// Queues a part of a message, so that a long one need not be in memory at once; `ends` says that it is the last part. All
+    /// parts are of one kind, and text is cut between characters. [`SendError::Full`] is also the answer while the channel has no
+    /// stream. A message that is not brought to its end is cut off when the channel closes: the peer gets nothing of it.
+    ///
+    /// Other channels go on meanwhile if the peer takes messages that are interleaved (RFC 8260), else they wait.
+    pub fn write_part(
+        &mut self,
+        now: Instant,
+        id: ChannelId,
+        part: Message,
+        ends: bool,
+    ) -> Result<(), SendError> {
+        let now = self.clock.observe(now);
+        let (kind, len) = (part.kind(), part.data().len());
+        let channel = self.writable(id)?;
+        let so_far = match channel.open_message() {
+            Some((open, _)) if open != kind => return Err(SendError::MessageOpen),
+            open => open.map_or(0, |(_, so_far)| so_far),
+        };
+        if len == 0 || channel.reliability() != Reliability::Reliable {
+            return Err(SendError::InvalidPart);
+        }
+        let written = so_far.saturating_add(len);
+        if written > self.remote_limit {
+            return Err(SendError::TooLarge { limit: self.remote_limit });
+        }
+        let ready = self.phase == Phase::Connected && channel.stream.is_some() && channel.outbox_len() == 0;
+        let outgoing = Outgoing { ppid: ppid::of(kind, false), data: part.into_data(), user_bytes: len };
+        let taken = if ready { self.give(now, id, &outgoing, ends) } else { Err(SendError::Full) };
+        if taken == Err(SendError::Full) {
+            self.blocked.insert(id);
+        }
+        taken?;
+        if let Some(channel) = self.channels.get_mut(id) {
+            channel.set_open_message((!ends).then_some((kind, written)));
+        }
+        self.count_sent(id, len, ends);
+        Ok(())
+    }
+
+    /// A channel that takes messages.
+    fn writable(&self, id: ChannelId) -> Result<&Channel, SendError> {
+        let channel = self.channels.get(id).ok_or(SendError::UnknownChannel)?;
+        match channel.state {
+            State::Connecting | State::Open => Ok(channel),
+            State::Closing(_) => Err(SendError::Closing),
+            State::Closed => Err(SendError::Closed),
+        }
+    }
+
+    fn count_sent(&mut self, id: ChannelId, bytes: usize, ends: bool) {
+        let (bytes, messages) = (to_u64(bytes), u64::from(ends));
+        self.stats.messages_sent += messages;
+        self.stats.bytes_sent += bytes;
+        if let Some(channel) = self.channels.get_mut(id) {
+            channel.figures.messages_sent += messages;
+            channel.figures.bytes_sent += bytes;
+        }
     }
 
     /// How many bytes of messages wait on a channel, to be sent or to be acknowledged; 0 for one that is not there.
@@ -69,8 +122,14 @@ impl Transport {
         }
     }
 
-    /// Gives a message to the association.
-    fn give(&mut self, now: Instant, id: ChannelId, outgoing: &Outgoing) -> Result<(), SendError> {
+    /// Gives a message, or a part of one, to the association.
+    fn give(
+        &mut self,
+        now: Instant,
+        id: ChannelId,
+        outgoing: &Outgoing,
+        ends: bool,
+    ) -> Result<(), SendError> {
         let channel = self.channels.get(id).ok_or(SendError::UnknownChannel)?;
         let stream = channel.stream.ok_or(SendError::Full)?;
         // RFC 8832, section 6: the announcement is sent in order, and so is its acknowledgement.
@@ -79,7 +138,7 @@ impl Transport {
             _ => channel.send_options(),
         };
         self.association
-            .write(now, stream.into(), outgoing.ppid.into(), outgoing.data.clone(), options)
+            .write_part(now, stream.into(), outgoing.ppid.into(), outgoing.data.clone(), options, ends)
             .map_err(|error| match error {
                 drywire_sctp::SendError::Full => SendError::Full,
                 drywire_sctp::SendError::TooLarge => {
@@ -136,7 +195,7 @@ impl Transport {
             let given = if outgoing.user_bytes > self.remote_limit {
                 Err(SendError::TooLarge { limit: self.remote_limit })
             } else {
-                self.give(now, id, &outgoing)
+                self.give(now, id, &outgoing, true)
             };
             let Some(channel) = self.channels.get_mut(id) else { return };
             match given {

@@ -156,8 +156,7 @@ impl Association {
     }
 
     /// Queues a part of a message, so that a long one need not be in memory at once; `ends` says that it is the last part.
-    /// The parts of a message follow one another with the same `ppid` and `options`, and have no limits of time or
-    /// retransmissions. A message that is not brought to its end is cut off by [`reset_streams`](Self::reset_streams).
+    /// The `ppid` and the order of the first part count for all. Parts have no limits of time or retransmissions. A message that is not brought to its end is cut off by [`reset_streams`](Self::reset_streams).
     ///
     /// Without [interleaving](Config::interleaving) all other streams wait from the first part to the last one.
     ///

@@ -26,8 +26,8 @@ use flight::{Flight, Sent};
 use messages::Messages;
 use pacer::Pacer;
 use partial::Told;
-use queue::OutboundStreams;
 pub(crate) use queue::ResetStage;
+use queue::{OpenMessage, OutboundStreams};
 use rack::Rack;
 use rate::RateSampler;
 pub(crate) use recovery::Acknowledged;
@@ -162,18 +162,19 @@ impl Outbound {
         stream: StreamId,
         ppid: Ppid,
         data: Bytes,
-        options: SendOptions,
+        mut options: SendOptions,
         ends: bool,
     ) -> Result<(), SendError> {
         if data.is_empty() {
             return Err(SendError::Empty);
         }
-        let written = self.streams.open_len(stream);
+        let open = self.streams.open(stream);
         let limited = options.lifetime.is_some() || options.max_retransmits.is_some();
-        if limited && (written.is_some() || !ends) {
+        if limited && (open.is_some() || !ends) {
             return Err(SendError::LimitedPart);
         }
-        if data.len().saturating_add(written.unwrap_or(0)) > self.max_message_size {
+        let written = data.len().saturating_add(open.map_or(0, |open| open.len));
+        if written > self.max_message_size {
             return Err(SendError::TooLarge);
         }
         if stream.0 >= self.stream_count {
@@ -188,9 +189,12 @@ impl Outbound {
         }
         self.limited |= limited;
         let len = data.len();
-        let place = (written.is_none(), ends);
+        // What the first part says counts for all.
+        options.ordered = open.map_or(options.ordered, |open| open.ordered);
+        let place = (open.is_none(), ends);
+        let open = (!ends).then_some(OpenMessage { len: written, ordered: options.ordered });
         let message = self.messages.insert(now, data, ppid, options, place).ok_or(SendError::Full)?;
-        self.streams.push(stream, &mut self.messages, message, len, !ends);
+        self.streams.push(stream, &mut self.messages, message, len, open);
         Ok(())
     }
 

@@ -1,7 +1,7 @@
 use std::collections::VecDeque;
 
 use super::link::{BAD, Link, Weather, binary, events, read_all};
-use crate::{ChannelId, ChannelOptions, Event, Message, SendError, Transport};
+use crate::{ChannelId, ChannelOptions, Event, Message, Reliability, SendError, Transport};
 
 fn all_kinds() -> Vec<Message> {
     let mut messages = vec![Message::text(""), Message::binary(Vec::new()), Message::text("grün")];
@@ -122,4 +122,58 @@ fn what_the_peer_does_not_take_is_refused() {
     link.a.set_remote(now, 0, 5000);
     assert_eq!(link.a.write(now, here, binary(300_000, 0)), Ok(()));
     assert!(events(&mut link.a).is_empty());
+}
+
+#[test]
+fn a_message_can_be_written_in_parts() {
+    let mut link = Link::connected();
+    let (here, there) = link.open(ChannelOptions::new("parts"));
+    let now = link.now;
+    let part = |text: &str| Message::text(text);
+    assert_eq!(link.a.write_part(now, here, part(""), false), Err(SendError::InvalidPart));
+    link.a.write_part(now, here, part("grün"), false).unwrap();
+    assert_eq!(link.a.write(now, here, part("other")), Err(SendError::MessageOpen));
+    assert_eq!(link.a.write_part(now, here, Message::binary("x"), true), Err(SendError::MessageOpen));
+    link.settle();
+    assert!(read_all(&mut link.b, there).is_empty());
+    let mut all = "grün".to_owned();
+    for n in 0..200 {
+        let text = format!("{n} ").repeat(100);
+        loop {
+            match link.a.write_part(link.now, here, part(&text), n == 199) {
+                Ok(()) => break,
+                Err(SendError::Full) => link.settle(),
+                Err(error) => panic!("{error}"),
+            }
+        }
+        all.push_str(&text);
+    }
+    let now = link.now;
+    link.a.write(now, here, part("next")).unwrap();
+    link.settle();
+    assert_eq!(read_all(&mut link.b, there), [Message::text(all.clone()), part("next")]);
+    assert_eq!(link.a.stats().messages_sent, 2);
+    assert_eq!(link.a.stats().bytes_sent, u64::try_from(all.len() + 4).unwrap());
+    assert_eq!(link.a.buffered_amount(here), 0);
+}
+
+#[test]
+fn what_cannot_be_written_in_parts_is_refused() {
+    let mut link = Link::connected();
+    let brief = ChannelOptions { reliability: Reliability::MaxRetransmits(1), ..ChannelOptions::new("") };
+    let (brief, _) = link.open(brief);
+    let (here, there) = link.open(ChannelOptions::new(""));
+    let now = link.now;
+    assert_eq!(link.a.write_part(now, brief, binary(9, 0), false), Err(SendError::InvalidPart));
+    link.a.write_part(now, here, binary(262_000, 0), false).unwrap();
+    let too_large = Err(SendError::TooLarge { limit: 262_144 });
+    assert_eq!(link.a.write_part(now, here, binary(145, 0), true), too_large);
+    // Cut off: the peer gets nothing of it, and the stream is free for another channel.
+    link.a.close(now, here);
+    link.settle();
+    assert!(read_all(&mut link.b, there).is_empty());
+    let (again, there) = link.open(ChannelOptions::new("again"));
+    link.a.write(link.now, again, binary(9, 1)).unwrap();
+    link.settle();
+    assert_eq!(read_all(&mut link.b, there), [binary(9, 1)]);
 }

@@ -31,6 +31,14 @@ struct Entry {
     slot: Option<u16>,
 }
 
+/// A message of which there are parts to come.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct OpenMessage {
+    /// How long the parts so far are.
+    pub(crate) len: usize,
+    pub(crate) ordered: bool,
+}
+
 /// What a stream keeps while it has something to send or to be told.
 #[derive(Debug, Default)]
 struct Stream {
@@ -42,8 +50,8 @@ struct Stream {
     offset: usize,
     /// The fragment sequence number of the next fragment.
     fsn: u32,
-    /// The last message of the queue, or the last one that left it, goes on in parts to come: how long it is so far.
-    open_len: Option<usize>,
+    /// The last message of the queue, or the last one that left it, if it goes on in parts to come.
+    open: Option<OpenMessage>,
     /// How many bytes are queued.
     buffered: usize,
     low_threshold: usize,
@@ -140,9 +148,9 @@ impl OutboundStreams {
         }
     }
 
-    /// How long the parts are of the message on `stream` that goes on in parts to come.
-    pub(crate) fn open_len(&self, stream: StreamId) -> Option<usize> {
-        self.find(stream)?.open_len
+    /// The message on `stream` that goes on in parts to come.
+    pub(crate) fn open(&self, stream: StreamId) -> Option<OpenMessage> {
+        self.find(stream)?.open
     }
 
     pub(crate) fn buffered(&self, stream: StreamId) -> usize {
@@ -175,7 +183,7 @@ impl OutboundStreams {
         let Some(slot) = self.busy_slot(stream) else { return };
         if let Some(stream) = self.streams.get_mut(slot) {
             stream.next_mids = [initial; 2];
-            (stream.fsn, stream.open_len) = (0, None);
+            (stream.fsn, stream.open) = (0, None);
             stream.reset = ResetStage::None;
         }
         self.set_begun(slot, None);
@@ -210,19 +218,19 @@ impl OutboundStreams {
         }
     }
 
-    /// Queues a message, or a part of one: `open` says that it goes on.
+    /// Queues a message, or a part of one that goes on as `open` says.
     pub(crate) fn push(
         &mut self,
         stream: StreamId,
         messages: &mut Messages,
         message: MessageKey,
         len: usize,
-        open: bool,
+        open: Option<OpenMessage>,
     ) {
         let Some(slot) = self.slot(stream) else { return };
         let Some(stream) = self.streams.get_mut(slot) else { return };
         stream.queue.push(message, messages);
-        stream.open_len = open.then(|| stream.open_len.unwrap_or(0).saturating_add(len));
+        stream.open = open;
         stream.buffered += len;
         self.queued += 1;
         if self.locked != Some(slot) {
@@ -500,7 +508,7 @@ impl OutboundStreams {
                 while let Some(message) = stream.queue.pop(messages) {
                     messages.release(message);
                 }
-                (stream.buffered, stream.offset, stream.fsn, stream.open_len) = (0, 0, 0, None);
+                (stream.buffered, stream.offset, stream.fsn, stream.open) = (0, 0, 0, None);
             }
             stream.share.left();
             if !stream.queue.is_empty() && self.locked != Some(slot) {
@@ -609,7 +617,7 @@ impl Stream {
     fn is_idle(&self) -> bool {
         self.queue.is_empty()
             && (self.offset, self.fsn, self.unacknowledged) == (0, 0, 0)
-            && self.open_len.is_none()
+            && self.open.is_none()
             && !(self.refused || self.announced || self.share.waits())
             && self.reset == ResetStage::None
     }

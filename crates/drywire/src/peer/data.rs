@@ -92,6 +92,15 @@ impl DataChannel<'_> {
         written
     }
 
+    /// Queues a part of a message, so that a long one need not be in memory at once; `ends` says that it is the last part. See
+    /// [`write_part`](drywire_datachannel::Transport::write_part) of the transport.
+    pub fn write_part(&mut self, now: Instant, part: Message, ends: bool) -> Result<(), SendError> {
+        let now = self.connection.clock.observe(now);
+        let written = self.connection.data.write_part(now, self.id, part, ends);
+        self.settle();
+        written
+    }
+
     /// The largest message that can be written, in bytes: what the peer's description says, and what we can send.
     #[must_use]
     pub fn max_message_size(&self) -> usize {
