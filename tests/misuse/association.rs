@@ -86,7 +86,11 @@ impl Machine for Sctp {
             }
             12 => self.association.reset_streams(now, &[stream]),
             13 => self.association.connect(now),
-            14 => self.association.set_mtu(usize::try_from(rng.below(1_500)).unwrap()),
+            14 => self.association.set_mtu(
+                now,
+                usize::try_from(rng.below(1_500)).unwrap(),
+                usize::try_from(rng.below(3_000)).unwrap(),
+            ),
             _ if rng.below(60) == 0 => self.association.shutdown(now),
             _ if rng.below(60) == 0 => self.association.abort(now),
             _ => {}

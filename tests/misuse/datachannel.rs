@@ -107,7 +107,11 @@ impl Machine for Channels {
             13 => self.transport.set_role(now, self.role),
             14 => self.transport.set_remote(now, 262_144, 5000),
             _ if rng.below(40) == 0 => self.transport.abort(now),
-            _ => self.transport.set_mtu(usize::try_from(rng.below(1_500)).unwrap()),
+            _ => self.transport.set_mtu(
+                now,
+                usize::try_from(rng.below(1_500)).unwrap(),
+                usize::try_from(rng.below(3_000)).unwrap(),
+            ),
         }
     }
 

@@ -147,8 +147,16 @@ impl Transport {
     }
 
     /// Sets the size of the largest packet, in bytes of an SCTP packet: what fits into one DTLS record.
-    pub fn set_mtu(&mut self, mtu: usize) {
-        self.association.set_mtu(mtu);
+    /// Larger ones up to `max_mtu` are looked for (RFC 8899).
+    pub fn set_mtu(&mut self, now: Instant, mtu: usize, max_mtu: usize) {
+        let now = self.clock.observe(now);
+        self.association.set_mtu(now, mtu, max_mtu);
+    }
+
+    /// The size of the largest packet now, in bytes of an SCTP packet.
+    #[must_use]
+    pub const fn mtu(&self) -> usize {
+        self.association.mtu()
     }
 
     /// Tells the round-trip time of the path, as ICE measured it, before [`connect`](Self::connect): what is lost at the

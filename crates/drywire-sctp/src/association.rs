@@ -6,6 +6,7 @@ use drywire_core::{Duration, Instant, Monotonic, Rng, Serial, TimerTable};
 use crate::cookie::CookieKey;
 use crate::heartbeat::Beat;
 use crate::packet::{Cause, ChunkType, Header};
+use crate::path_mtu::PathMtu;
 use crate::reset::Reset;
 use crate::rx::Inbound;
 use crate::state::Phase;
@@ -33,6 +34,7 @@ pub struct Association {
     /// When the association came to be: cookies count from here.
     pub(crate) began: Instant,
     pub(crate) mtu: usize,
+    pub(crate) path: PathMtu,
     pub(crate) phase: Phase,
     pub(crate) shutdown_wanted: bool,
     pub(crate) local_tag: u32,
@@ -44,7 +46,7 @@ pub struct Association {
     pub(crate) beat: Option<Beat>,
     /// Retransmissions in a row that were not answered.
     pub(crate) errors: u32,
-    pub(crate) timers: TimerTable<Timer, 9>,
+    pub(crate) timers: TimerTable<Timer, 10>,
     pub(crate) due: Due,
     pub(crate) replies: VecDeque<Reply>,
     pub(crate) events: VecDeque<Event>,
@@ -66,6 +68,7 @@ impl Association {
             clock: Monotonic::new(now),
             began: now,
             mtu,
+            path: PathMtu::new(mtu, config.max_mtu),
             phase: Phase::Idle,
             shutdown_wanted: false,
             local_tag,
@@ -101,6 +104,7 @@ impl Association {
                 Timer::Retransmit => self.retransmit_timed_out(now),
                 Timer::Overdue => self.overdue_timed_out(now),
                 Timer::TailProbe => self.tail_probe_timed_out(now),
+                Timer::PathMtu => self.path_mtu_timed_out(now),
                 // What waited leaves with the next poll.
                 Timer::Pace => (),
                 Timer::Acknowledge => self.rx.hurry_sack(),
@@ -219,10 +223,19 @@ impl Association {
         self.tx.streams_mut().set_weight(stream, priority);
     }
 
-    /// Sets the largest SCTP packet; see [`Config::mtu`].
-    pub fn set_mtu(&mut self, mtu: usize) {
-        self.mtu = usable_mtu(mtu);
-        self.tx.set_mtu(self.mtu);
+    /// Sets the size of packets that pass everywhere and the largest one to look for; see [`Config::mtu`] and
+    /// [`Config::max_mtu`].
+    pub fn set_mtu(&mut self, now: Instant, mtu: usize, max_mtu: usize) {
+        let now = self.clock.observe(now);
+        self.path = PathMtu::new(usable_mtu(mtu), max_mtu);
+        self.use_mtu();
+        self.search_mtu(now);
+    }
+
+    /// The size of packets now, in bytes.
+    #[must_use]
+    pub const fn mtu(&self) -> usize {
+        self.mtu
     }
 
     /// Tells the round-trip time of the path, as ICE measured it: instead of [`Config::rto_initial`] three times as much is
@@ -311,6 +324,6 @@ impl Association {
 }
 
 /// The size of packets to work with.
-fn usable_mtu(mtu: usize) -> usize {
+pub(crate) fn usable_mtu(mtu: usize) -> usize {
     mtu.clamp(LEAST_MTU, 65_532) & !3
 }

@@ -29,6 +29,10 @@ pub struct Config {
     /// The largest SCTP packet, common header included, in bytes; rounded down to a multiple of four. The default
     /// leaves room for DTLS 1.2 and 1.3 in a UDP payload of 1200 bytes.
     pub mtu: usize,
+    /// The largest SCTP packet to look for, in bytes, with probes that do no harm (RFC 8899). Where such packets pass, they are
+    /// used, until they do not arrive any more. The sockets must not let them be fragmented. The default looks for none: it is
+    /// [`mtu`](Self::mtu).
+    pub max_mtu: usize,
     /// The retransmission timeout before a round trip was measured (RFC 9260, section 6.3.1).
     pub rto_initial: Duration,
     /// The least retransmission timeout. RFC 9260 proposes 1 s, browsers use 400 ms and less.
@@ -76,6 +80,7 @@ impl Default for Config {
             max_message_size: 256 << 10,
             max_outgoing_message_size: 1 << 30,
             mtu: 1160,
+            max_mtu: 1160,
             rto_initial: Duration::from_secs(1),
             rto_min: Duration::from_millis(300),
             rto_max: Duration::from_secs(10),

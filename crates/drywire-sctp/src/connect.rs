@@ -235,6 +235,7 @@ impl Association {
         self.errors = 0;
         self.events.push_back(Event::Connected);
         self.arm_heartbeat(now);
+        self.search_mtu(now);
         self.tx.set_partial(peer.extensions.skips_messages);
         if !peer.extensions.resets_streams {
             self.refuse_resets();

@@ -54,6 +54,9 @@ impl Association {
     /// HEARTBEAT ACK, believed when it returns what was sent.
     pub(crate) fn handle_heartbeat_ack(&mut self, now: Instant, chunk: &Chunk<'_>) {
         let Ok(heartbeat) = Heartbeat::parse(chunk) else { return self.drop_chunk() };
+        if self.probe_answered(now, heartbeat.info) {
+            return;
+        }
         if let Some(beat) = self.beat.take_if(|beat| beat.nonce == heartbeat.info) {
             self.errors = 0;
             self.tx.measured(now, now.saturating_duration_since(beat.sent));

@@ -110,6 +110,7 @@ impl Association {
             ChunkType::HEARTBEAT => self.handle_heartbeat(chunk),
             ChunkType::HEARTBEAT_ACK => self.handle_heartbeat_ack(now, chunk),
             ChunkType::FORWARD_TSN | ChunkType::I_FORWARD_TSN => self.handle_forward_tsn(chunk),
+            ChunkType::PAD => (),
             ChunkType::RE_CONFIG => self.handle_reconfig(now, chunk),
             ChunkType::ERROR => self.handle_error(now, chunk),
             ChunkType::ABORT => self.handle_abort(chunk),

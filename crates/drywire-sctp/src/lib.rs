@@ -55,6 +55,7 @@ mod id;
 mod input;
 mod message;
 pub mod packet;
+mod path_mtu;
 mod reset;
 mod retransmit;
 mod rx;

@@ -98,6 +98,7 @@ impl Association {
         if self.tx.timed_out(now) && self.count_error() {
             return;
         }
+        self.suspect_black_hole(now);
         self.keep_retransmit(now);
     }
 

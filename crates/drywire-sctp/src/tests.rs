@@ -16,6 +16,7 @@ mod lifecycle;
 mod link;
 mod misuse;
 mod partial;
+mod path_mtu;
 mod recovery;
 mod resets;
 mod snap;

@@ -15,6 +15,8 @@ pub(crate) enum Timer {
     TailProbe,
     /// The next packet may leave.
     Pace,
+    /// A probe for larger packets is not answered, or is to be sent (RFC 8899).
+    PathMtu,
     /// A delayed acknowledgement.
     Acknowledge,
     /// The time for a sign of life.
@@ -34,6 +36,7 @@ impl TimerIndex for Timer {
         Self::Overdue,
         Self::TailProbe,
         Self::Pace,
+        Self::PathMtu,
     ];
 
     fn index(self) -> usize {
@@ -47,6 +50,7 @@ impl TimerIndex for Timer {
             Self::Overdue => 6,
             Self::TailProbe => 7,
             Self::Pace => 8,
+            Self::PathMtu => 9,
         }
     }
 }

@@ -83,6 +83,10 @@ impl Association {
         if self.phase.sends_data() {
             self.tx.give_up(now, &mut self.events, &mut self.stats);
         }
+        if self.path.is_due() && self.phase.sends_data() {
+            self.write_probe(out, peer.tag);
+            return Some(());
+        }
         if !self.has_chunks(now) {
             return None;
         }
@@ -117,7 +121,7 @@ impl Association {
             || self.phase.sends_data() && (self.tx.is_forward_due(now) || self.tx.can_send(now))
     }
 
-    fn write_header(&self, out: &mut Vec<u8>, verification_tag: u32) -> usize {
+    pub(crate) fn write_header(&self, out: &mut Vec<u8>, verification_tag: u32) -> usize {
         let start = out.len();
         Header {
             source_port: self.config.local_port,

@@ -19,7 +19,7 @@ use std::collections::VecDeque;
 use bytes::Bytes;
 use drywire_core::{Duration, Instant, Serial};
 
-use crate::packet::{Data, IData};
+use crate::packet::{Data, Header, IData};
 use crate::{Config, CongestionControl, Event, Ppid, SendError, SendOptions, Stats, StreamId};
 use congestion::{Congestion, controller};
 use flight::{Flight, Sent};
@@ -87,6 +87,7 @@ pub(crate) struct Outbound {
     max_message_size: usize,
     stream_count: u16,
     mtu: usize,
+    chunk_len: usize,
 }
 
 impl Outbound {
@@ -124,6 +125,7 @@ impl Outbound {
             max_message_size: config.max_outgoing_message_size,
             stream_count: config.max_outbound_streams.max(1),
             mtu,
+            chunk_len: mtu.saturating_sub(Header::LEN),
         }
     }
 
@@ -150,8 +152,9 @@ impl Outbound {
         (self.exempt, self.probe) = (false, false);
     }
 
-    pub(crate) fn set_mtu(&mut self, mtu: usize) {
-        self.mtu = mtu;
+    /// Sets the size of packets, and that of the largest chunk.
+    pub(crate) fn set_mtu(&mut self, mtu: usize, chunk_len: usize) {
+        (self.mtu, self.chunk_len) = (mtu, chunk_len);
         self.congestion.set_mtu(mtu);
     }
 
@@ -373,14 +376,14 @@ impl Outbound {
         stats: &mut Stats,
     ) {
         let start = out.len();
-        let most = most.saturating_sub(self.header_len());
+        let most = most.min(self.chunk_len).saturating_sub(self.header_len());
         // What is lost goes first: nothing new while the rest of it waits for the congestion window.
         while self.flight.first_lost().is_none()
             && (self.exempt || self.flight.bytes() < self.congestion.window())
         {
             self.give_up(now, events, stats);
             let left = space.saturating_sub(out.len() - start).saturating_sub(self.header_len());
-            let Some(fragment) = self.streams.peek(&self.messages, left, most) else { break };
+            let Some(fragment) = self.streams.peek(&self.messages, left.min(most), most) else { break };
             if !self.may_send_new(fragment.len) {
                 break;
             }

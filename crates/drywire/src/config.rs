@@ -37,6 +37,10 @@ pub struct Config {
     /// The longest datagram that carries data channels, in bytes of UDP payload. Default: 1200, which crosses every
     /// path seen in practice (RFC 8831, section 5).
     pub max_datagram_size: usize,
+    /// The longest datagram to look for that carries data channels, in bytes of UDP payload: where probes of such a length pass
+    /// the path, longer datagrams are used, until they do not arrive any more (RFC 8899). The sockets must not let datagrams be
+    /// fragmented. Default: 1200, which looks for none.
+    pub max_probed_datagram_size: usize,
     /// The longest datagram that carries RTP, in bytes of UDP payload. Longer packets are refused. Default: 1452, what
     /// Ethernet leaves: the packets of a peer are forwarded as long as they came, and browsers send more than 1200
     /// bytes now and then. Whoever packetises himself does well to stay below 1200.
@@ -63,6 +67,7 @@ impl Config {
             snap: false,
             data: drywire_datachannel::Config::default(),
             max_datagram_size: 1200,
+            max_probed_datagram_size: 1200,
             max_rtp_datagram_size: 1452,
             max_train: 40,
             max_rtp_queue: 2048,
@@ -107,6 +112,7 @@ impl fmt::Debug for Config {
             .field("sped", &self.sped)
             .field("snap", &self.snap)
             .field("max_datagram_size", &self.max_datagram_size)
+            .field("max_probed_datagram_size", &self.max_probed_datagram_size)
             .field("max_rtp_datagram_size", &self.max_rtp_datagram_size)
             .field("max_train", &self.max_train)
             .finish_non_exhaustive()

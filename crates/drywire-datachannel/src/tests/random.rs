@@ -244,7 +244,7 @@ fn misuse(calls: Vec<Call>) {
             }
             Call::Role(client) => transport.set_role(now, if client { Role::Client } else { Role::Server }),
             Call::Remote(limit) => transport.set_remote(now, limit, 5000),
-            Call::Mtu(mtu) => transport.set_mtu(mtu),
+            Call::Mtu(mtu) => transport.set_mtu(now, mtu, mtu * 2),
             Call::Connect => transport.connect(now),
             Call::Open(negotiated, kind) => {
                 let reliability =

@@ -38,6 +38,8 @@ impl ChunkType {
     pub const I_DATA: Self = Self(64);
     /// Resets streams (RFC 6525).
     pub const RE_CONFIG: Self = Self(130);
+    /// Nothing: makes a packet longer (RFC 4820).
+    pub const PAD: Self = Self(132);
     /// Gives up messages (RFC 3758).
     pub const FORWARD_TSN: Self = Self(192);
     /// Gives up messages that went as I-DATA (RFC 8260).

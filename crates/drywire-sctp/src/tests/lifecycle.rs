@@ -236,7 +236,8 @@ fn ports_must_match() {
 #[test]
 fn a_smaller_mtu_is_kept_to() {
     let mut pair = connected();
-    pair.sides[0].set_mtu(603);
+    let now = pair.now;
+    pair.sides[0].set_mtu(now, 603, 603);
     pair.write(0, 0, &[1; 10_000], SendOptions::ordered());
     let packets = pair.packets(0);
     assert!(!packets.is_empty() && packets.iter().all(|packet| packet.len() <= 600));

@@ -28,6 +28,8 @@ pub(super) struct Pair {
     pub(super) low: [Vec<StreamId>; 2],
     pub(super) weather: Weather,
     pub(super) delay: Duration,
+    /// The largest packet that passes.
+    pub(super) passes: usize,
     flying: BTreeMap<(Instant, u64), (usize, Bytes)>,
     count: u64,
     rng: Rng,
@@ -44,6 +46,7 @@ impl Pair {
             low: [Vec::new(), Vec::new()],
             weather: Weather::default(),
             delay: Duration::from_millis(10),
+            passes: usize::MAX,
             flying: BTreeMap::new(),
             count: 0,
             rng: Rng::new([seed.wrapping_add(1); 32]),
@@ -99,7 +102,7 @@ impl Pair {
     }
 
     pub(super) fn fly(&mut self, to: usize, packet: Bytes) {
-        if self.rng.below(100) < self.weather.loss {
+        if packet.len() > self.passes || self.rng.below(100) < self.weather.loss {
             return;
         }
         let copies = if self.rng.below(100) < self.weather.duplicate { 2 } else { 1 };

@@ -66,7 +66,11 @@ proptest! {
                 8 => pair.sides[side].reset_streams(pair.now, &[stream, StreamId(1)]),
                 9 if rng.below(20) == 0 => pair.sides[side].shutdown(pair.now),
                 10 if rng.below(40) == 0 => pair.sides[side].abort(pair.now),
-                11 => pair.sides[side].set_mtu(usize::try_from(rng.below(2_000)).unwrap()),
+                11 => {
+                    let [mtu, most] = [2_000, 4_000].map(|most| usize::try_from(rng.below(most)).unwrap());
+                    let now = pair.now;
+                    pair.sides[side].set_mtu(now, mtu, most);
+                }
                 12 => pair.sides[side].set_buffered_low_threshold(stream, 100),
                 13 => {
                     pair.sides[side].handle_timeout(pair.now);

@@ -193,11 +193,12 @@ impl PeerConnection {
     /// Appends SCTP packets, each in a DTLS record: one, or a train of full-sized ones.
     fn poll_data(&mut self, now: Instant, path: Path, out: &mut Vec<u8>) -> Option<Transmit> {
         let Self { transport, data, config, .. } = self;
+        let full = data.mtu() + self.local.record_overhead;
         let mut seal = |out: &mut Vec<u8>| transport.seal(out, |out| data.poll_transmit(now, out));
         let first = seal(out)?;
         let mut transmit = Transmit::datagram(path, first);
         // Only a datagram of the full size is sure not to be followed by a longer one.
-        if first < self.local.full_datagram {
+        if first < full {
             return Some(transmit);
         }
         for _ in 1..config.max_train {
@@ -241,8 +242,9 @@ impl PeerConnection {
         };
         // SCTP packets are a multiple of four bytes long (RFC 9260, section 3.2).
         let mtu = self.config.max_datagram_size.saturating_sub(overhead) & !3;
-        self.local.full_datagram = mtu + overhead;
-        self.data.set_mtu(mtu);
+        let max_mtu = self.config.max_probed_datagram_size.saturating_sub(overhead) & !3;
+        self.local.record_overhead = overhead;
+        self.data.set_mtu(now, mtu, max_mtu);
         if self.negotiation.data_section().is_some() {
             self.connect_data(now);
         }

@@ -23,8 +23,8 @@ pub(super) struct Local {
     remote_candidates: usize,
     /// Whether we told that a negotiation is needed and none was made since.
     told_needed: bool,
-    /// The length of a datagram that carries a full SCTP packet.
-    pub(super) full_datagram: usize,
+    /// How much longer than its SCTP packet a datagram is.
+    pub(super) record_overhead: usize,
 }
 
 impl Local {
@@ -36,7 +36,7 @@ impl Local {
             remote: None,
             remote_candidates: 0,
             told_needed: false,
-            full_datagram: config.max_datagram_size,
+            record_overhead: 0,
         }
     }
 }
