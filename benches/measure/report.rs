@@ -33,9 +33,11 @@ impl Report {
         for entry in &row.entries {
             let ratio = if entry.best > 0.0 { ours / entry.best } else { f64::NAN };
             let (allocations, per) = row.unit.allocations(entry.allocations);
+            // A row may compare our side with itself.
+            let ratio = if ratio.is_nan() { String::new() } else { format!("drywire is {ratio:>6.2}x") };
             println!(
-                "    {:<24} {:>10.1} ({:>10.1})   drywire is {:>6.2}x   {allocations:.4} allocations/{per}",
-                entry.name, entry.best, entry.median, ratio
+                "    {:<24} {:>10.1} ({:>10.1})   {ratio:<18}   {allocations:.4} allocations/{per}",
+                entry.name, entry.best, entry.median
             );
         }
         let rivals: Map<_, _> =
