@@ -12,3 +12,6 @@ pub(crate) use self::folder::Folder;
 pub(crate) use self::incoming::Rules;
 pub(crate) use self::transfer::{Report, receive, send};
 pub(crate) use self::uploads::{FileChannel, Uploads};
+
+#[cfg(test)]
+mod tests;
