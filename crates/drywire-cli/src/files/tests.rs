@@ -137,7 +137,7 @@ impl World {
     /// Runs until `done` yields something.
     fn until<T>(&mut self, mut done: impl FnMut(&mut Self) -> Option<T>) -> T {
         for _ in 0..20_000 {
-            self.network.run_for(Duration::from_millis(5));
+            let _ = self.network.run_for(Duration::from_millis(5));
             if let Some(value) = done(self) {
                 return value;
             }
