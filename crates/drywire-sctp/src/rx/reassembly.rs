@@ -77,16 +77,39 @@ pub(crate) struct Reassembly {
     /// The one fragment that may keep a much larger packet in memory. In most cases its message is complete before there is
     /// a second one, and it was not copied in vain.
     part: Option<Serial<u32>>,
+    /// A message that is too long and of which all has come so far.
+    discarded: Option<Discarded>,
     max_message_size: usize,
+}
+
+/// A message that is let go as it comes.
+#[derive(Debug)]
+struct Discarded {
+    /// The TSN of its next fragment.
+    next: Serial<u32>,
+    /// Its latest one, without the data.
+    latest: Fragment,
 }
 
 impl Reassembly {
     pub(crate) const fn new(max_message_size: usize) -> Self {
-        Self { base: Serial(0), slots: VecDeque::new(), charged: 0, part: None, max_message_size }
+        Self {
+            base: Serial(0),
+            slots: VecDeque::new(),
+            charged: 0,
+            part: None,
+            discarded: None,
+            max_message_size,
+        }
     }
 
     /// Takes the fragment with the TSN `tsn`, which has not arrived before.
     pub(crate) fn insert(&mut self, tsn: Serial<u32>, fragment: Fragment) -> Inserted {
+        if let Some(discarded) = self.discarded.take_if(|discarded| discarded.next == tsn)
+            && continues(&discarded.latest, &fragment)
+        {
+            return self.discard(tsn, fragment);
+        }
         let Some(at) = self.make_slot(tsn) else { return Inserted::Refused };
         let left = at
             .checked_sub(1)
@@ -107,7 +130,10 @@ impl Reassembly {
         }
         if bytes > self.max_message_size {
             // Too long (RFC 8841, section 6): what it holds is let go, and what belongs to it later.
-            for stored in self.slots.range_mut(first..=last).flatten() {
+            // What was too long already holds nothing.
+            let from = if left_bytes == usize::MAX { at } else { first };
+            let until = if right_bytes == usize::MAX { at } else { last };
+            for stored in self.slots.range_mut(from..=until).flatten() {
                 self.charged -= std::mem::take(&mut stored.fragment.data).len();
             }
             bytes = usize::MAX;
@@ -133,6 +159,42 @@ impl Reassembly {
         Inserted::Waits
     }
 
+    /// Another fragment of the message that is let go, whose TSN is `tsn`, and what has come behind it.
+    fn discard(&mut self, tsn: Serial<u32>, fragment: Fragment) -> Inserted {
+        let (mut next, mut latest) = (tsn.next(), fragment);
+        latest.data = Bytes::new();
+        if self.base == next
+            && let Some(run) =
+                self.slot(0).filter(|stored| continues(&latest, &stored.fragment)).map(|stored| stored.run)
+        {
+            latest = self.drop_run(run).unwrap_or(latest);
+            next = next.add(run);
+        }
+        if latest.flags.is_ending() {
+            return Inserted::Completes(Assembled {
+                stream: latest.stream,
+                mid: latest.mid,
+                ppid: latest.ppid,
+                unordered: latest.flags.is_unordered(),
+                data: Err(Unusable::TooLong),
+            });
+        }
+        self.discarded = Some(Discarded { next, latest });
+        Inserted::Waits
+    }
+
+    /// Lets go of so many fragments at the front. Returns the last of them, without its data.
+    fn drop_run(&mut self, run: u32) -> Option<Fragment> {
+        let mut latest = None;
+        for mut stored in self.slots.drain(..count(run)).flatten() {
+            self.charged -= std::mem::take(&mut stored.fragment.data).len() + OVERHEAD;
+            latest = Some(stored.fragment);
+        }
+        self.base = self.base.add(run);
+        self.trim();
+        latest
+    }
+
     /// Copies a fragment, if it is still there, so that it does not keep its packet.
     fn copy(&mut self, tsn: Serial<u32>) {
         let at = count(tsn.distance_from(self.base));
@@ -150,21 +212,28 @@ impl Reassembly {
 
     /// Lets go of what can never be completed, because all TSNs beside it have arrived and do not belong to it.
     pub(crate) fn drop_stale(&mut self, cumulative: Serial<u32>) {
+        // A message that is too long, and all here so far, must not take a place for each of its fragments: there may be more
+        // of them than places.
+        if let Some(first) = self.slot(0)
+            && first.bytes == usize::MAX
+            && first.fragment.flags.is_beginning()
+            && self.base.add(first.run).sub(1) == cumulative
+        {
+            let run = first.run;
+            self.discarded = self.drop_run(run).map(|latest| Discarded { next: cumulative.next(), latest });
+        }
         while self.slots.len() > STALE_SPAN
             && let Some(run) = self.slot(0).map(|stored| stored.run)
             && self.base.add(run) <= cumulative
         {
-            for stored in self.slots.drain(..count(run)).flatten() {
-                self.charged -= stored.fragment.data.len() + OVERHEAD;
-            }
-            self.base = self.base.add(run);
-            self.trim();
+            self.drop_run(run);
         }
     }
 
     /// Lets go of what lies at `tsn` or before it, of which nothing more comes, and of what goes on behind `tsn` with such
     /// a message.
     pub(crate) fn drop_until(&mut self, tsn: Serial<u32>) {
+        self.discarded.take_if(|discarded| discarded.next <= tsn);
         let mut cut = !self.slots.is_empty() && self.base <= tsn.next();
         while cut {
             let first = self.slots.front().and_then(Option::as_ref);

@@ -278,3 +278,26 @@ fn what_is_written_may_not_be_empty_too_long_or_on_a_stream_that_is_not_there() 
     assert_eq!(write(3, 1), Err(SendError::InvalidStream));
     assert_eq!(write(2, 10), Ok(()));
 }
+
+#[test]
+fn e11_a_message_far_beyond_the_limit_holds_nothing_up() {
+    for interleaving in [false, true] {
+        for loss in [0, 5] {
+            let config = |max_message_size| Config {
+                send_buffer: 10 << 20,
+                max_message_size,
+                receive_window: 200_000,
+                interleaving,
+                ..Config::default()
+            };
+            let mut pair = Pair::connected([config(1 << 20), config(50_000)], 9);
+            pair.weather.loss = loss;
+            pair.write(0, 1, &vec![1; 8_000_000], SendOptions::ordered());
+            pair.write(0, 1, b"next", SendOptions::ordered());
+            pair.run_until(|pair| pair.sides[0].tx.is_done());
+            assert_eq!(pair.events[1], [Event::MessageTooLarge(StreamId(1)), Event::Readable(StreamId(1))]);
+            assert_eq!(pair.sides[1].read(StreamId(1)).unwrap().data, "next");
+            assert_eq!(pair.sides[1].rx.used(), 0);
+        }
+    }
+}
