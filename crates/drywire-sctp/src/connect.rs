@@ -154,11 +154,15 @@ impl Association {
         self.arm_connect(now, 0);
     }
 
-    /// COOKIE ECHO (sections 5.1.D and 5.2.4).
-    pub(crate) fn handle_cookie_echo(&mut self, now: Instant, bytes: &[u8], verification_tag: u32) {
-        let Some(cookie) = self.cookie_key.open(bytes) else { return self.drop_chunk() };
+    /// COOKIE ECHO (sections 5.1.D and 5.2.4). Returns whether it was taken: else nothing else in its packet is (section 5.1.5).
+    pub(crate) fn handle_cookie_echo(&mut self, now: Instant, bytes: &[u8], verification_tag: u32) -> bool {
+        let Some(cookie) = self.cookie_key.open(bytes) else {
+            self.drop_chunk();
+            return false;
+        };
         if cookie.local_tag != verification_tag {
-            return self.drop_chunk();
+            self.drop_chunk();
+            return false;
         }
         let peer = Peer { tag: cookie.peer_tag, extensions: cookie.extensions };
         let known = self.phase.peer();
@@ -168,15 +172,14 @@ impl Association {
         if age > self.config.cookie_lifetime && !(same_local && same_peer) {
             let by = age.saturating_sub(self.config.cookie_lifetime).as_micros();
             let by = u32::try_from(by).unwrap_or(u32::MAX);
-            return self.reply(Reply::StaleCookie { tag: peer.tag, by });
+            self.reply(Reply::StaleCookie { tag: peer.tag, by });
+            return false;
         }
         match &self.phase {
-            Phase::Over => return self.drop_chunk(),
             Phase::Idle | Phase::CookieWait { .. } if same_local => {
                 self.know_peer(cookie.peer_tsn, cookie.peer_window, cookie.outbound_streams, peer.extensions);
                 self.establish(now, peer);
             }
-            Phase::Idle | Phase::CookieWait { .. } => return self.drop_chunk(),
             // Case D: both sides have begun at once, or our COOKIE ACK was lost.
             Phase::CookieEchoed { .. } if same_local && same_peer => self.establish(now, peer),
             _ if same_local && same_peer => (),
@@ -185,11 +188,11 @@ impl Association {
                 self.know_peer(cookie.peer_tsn, cookie.peer_window, cookie.outbound_streams, peer.extensions);
                 self.establish(now, peer);
             }
-            _ if same_local => self.phase.set_peer(peer),
+            _ if same_local && self.phase.is_open() => self.phase.set_peer(peer),
             // Case A: the peer has lost everything. One that shuts down is not restarted (section 5.2.4).
             Phase::ShutdownAckSent { .. } => {
                 self.due.shutdown_ack = true;
-                return;
+                return false;
             }
             _ if self.phase.is_open()
                 && Some(cookie.tie_tags) == known.map(|known| (self.local_tag, known.tag)) =>
@@ -197,9 +200,13 @@ impl Association {
                 self.restart(now, &cookie, peer);
             }
             // Case C: a cookie that came too late.
-            _ => return self.drop_chunk(),
+            _ => {
+                self.drop_chunk();
+                return false;
+            }
         }
         self.due.cookie_ack = true;
+        true
     }
 
     /// COOKIE ACK (section 5.1.E).
@@ -209,14 +216,20 @@ impl Association {
         }
     }
 
-    /// The peer found our cookie too old (section 5.2.6): ask for another one.
+    /// The peer found our cookie too old (section 5.2.6): ask for another one. If it has sent data it has taken the cookie
+    /// since, and a handshake anew could bring that data a second time.
     pub(crate) fn handle_stale_cookie(&mut self, now: Instant) {
+        if self.rx.is_sack_pending() {
+            return;
+        }
         if let Phase::CookieEchoed { repeats, .. } = self.phase
             && repeats < self.config.max_init_retransmits
         {
             // What went along with the cookie was not taken.
             self.tx.lose_all();
             self.due.cookie_echo = false;
+            // What is still on its way of the old handshake, such as the same word once more, must not disturb the new one.
+            self.local_tag = self.random_tag();
             self.send_init(now, repeats + 1);
         }
     }

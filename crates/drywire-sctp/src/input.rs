@@ -58,8 +58,11 @@ impl Association {
                 self.stats.packets_received += 1;
                 return self.handle_init(now, &first, bytes.len());
             }
-            ChunkType::COOKIE_ECHO => {
-                self.handle_cookie_echo(now, CookieEcho::parse(&first).cookie, tag);
+            ChunkType::COOKIE_ECHO
+                if !self.handle_cookie_echo(now, CookieEcho::parse(&first).cookie, tag) =>
+            {
+                self.stats.packets_dropped += 1;
+                return;
             }
             ChunkType::ABORT | ChunkType::SHUTDOWN_COMPLETE if first.flags & 1 == 1 => {
                 // The T bit: the tag is the one that we send with (section 8.5.1, B and C).

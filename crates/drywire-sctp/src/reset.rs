@@ -176,8 +176,8 @@ impl Association {
     /// The request was not answered, or it is time to make it again.
     pub(crate) fn reset_timed_out(&mut self, now: Instant) {
         let Some(request) = &mut self.reset.request else { return };
-        request.retries += 1;
         if request.again {
+            request.retries += 1;
             if request.retries > MAX_RETRIES {
                 if let Some(request) = self.reset.request.take() {
                     self.resets_failed(request.streams);
