@@ -65,7 +65,7 @@ pub(crate) struct ServeOptions {
     /// draft-hancke-webrtc-sped; Chromium with --force-fieldtrials=WebRTC-IceHandshakeDtls/Enabled/)
     #[arg(long)]
     pub(crate) sped: bool,
-    /// Begin data channels without the handshake of SCTP with browsers that offer it, which saves two round trips (an
+    /// Begin data channels without the handshake of SCTP with browsers that offer it, which saves a round trip (an
     /// experiment: draft-hancke-tsvwg-snap; Chromium with --force-fieldtrials=WebRTC-Sctp-Snap/Enabled/)
     #[arg(long)]
     pub(crate) snap: bool,

@@ -28,8 +28,8 @@ pub struct Config {
     /// connect as ever. Checks of a peer that does are up to 1,000 bytes longer until the handshake is done. Default:
     /// `false`, as the draft is young. In Chromium it is behind a trial.
     pub sped: bool,
-    /// Whether the SCTP association may begin with what the descriptions tell (draft-hancke-tsvwg-snap-00), which saves two
-    /// round trips before the first message. It is offered to peers, and answered if they offer it. Default: `false`, as the
+    /// Whether the SCTP association may begin with what the descriptions tell (draft-hancke-tsvwg-snap-00), which saves a
+    /// round trip before the first message. It is offered to peers, and answered if they offer it. Default: `false`, as the
     /// draft is young. In Chromium it is behind a trial.
     pub snap: bool,
     /// Data channels: buffers and limits.
