@@ -39,8 +39,8 @@ impl Sctp {
 }
 
 impl Sctp {
-    /// The handshake was completed, perhaps not the first one: a cookie may have become stale on its way. What the peer
-    /// sent before and did not hear to be acknowledged, it sends in the new association again.
+    /// The peer has begun anew, perhaps because its cookie had become stale on its way. What it sent before and did not hear
+    /// to be acknowledged, it sends in the new association again.
     fn begin_anew(&mut self) {
         self.came.clear();
         self.last.clear();
@@ -107,7 +107,6 @@ impl Machine for Sctp {
             Some(Event::Connected) => {
                 assert!(!self.connected && !self.closed, "connected twice, or after the end");
                 self.connected = true;
-                self.begin_anew();
             }
             Some(Event::Restarted) => self.begin_anew(),
             Some(Event::Readable(stream)) => self.read(stream),

@@ -65,9 +65,12 @@ impl Machine for Channels {
         let id = self.id(rng);
         match rng.below(16) {
             0..=2 => {
+                // Both sides must agree about the order of a channel that they negotiate, or it is nobody's.
+                let ordered = rng.below(2) == 0;
+                let negotiated = (rng.below(6) == 0).then(|| u16::try_from(rng.below(4)).unwrap());
                 let options = ChannelOptions {
-                    ordered: rng.below(2) == 0,
-                    negotiated: (rng.below(6) == 0).then(|| u16::try_from(rng.below(4)).unwrap()),
+                    ordered: ordered || negotiated.is_some(),
+                    negotiated,
                     ..ChannelOptions::new("a channel")
                 };
                 if let Ok(id) = self.transport.open(now, options) {

@@ -266,6 +266,9 @@ impl Association {
         (self.local_tag, self.local_tsn) = (cookie.local_tag, cookie.local_tsn);
         self.tx.restart(cookie.local_tsn);
         self.timers.clear();
+        // What came before must not be taken for a part of what comes now.
+        self.rx.forget_unread();
+        self.events.retain(|event| !matches!(event, Event::Readable(_) | Event::UnreadLimit(_)));
         self.know_peer(cookie.peer_tsn, cookie.peer_window, cookie.outbound_streams, peer.extensions);
         self.phase = match self.shutdown_wanted {
             true => Phase::ShutdownPending { peer },

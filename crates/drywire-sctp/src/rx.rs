@@ -133,6 +133,12 @@ impl Inbound {
         self.advertised = self.window();
     }
 
+    /// Lets go of what can be read.
+    pub(crate) fn forget_unread(&mut self) {
+        self.streams.forget_unread();
+        self.used = 0;
+    }
+
     /// The last TSN before the first gap.
     pub(crate) const fn cumulative(&self) -> Serial<u32> {
         self.tracker.cumulative()

@@ -198,6 +198,14 @@ impl InboundStreams {
         (bytes, messages)
     }
 
+    /// Lets go of all messages, whether they can be read or not.
+    pub(crate) fn forget_unread(&mut self) {
+        for entry in &mut self.entries {
+            entry.queue = None;
+        }
+        (self.queues, self.free) = (Vec::new(), Vec::new());
+    }
+
     /// What `stream` keeps, made if it had nothing.
     fn entry(&mut self, stream: StreamId) -> Option<&mut Entry> {
         let at = usize::from(stream.0);

@@ -4,7 +4,7 @@ use bytes::Bytes;
 use drywire_core::Duration;
 
 use super::link::{Pair, Weather};
-use crate::{CloseReason, Config, Event, Ppid, SendError, SendOptions, State, StreamId};
+use crate::{Association, CloseReason, Config, Event, Ppid, SendError, SendOptions, State, StreamId};
 
 fn pair() -> Pair {
     Pair::new([Config::default(), Config::default()], 1)
@@ -262,4 +262,30 @@ fn a_known_round_trip_time_shortens_the_first_wait() {
         again.into_iter().for_each(|packet| pair.deliver(1, packet));
         pair.run_until(Pair::is_established);
     }
+}
+
+#[test]
+fn what_was_unread_before_a_restart_is_not_taken_for_what_comes_after_it() {
+    let mut pair = Pair::connected([Config::default(), Config::default()], 21);
+    pair.write(0, 1, b"before", SendOptions::ordered());
+    for packet in pair.packets(0) {
+        pair.deliver(1, packet);
+    }
+    // Nobody has looked at the event of that message yet.
+    pair.sides[0] = Association::new(Config::default(), pair.now, [99; 32]);
+    let now = pair.now;
+    pair.sides[0].connect(now);
+    pair.write(0, 1, b"after", SendOptions::ordered());
+    for _ in 0..4 {
+        for side in [0, 1] {
+            for packet in pair.packets(side) {
+                pair.deliver(1 - side, packet);
+            }
+        }
+    }
+    let events: Vec<_> = std::iter::from_fn(|| pair.sides[1].poll_event()).collect();
+    assert_eq!(events, [Event::Restarted, Event::Readable(StreamId(1))]);
+    assert_eq!(pair.sides[1].read(StreamId(1)).unwrap().data, "after");
+    assert!(pair.sides[1].read(StreamId(1)).is_none());
+    assert_eq!(pair.sides[1].rx.used(), 0);
 }
