@@ -39,7 +39,8 @@ pub struct Config {
     pub rto_min: Duration,
     /// The greatest retransmission timeout.
     pub rto_max: Duration,
-    /// How long an acknowledgement waits for a second packet, at most 500 ms (RFC 9260, section 6.2).
+    /// How long an acknowledgement waits for a second packet, at most 500 ms (RFC 9260, section 6.2). There are peers that send
+    /// nothing new before the last packet of a message is acknowledged.
     pub sack_delay: Duration,
     /// How long the association must be idle before a heartbeat is sent; `None` sends none (RFC 9260, section 8.3).
     pub heartbeat_interval: Option<Duration>,
@@ -84,7 +85,7 @@ impl Default for Config {
             rto_initial: Duration::from_secs(1),
             rto_min: Duration::from_millis(300),
             rto_max: Duration::from_secs(10),
-            sack_delay: Duration::from_millis(200),
+            sack_delay: Duration::from_millis(20),
             heartbeat_interval: Some(Duration::from_secs(30)),
             zero_checksum: false,
             interleaving: false,

@@ -53,7 +53,7 @@ impl Association {
         self.keep_timer(Timer::Overdue, self.tx.overdue_at().filter(|_| needed));
         // It is looked at again when it expires, so that not every packet moves it. What has become possible only now is not
         // due before.
-        let probe = self.tx.tail_probe_at(self.config.sack_delay).filter(|_| needed);
+        let probe = self.tx.tail_probe_at().filter(|_| needed);
         if probe.is_none() || !self.timers.is_armed(Timer::TailProbe) {
             self.keep_timer(Timer::TailProbe, probe.map(|at| at.max(now + SOON)));
         }
@@ -82,7 +82,7 @@ impl Association {
 
     /// Nothing was heard for a while.
     pub(crate) fn tail_probe_timed_out(&mut self, now: Instant) {
-        match self.tx.tail_probe_at(self.config.sack_delay) {
+        match self.tx.tail_probe_at() {
             Some(at) if at <= now => {
                 self.tx.want_tail_probe();
                 self.stats.tail_probes += 1;

@@ -26,6 +26,9 @@ pub(crate) enum Acknowledged {
     },
 }
 
+/// How long a peer may hold back an acknowledgement: what RFC 9260, section 6.2, proposes.
+const PEER_SACK_DELAY: Duration = Duration::from_millis(200);
+
 impl Outbound {
     /// Takes an acknowledgement (RFC 9260, sections 6.2.1 and 7.2).
     pub(crate) fn acknowledge(&mut self, now: Instant, sack: &Sack<'_>) -> Acknowledged {
@@ -171,13 +174,13 @@ impl Outbound {
 
     /// When it is time to send something again so as to hear of what is in flight: sooner than the retransmission timer, once,
     /// and without a verdict on what was lost (RFC 8985, section 7.2).
-    pub(crate) fn tail_probe_at(&self, sack_delay: Duration) -> Option<Instant> {
+    pub(crate) fn tail_probe_at(&self) -> Option<Instant> {
         if self.flight.is_empty() || self.recovery.is_some() || self.tail.is_some() || self.tail_wanted {
             return None;
         }
         let smoothed = self.rto.smoothed()?;
         // The peer may hold back its acknowledgement of a single packet.
-        let delay = if self.flight.bytes() <= self.mtu { sack_delay } else { Duration::ZERO };
+        let delay = if self.flight.bytes() <= self.mtu { PEER_SACK_DELAY } else { Duration::ZERO };
         let wait = smoothed * 2 + delay + Duration::from_millis(1);
         let since = self.last_sent.max(self.last_acknowledged)?;
         (wait < self.rto.current()).then(|| since + wait)
