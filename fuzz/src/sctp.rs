@@ -53,7 +53,19 @@ fn read_chunk(chunk: &Chunk<'_>) {
             let Ok(init) = Init::parse(chunk) else { return };
             assert!(init.parameters.iter().count() <= chunk.value.len() / 4 + 1);
             init.write(&mut out, chunk.kind, |_| ());
-            assert_eq!(out.get(4..chunk.whole.len()), chunk.whole.get(4..));
+            assert_eq!(out.get(4..20), chunk.whole.get(4..20));
+            // The padding of the last parameter may have been counted, and may have been anything.
+            let len = out.get(2..4).and_then(|len| len.first_chunk().copied()).map_or(0, u16::from_be_bytes);
+            let len = usize::from(len);
+            let Ok(again) = Init::parse(&Chunk { value: out.get(4..len).unwrap_or_default(), ..*chunk })
+            else {
+                panic!("what was written can be read")
+            };
+            let parameters = |init: &Init<'_>| -> Vec<_> {
+                let known = init.parameters.iter().map_while(Result::ok);
+                known.map(|parameter| (parameter.kind, parameter.value.to_vec())).collect()
+            };
+            assert_eq!(parameters(&again), parameters(&init));
         }
         ChunkType::FORWARD_TSN => {
             let Ok(forward) = ForwardTsn::parse(chunk) else { return };
