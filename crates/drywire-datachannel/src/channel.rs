@@ -163,8 +163,7 @@ impl Channel {
         self.ordered
     }
 
-    /// When a message may be given up. A channel that the peer opened may say so; what this side sends on it is
-    /// delivered nevertheless.
+    /// When a message is given up: whichever side opened the channel, both do so with what they send.
     #[must_use]
     pub const fn reliability(&self) -> Reliability {
         self.reliability

@@ -286,8 +286,8 @@ impl Association {
             self.keep_pace(now);
             return None;
         }
-        self.seal(out, start);
         let first = out.get(start + Header::LEN).map(|kind| ChunkType(*kind));
+        self.seal(out, start, first);
         self.stats.handshake_chunks_sent += u64::from(first.is_some_and(ChunkType::is_handshake));
         self.stats.packets_sent += 1;
         Some(out.len() - start)

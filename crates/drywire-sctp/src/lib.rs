@@ -6,10 +6,11 @@
 //!
 //! What there is: associations begun by either side or both at once, restart, authenticated cookies, fragmentation and
 //! bundling, ordered and unordered delivery, selective acknowledgements, loss recovery, congestion control with pacing,
-//! flow control with probes, heartbeats, shutdown, abort, the reset of streams (RFC 6525), and messages that are given up
-//! after a time or a number of retransmissions (RFC 3758, RFC 7496), packets without a checksum over DTLS (RFC 9653).
-//! Messages of several streams are interleaved (RFC 8260) if both sides want it, by the
-//! rules of a [`Scheduler`].
+//! flow control with probes, heartbeats, shutdown, abort, the reset of streams (RFC 6525), messages that are given up after
+//! a time or a number of retransmissions (RFC 3758, RFC 7496), packets without a checksum over DTLS (RFC 9653), the search
+//! for larger packets (RFC 8899), and the beginning without a handshake (draft-hancke-tsvwg-snap-00). Messages of several
+//! streams are interleaved (RFC 8260) if both sides want it, by the rules of a [`Scheduler`]. What may be in flight is
+//! decided by a [`CongestionControl`].
 //!
 //! ```
 //! # #![allow(clippy::disallowed_methods, reason = "the example reads a clock, as an application does")]

@@ -254,11 +254,10 @@ impl Association {
         }
     }
 
-    /// Puts the checksum into the packet that begins at `start` of `out`, unless the peer does without (RFC 9653, section
+    /// Puts the checksum into the packet that begins at `start` of `out` with the chunk `first`, unless the peer does without (RFC 9653, section
     /// 5.2): never in packets that begin or end an association.
-    pub(crate) fn seal(&self, out: &mut [u8], start: usize) {
+    pub(crate) fn seal(&self, out: &mut [u8], start: usize, first: Option<ChunkType>) {
         let agreed = self.phase.peer().is_some_and(|peer| peer.extensions.needs_no_checksum);
-        let first = out.get(start + Header::LEN).map(|kind| ChunkType(*kind));
         if !(self.config.zero_checksum && agreed && first.is_some_and(does_without_checksum)) {
             Header::seal(out, start);
         }

@@ -1,6 +1,6 @@
 //! The sending half of an association: what is queued, what is in flight, what is lost, and how much may be sent.
 
-pub(crate) mod congestion;
+mod congestion;
 mod flight;
 mod messages;
 mod pacer;
