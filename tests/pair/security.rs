@@ -47,7 +47,8 @@ fn ten_packets(offerer: &Arc<Config>, answerer: &Arc<Config>) -> (Network<Peer>,
     network.set_filter(move |_, _, datagram| {
         if datagram.first() == Some(&0x90) {
             // RFC 8285: an element of one byte has length 0; V and the level follow.
-            let level = datagram[16..].windows(2).any(|two| two[0] & 15 == 0 && two[1] == 0x80 | 42);
+            let end = 16 + 4 * usize::from(datagram[15]);
+            let level = datagram[16..end].windows(2).any(|two| two[0] & 15 == 0 && two[1] == 0x80 | 42);
             observer.lock().expect("nobody panicked").push(([datagram[12], datagram[13]], level));
         }
         true
@@ -120,9 +121,9 @@ fn one_header_extension_is_encrypted() {
             }
         });
         let (_, _, seen) = ten_packets(&encrypts, &encrypts);
-        // One byte of twenty may look like the right one.
+        // In the clear it is all twenty; of random bytes, one in 256 looks like the right one.
         let readable = seen.iter().filter(|(_, readable)| *readable).count();
-        assert!(readable <= 2, "{readable} of 20 are in the clear");
+        assert!(readable < 10, "{readable} of 20 are in the clear");
         assert!(seen.iter().all(|(kind, _)| *kind == [0xBE, 0xDE]));
     }
 }
