@@ -191,6 +191,15 @@ impl Association {
         self.rx.read(stream, self.mtu)
     }
 
+    /// Whether ordered messages of `stream` are [read](Self::read) in parts while they come (RFC 6458, section 6.1.7, calls it partial
+    /// delivery), so that a long one need not be in memory at once. Then [`Config::max_message_size`] does not bind them: what is
+    /// not read yet fills the window, and no more than that is kept. The parts are as long as the peer's packets carry;
+    /// [`Message::rest`] says which is the last. Unordered messages are whole always, and do not come between the parts of
+    /// another one.
+    pub fn set_read_in_parts(&mut self, stream: StreamId, in_parts: bool) {
+        self.rx.set_read_in_parts(stream, in_parts, &mut self.events, &mut self.stats);
+    }
+
     /// The payload protocol identifier of the message that [`read`](Self::read) would give, without taking it.
     #[must_use]
     pub fn peek(&self, stream: StreamId) -> Option<Ppid> {

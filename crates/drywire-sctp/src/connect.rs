@@ -236,7 +236,7 @@ impl Association {
 
     /// The numbers of the peer are known.
     fn know_peer(&mut self, tsn: Serial<u32>, window: u32, streams: u16, extensions: Extensions) {
-        self.rx.begin(&self.config, tsn, extensions.interleaves);
+        self.rx.begin(&self.config, tsn, extensions.interleaves, &mut self.events);
         self.tx.begin(window, streams, extensions.interleaves);
         self.reset.begin(self.local_tsn, tsn);
     }

@@ -197,14 +197,14 @@ impl Association {
         if interleaved {
             match IForwardTsn::parse(chunk) {
                 Ok(forward) if self.rx.can_forward(forward.cumulative) => {
-                    self.rx.forward_interleaved(&forward, &mut self.events);
+                    self.rx.forward_interleaved(&forward, &mut self.events, &mut self.stats);
                 }
                 _ => return self.drop_chunk(),
             }
         } else {
             match ForwardTsn::parse(chunk) {
                 Ok(forward) if self.rx.can_forward(forward.cumulative) => {
-                    self.rx.forward(&forward, &mut self.events);
+                    self.rx.forward(&forward, &mut self.events, &mut self.stats);
                 }
                 _ => return self.drop_chunk(),
             }

@@ -74,6 +74,6 @@ pub use config::{Config, CongestionControl, Scheduler};
 pub use error::{ParseError, SendError};
 pub use event::{CloseReason, Event};
 pub use id::{Ppid, StreamId};
-pub use message::{Message, SendOptions};
+pub use message::{Message, Rest, SendOptions};
 pub use state::State;
 pub use stats::Stats;

@@ -50,7 +50,19 @@ impl Default for SendOptions {
     }
 }
 
-/// A message of the peer.
+/// What comes of a message after the bytes that were read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Rest {
+    /// Nothing: it is whole, or this was its last part.
+    None,
+    /// Another part.
+    Follows,
+    /// It is cut off here: the peer has given it up, or started its stream anew.
+    Lost,
+}
+
+/// A message of the peer, or a part of one on a stream that is
+/// [read in parts](crate::Association::set_read_in_parts).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Message {
     /// The stream that it came on.
@@ -59,6 +71,9 @@ pub struct Message {
     pub ppid: Ppid,
     /// Whether it was sent in order.
     pub ordered: bool,
-    /// The message, at least one byte. When it came in one piece this is a slice of the packet that carried it.
+    /// The message, at least one byte, unless the rest of it is lost. When it came in one piece this is a slice of the packet
+    /// that carried it.
     pub data: Bytes,
+    /// Whether this is all of it. Always [`Rest::None`] on a stream that is not read in parts.
+    pub rest: Rest,
 }

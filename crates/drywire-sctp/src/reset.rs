@@ -294,10 +294,10 @@ impl Association {
 
     fn perform(&mut self, streams: Vec<StreamId>) {
         if streams.is_empty() {
-            self.rx.reset_all();
+            self.rx.reset_all(&mut self.events);
         }
         for stream in &streams {
-            self.rx.reset(*stream);
+            self.rx.reset(*stream, &mut self.events);
         }
         self.events.push_back(Event::IncomingStreamsReset(streams));
     }

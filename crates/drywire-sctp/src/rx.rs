@@ -3,6 +3,8 @@
 
 mod acknowledge;
 mod interleaved;
+mod parts;
+mod passing;
 mod reassembly;
 mod streams;
 mod tracker;
@@ -13,7 +15,7 @@ use bytes::Bytes;
 use drywire_core::Serial;
 
 use crate::packet::{Data, DataFlags, ForwardTsn, IData, IForwardTsn, Sack};
-use crate::{Config, Event, Message, Ppid, Stats, StreamId};
+use crate::{Config, Event, Message, Ppid, Rest, Stats, StreamId};
 use acknowledge::Acknowledge;
 use interleaved::Interleaved;
 use reassembly::{Assembled, Fragment, Inserted, Reassembly, Unusable};
@@ -122,8 +124,14 @@ impl Inbound {
 
     /// The peer's first TSN is known: nothing has arrived yet. What can be read stays. `interleaved` says that data comes as
     /// I-DATA (RFC 8260).
-    pub(crate) fn begin(&mut self, config: &Config, initial_tsn: Serial<u32>, interleaved: bool) {
-        let (bytes, messages) = self.streams.reset_all();
+    pub(crate) fn begin(
+        &mut self,
+        config: &Config,
+        initial_tsn: Serial<u32>,
+        interleaved: bool,
+        events: &mut VecDeque<Event>,
+    ) {
+        let (bytes, messages) = self.streams.reset_all(events);
         self.used = self.used.saturating_sub(bytes + messages * OVERHEAD);
         self.reassembly.clear();
         self.interleaved = interleaved.then(|| Interleaved::new(config.max_message_size));
@@ -194,7 +202,8 @@ impl Inbound {
         let bytes = if copied { Bytes::copy_from_slice(data.data) } else { packet.slice_ref(data.data) };
         if is_whole {
             self.used += cost;
-            let message = Ready { ppid: data.ppid, ordered: !data.flags.is_unordered(), data: Some(bytes) };
+            let ordered = !data.flags.is_unordered();
+            let message = Ready { ppid: data.ppid, ordered, data: Some(bytes), rest: Rest::None };
             self.deliver(data.stream, data.mid, message, events, stats);
         } else if !self.is_over(data) {
             let fragment = Fragment {
@@ -204,12 +213,9 @@ impl Inbound {
                 ppid: data.ppid,
                 data: bytes,
                 part: part && !copied,
+                endless: !data.flags.is_unordered() && self.streams.is_read_in_parts(data.stream),
             };
-            let inserted = match &mut self.interleaved {
-                Some(interleaved) => interleaved.insert(data.fsn, fragment),
-                None => self.reassembly.insert(data.tsn, fragment),
-            };
-            match inserted {
+            match self.insert(data.tsn, data.fsn, fragment) {
                 Inserted::Refused => return Received::Dropped,
                 Inserted::Waits => (),
                 Inserted::Completes(message) => self.complete(message, events, stats),
@@ -217,7 +223,17 @@ impl Inbound {
         }
         self.tracker.insert(data.tsn);
         self.reassembly.drop_stale(self.tracker.cumulative());
+        self.read_parts(data.stream, events, stats);
         Received::Acknowledged
+    }
+
+    /// Takes a fragment whose TSN has not arrived before.
+    fn insert(&mut self, tsn: Serial<u32>, fsn: u32, fragment: Fragment) -> Inserted {
+        let Some(interleaved) = &mut self.interleaved else { return self.reassembly.insert(tsn, fragment) };
+        let (stream, mid) = (fragment.stream, fragment.mid);
+        let is_due = fragment.endless && self.streams.next_mid(stream) == mid;
+        let passes = is_due || !fragment.flags.is_unordered() && interleaved.is_passing(stream, mid);
+        if passes { interleaved.pass(fsn, fragment) } else { interleaved.insert(fsn, fragment) }
     }
 
     /// Whether the peer may name this TSN as given up. Nobody has more in flight than can be acknowledged.
@@ -226,27 +242,41 @@ impl Inbound {
     }
 
     /// The peer has given up messages (RFC 3758, section 3.6): nothing up to the TSN that it names is waited for any more.
-    pub(crate) fn forward(&mut self, forward: &ForwardTsn<'_>, events: &mut VecDeque<Event>) {
+    pub(crate) fn forward(
+        &mut self,
+        forward: &ForwardTsn<'_>,
+        events: &mut VecDeque<Event>,
+        stats: &mut Stats,
+    ) {
         if !self.forward_to(forward.cumulative) {
             return;
         }
         self.reassembly.drop_until(forward.cumulative);
-        for (stream, ssn) in forward.skipped().filter(|(stream, _)| stream.0 < self.stream_count) {
+        let stream_count = self.stream_count;
+        for (stream, ssn) in forward.skipped().filter(|(stream, _)| stream.0 < stream_count) {
             self.streams.skip(stream, ssn.into(), events);
+            self.read_parts(stream, events, stats);
         }
     }
 
     /// The same from a peer that interleaves messages (RFC 8260, section 2.3.1).
-    pub(crate) fn forward_interleaved(&mut self, forward: &IForwardTsn<'_>, events: &mut VecDeque<Event>) {
+    pub(crate) fn forward_interleaved(
+        &mut self,
+        forward: &IForwardTsn<'_>,
+        events: &mut VecDeque<Event>,
+        stats: &mut Stats,
+    ) {
         if !self.forward_to(forward.cumulative) {
             return;
         }
-        for entry in forward.skipped().filter(|entry| entry.stream.0 < self.stream_count) {
+        let stream_count = self.stream_count;
+        for entry in forward.skipped().filter(|entry| entry.stream.0 < stream_count) {
             if let Some(interleaved) = &mut self.interleaved {
                 interleaved.skip(entry.stream, entry.unordered, entry.mid);
             }
             if !entry.unordered {
                 self.streams.skip(entry.stream, entry.mid, events);
+                self.read_parts(entry.stream, events, stats);
             }
         }
     }
@@ -313,8 +343,8 @@ impl Inbound {
 
     /// The next message on `stream`. `mtu` decides when the peer is told of the room that this makes.
     pub(crate) fn read(&mut self, stream: StreamId, mtu: usize) -> Option<Message> {
-        let message = self.streams.read(stream)?;
-        self.used = self.used.saturating_sub(message.data.len() + OVERHEAD);
+        let (message, cost) = self.streams.read(stream)?;
+        self.used = self.used.saturating_sub(cost);
         // The peer may be waiting for room; small steps are not worth a packet (section 6.2.1: silly windows).
         let step = (2 * mtu).min(self.capacity / 2);
         if self.advertised < self.capacity / 4 && self.window() >= self.advertised + step {
@@ -334,8 +364,8 @@ impl Inbound {
     }
 
     /// The peer has started this stream anew.
-    pub(crate) fn reset(&mut self, stream: StreamId) {
-        let (bytes, messages) = self.streams.reset(stream);
+    pub(crate) fn reset(&mut self, stream: StreamId, events: &mut VecDeque<Event>) {
+        let (bytes, messages) = self.streams.reset(stream, events);
         self.used = self.used.saturating_sub(bytes + messages * OVERHEAD);
         if let Some(interleaved) = &mut self.interleaved {
             interleaved.reset(stream);
@@ -343,11 +373,11 @@ impl Inbound {
     }
 
     /// The peer has started all its streams anew.
-    pub(crate) fn reset_all(&mut self) {
+    pub(crate) fn reset_all(&mut self, events: &mut VecDeque<Event>) {
         if let Some(interleaved) = &mut self.interleaved {
             interleaved.clear();
         }
-        let (bytes, messages) = self.streams.reset_all();
+        let (bytes, messages) = self.streams.reset_all(events);
         self.used = self.used.saturating_sub(bytes + messages * OVERHEAD);
     }
 
@@ -382,7 +412,8 @@ impl Inbound {
             }
             Err(_) => (),
         }
-        let ready = Ready { ppid: message.ppid, ordered: !message.unordered, data: message.data.ok() };
+        let Assembled { ppid, unordered, .. } = message;
+        let ready = Ready { ppid, ordered: !unordered, data: message.data.ok(), rest: Rest::None };
         self.deliver(message.stream, message.mid, ready, events, stats);
     }
 

@@ -17,6 +17,7 @@ mod link;
 mod misuse;
 mod never_stuck;
 mod partial;
+mod parts;
 mod path_mtu;
 mod recovery;
 mod resets;

@@ -5,7 +5,9 @@ use bytes::{Bytes, BytesMut};
 use drywire_core::Serial;
 
 use super::OVERHEAD;
+use super::passing::Passing;
 use super::reassembly::{Assembled, Fragment, Inserted, Unusable};
+use crate::packet::DataFlags;
 use crate::{Ppid, StreamId};
 
 /// Which message of the peer a fragment belongs to (RFC 8260, section 2.1).
@@ -60,6 +62,8 @@ pub(crate) struct Interleaved {
     order: Vec<(u32, u32)>,
     /// Of streams on which the peer has given up unordered messages: the last one.
     skipped: BTreeMap<u16, Serial<u32>>,
+    /// Messages that are read while they come: on each stream, one at most.
+    passing: Passing,
     /// What all are charged.
     charged: usize,
     max_message_size: usize,
@@ -82,6 +86,7 @@ impl Interleaved {
             free: None,
             order: Vec::new(),
             skipped: BTreeMap::new(),
+            passing: Passing::default(),
             charged: 0,
             max_message_size,
         }
@@ -94,12 +99,12 @@ impl Interleaved {
 
     /// What all incomplete messages are charged.
     pub(crate) const fn charged(&self) -> usize {
-        self.charged
+        self.charged + self.passing.charged()
     }
 
     /// Takes a fragment, whose TSN has not arrived before, of a message that is still waited for.
     pub(crate) fn insert(&mut self, fsn: u32, fragment: Fragment) -> Inserted {
-        let Fragment { flags, stream, mid, ppid, data, part } = fragment;
+        let Fragment { flags, stream, mid, ppid, data, part, endless } = fragment;
         let key = Key { stream: stream.0, unordered: flags.is_unordered(), mid };
         if key == ANCHOR {
             return Inserted::Refused;
@@ -114,7 +119,7 @@ impl Interleaved {
             partial.last = Some(fsn);
         }
         self.charged -= partial.charged;
-        if partial.bytes > self.max_message_size {
+        if partial.bytes > self.max_message_size && !endless {
             // Too long (RFC 8841, section 6): what it holds is let go, and what belongs to it later.
             release(&mut self.kept, &mut self.free, partial.newest.take());
             partial.too_long = true;
@@ -144,6 +149,49 @@ impl Interleaved {
         Inserted::Waits
     }
 
+    /// The ordered message whose turn it is, is read from now on as it comes; what is here of it, at once.
+    pub(crate) fn read_front(&mut self, stream: StreamId, mid: u32) {
+        let key = Key { stream: stream.0, unordered: false, mid };
+        let Some(partial) = self.messages.get(&key) else { return };
+        if partial.too_long {
+            return;
+        }
+        let (last, ppid) = (partial.last, partial.ppid);
+        let mut next = partial.newest;
+        while let Some(place) = next
+            && let Some(kept) = self.kept.get(count(place))
+        {
+            next = kept.next;
+            let begins = if kept.fsn == 0 { DataFlags::BEGINNING } else { 0 };
+            let ends = if last == Some(kept.fsn) { DataFlags::ENDING } else { 0 };
+            let (flags, data, part) = (DataFlags(begins | ends), kept.data.clone(), kept.part != 0);
+            self.passing.take(kept.fsn, Fragment { flags, stream, mid, ppid, data, part, endless: true });
+        }
+        self.take(key);
+    }
+
+    /// Takes a fragment of the ordered message whose turn it is, which is read as it comes.
+    pub(crate) fn pass(&mut self, fsn: u32, fragment: Fragment) -> Inserted {
+        let key = Key { stream: fragment.stream.0, unordered: false, mid: fragment.mid };
+        self.read_front(fragment.stream, fragment.mid);
+        // It was too long already when it was not read like this yet.
+        if self.messages.contains_key(&key) {
+            return self.insert(fsn, fragment);
+        }
+        self.passing.take(fsn, fragment);
+        Inserted::Waits
+    }
+
+    /// Whether this is the message of `stream` that is read as it comes.
+    pub(crate) fn is_passing(&self, stream: StreamId, mid: u32) -> bool {
+        self.passing.is(stream, mid)
+    }
+
+    /// What is to be read of messages that are read in parts.
+    pub(crate) fn parts(&mut self) -> &mut Vec<Fragment> {
+        self.passing.parts()
+    }
+
     /// The messages of this kind on `stream` up to `mid` are over.
     pub(crate) fn skip(&mut self, stream: StreamId, unordered: bool, mid: u32) {
         if unordered {
@@ -151,6 +199,8 @@ impl Interleaved {
             if Serial(mid) > *last {
                 *last = Serial(mid);
             }
+        } else {
+            self.passing.skip(stream, mid);
         }
         // What is not later by serial-number arithmetic; the numbers may wrap around within.
         let first = mid.wrapping_sub(0x7fff_ffff);
@@ -165,6 +215,7 @@ impl Interleaved {
     /// The stream begins anew.
     pub(crate) fn reset(&mut self, stream: StreamId) {
         self.skipped.remove(&stream.0);
+        self.passing.reset(stream);
         self.remove(stream, false, 0..=u32::MAX);
         self.remove(stream, true, 0..=u32::MAX);
     }
@@ -263,7 +314,6 @@ fn count(n: u32) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::packet::DataFlags;
     use proptest::prelude::*;
 
     fn fragment(stream: u16, unordered: bool, mid: u32, fsn: u32, of: u32) -> (u32, Fragment) {
@@ -277,6 +327,7 @@ mod tests {
             ppid: Ppid(if fsn == 0 { 53 } else { 0 }),
             data: Bytes::from(vec![u8::try_from(fsn).unwrap(); count(fsn) + 1]),
             part: false,
+            endless: false,
         };
         (fsn, fragment)
     }

@@ -23,6 +23,18 @@ pub(crate) struct Fragment {
     pub(crate) data: Bytes,
     /// Whether it lies in a packet that is much larger, which it would keep in memory.
     pub(crate) part: bool,
+    /// Whether its message may be of any length, because it is read in parts.
+    pub(crate) endless: bool,
+}
+
+impl Fragment {
+    /// The same, for the application: it does not keep a larger packet.
+    pub(crate) fn detach(mut self) -> Self {
+        if std::mem::take(&mut self.part) {
+            self.data = Bytes::copy_from_slice(&self.data);
+        }
+        self
+    }
 }
 
 #[derive(Debug)]
@@ -77,18 +89,30 @@ pub(crate) struct Reassembly {
     /// The one fragment that may keep a much larger packet in memory. In most cases its message is complete before there is
     /// a second one, and it was not copied in vain.
     part: Option<Serial<u32>>,
-    /// A message that is too long and of which all has come so far.
-    discarded: Option<Discarded>,
+    /// A message that is not kept, and of which all has come so far.
+    passing: Option<Passing>,
+    /// What is to be read of a message that is read in parts.
+    parts: Vec<Fragment>,
     max_message_size: usize,
 }
 
-/// A message that is let go as it comes.
+/// A message that does not wait for its end.
 #[derive(Debug)]
-struct Discarded {
+struct Passing {
     /// The TSN of its next fragment.
     next: Serial<u32>,
     /// Its latest one, without the data.
     latest: Fragment,
+    fate: Fate,
+}
+
+/// What becomes of fragments that are not kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Fate {
+    /// They are let go: the message is too long, or can never be complete.
+    Dropped,
+    /// They are read.
+    Read,
 }
 
 impl Reassembly {
@@ -98,17 +122,18 @@ impl Reassembly {
             slots: VecDeque::new(),
             charged: 0,
             part: None,
-            discarded: None,
+            passing: None,
+            parts: Vec::new(),
             max_message_size,
         }
     }
 
     /// Takes the fragment with the TSN `tsn`, which has not arrived before.
     pub(crate) fn insert(&mut self, tsn: Serial<u32>, fragment: Fragment) -> Inserted {
-        if let Some(discarded) = self.discarded.take_if(|discarded| discarded.next == tsn)
-            && continues(&discarded.latest, &fragment)
+        if let Some(passing) = self.passing.take_if(|passing| passing.next == tsn)
+            && continues(&passing.latest, &fragment)
         {
-            return self.discard(tsn, fragment);
+            return self.pass(tsn, fragment, passing.fate);
         }
         let Some(at) = self.make_slot(tsn) else { return Inserted::Refused };
         let left = at
@@ -128,7 +153,8 @@ impl Reassembly {
         if let Some(slot) = self.slots.get_mut(at) {
             *slot = Some(Stored { fragment, run, bytes });
         }
-        if bytes > self.max_message_size {
+        let endless = self.slot(at).is_some_and(|stored| stored.fragment.endless);
+        if bytes > self.max_message_size && !endless {
             // Too long (RFC 8841, section 6): what it holds is let go, and what belongs to it later.
             // What was too long already holds nothing.
             let from = if left_bytes == usize::MAX { at } else { first };
@@ -159,18 +185,19 @@ impl Reassembly {
         Inserted::Waits
     }
 
-    /// Another fragment of the message that is let go, whose TSN is `tsn`, and what has come behind it.
-    fn discard(&mut self, tsn: Serial<u32>, fragment: Fragment) -> Inserted {
-        let (mut next, mut latest) = (tsn.next(), fragment);
-        latest.data = Bytes::new();
+    /// Another fragment of the message that is not kept, whose TSN is `tsn`, and what has come behind it.
+    fn pass(&mut self, tsn: Serial<u32>, fragment: Fragment, fate: Fate) -> Inserted {
+        let (mut next, mut latest) = (tsn.next(), self.dispose(fragment, fate));
         if self.base == next
             && let Some(run) =
                 self.slot(0).filter(|stored| continues(&latest, &stored.fragment)).map(|stored| stored.run)
         {
-            latest = self.drop_run(run).unwrap_or(latest);
+            latest = self.drop_run(run, fate).unwrap_or(latest);
             next = next.add(run);
         }
-        if latest.flags.is_ending() {
+        if !latest.flags.is_ending() {
+            self.passing = Some(Passing { next, latest, fate });
+        } else if fate == Fate::Dropped {
             return Inserted::Completes(Assembled {
                 stream: latest.stream,
                 mid: latest.mid,
@@ -179,20 +206,56 @@ impl Reassembly {
                 data: Err(Unusable::TooLong),
             });
         }
-        self.discarded = Some(Discarded { next, latest });
         Inserted::Waits
     }
 
-    /// Lets go of so many fragments at the front. Returns the last of them, without its data.
-    fn drop_run(&mut self, run: u32) -> Option<Fragment> {
+    /// Gives a fragment to its reader, or lets it go. Returns it without its data.
+    fn dispose(&mut self, fragment: Fragment, fate: Fate) -> Fragment {
+        let Fragment { flags, stream, mid, ppid, endless, .. } = fragment;
+        if fate == Fate::Read {
+            self.parts.push(fragment.detach());
+        }
+        Fragment { flags, stream, mid, ppid, data: Bytes::new(), part: false, endless }
+    }
+
+    /// Takes so many fragments at the front away. Returns the last of them, without its data.
+    fn drop_run(&mut self, run: u32, fate: Fate) -> Option<Fragment> {
         let mut latest = None;
-        for mut stored in self.slots.drain(..count(run)).flatten() {
-            self.charged -= std::mem::take(&mut stored.fragment.data).len() + OVERHEAD;
-            latest = Some(stored.fragment);
+        for _ in 0..run {
+            if let Some(stored) = self.slots.pop_front().flatten() {
+                self.charged -= stored.fragment.data.len() + OVERHEAD;
+                latest = Some(self.dispose(stored.fragment, fate));
+            }
         }
         self.base = self.base.add(run);
         self.trim();
         latest
+    }
+
+    /// The message at the front is read from now on as it comes, if `is_due` says so of its stream and identifier, and if it
+    /// is here from its beginning on: all up to `cumulative` has come.
+    pub(crate) fn read_front(&mut self, cumulative: Serial<u32>, is_due: impl FnOnce(StreamId, u32) -> bool) {
+        if let Some(first) = self.slot(0)
+            && first.fragment.flags.is_beginning()
+            && !first.fragment.flags.is_unordered()
+            && first.bytes != usize::MAX
+            && self.base.add(first.run).sub(1) == cumulative
+            && is_due(first.fragment.stream, first.fragment.mid)
+        {
+            self.pass_front(cumulative, Fate::Read);
+        }
+    }
+
+    /// The message at the front, of which all up to `cumulative` has come, is not kept any longer.
+    fn pass_front(&mut self, cumulative: Serial<u32>, fate: Fate) {
+        let Some(run) = self.slot(0).map(|first| first.run) else { return };
+        let latest = self.drop_run(run, fate);
+        self.passing = latest.map(|latest| Passing { next: cumulative.next(), latest, fate });
+    }
+
+    /// What is to be read of messages that are read in parts.
+    pub(crate) fn parts(&mut self) -> &mut Vec<Fragment> {
+        &mut self.parts
     }
 
     /// Copies a fragment, if it is still there, so that it does not keep its packet.
@@ -219,21 +282,20 @@ impl Reassembly {
             && first.fragment.flags.is_beginning()
             && self.base.add(first.run).sub(1) == cumulative
         {
-            let run = first.run;
-            self.discarded = self.drop_run(run).map(|latest| Discarded { next: cumulative.next(), latest });
+            self.pass_front(cumulative, Fate::Dropped);
         }
         while self.slots.len() > STALE_SPAN
             && let Some(run) = self.slot(0).map(|stored| stored.run)
             && self.base.add(run) <= cumulative
         {
-            self.drop_run(run);
+            self.drop_run(run, Fate::Dropped);
         }
     }
 
     /// Lets go of what lies at `tsn` or before it, of which nothing more comes, and of what goes on behind `tsn` with such
     /// a message.
     pub(crate) fn drop_until(&mut self, tsn: Serial<u32>) {
-        self.discarded.take_if(|discarded| discarded.next <= tsn);
+        self.passing.take_if(|passing| passing.next <= tsn);
         let mut cut = !self.slots.is_empty() && self.base <= tsn.next();
         while cut {
             let first = self.slots.front().and_then(Option::as_ref);
@@ -353,6 +415,7 @@ mod tests {
             ppid: Ppid(53),
             data: Bytes::from(vec![u8::try_from(index).unwrap(); index + 1]),
             part: false,
+            endless: false,
         }
     }
 

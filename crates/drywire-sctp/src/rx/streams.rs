@@ -1,9 +1,10 @@
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use bytes::Bytes;
 
 use super::OVERHEAD;
-use crate::{Event, Message, Ppid, StreamId};
+use crate::packet::DataFlags;
+use crate::{Event, Message, Ppid, Rest, StreamId};
 
 /// A message that can be read, or waits for those before it.
 #[derive(Debug)]
@@ -12,12 +13,16 @@ pub(crate) struct Ready {
     pub(crate) ordered: bool,
     /// `None` keeps the place of a message that was dropped.
     pub(crate) data: Option<Bytes>,
+    pub(crate) rest: Rest,
 }
 
 impl Ready {
-    /// What it is charged of the window.
+    /// What it is charged of the window. That a message is cut off costs nothing: there is one such note for a part, at most.
     fn cost(&self) -> usize {
-        self.data.as_ref().map_or(0, Bytes::len) + OVERHEAD
+        match self.rest {
+            Rest::Lost => 0,
+            Rest::None | Rest::Follows => self.data.as_ref().map_or(0, Bytes::len) + OVERHEAD,
+        }
     }
 }
 
@@ -39,6 +44,10 @@ struct Queue {
     held: BTreeMap<u64, Ready>,
     /// The place of the next ordered message.
     place: u64,
+    /// What the message at that place is, if it is read in parts and has begun.
+    open: Option<Ppid>,
+    /// Unordered messages that came meanwhile: they do not come between its parts.
+    later: VecDeque<Ready>,
     /// Whether `Readable` was not polled yet.
     announced: bool,
     /// How much waits to be read, with overhead, and whether it was told that this is too much.
@@ -54,6 +63,8 @@ pub(crate) struct InboundStreams {
     interleaved: bool,
     /// How much may wait to be read on a stream until that is told.
     unread_limit: usize,
+    /// The streams whose messages are read in parts.
+    in_parts: BTreeSet<StreamId>,
     entries: Vec<Entry>,
     queues: Vec<Queue>,
     free: Vec<u16>,
@@ -65,6 +76,7 @@ impl InboundStreams {
             initial_mid,
             interleaved: false,
             unread_limit: unread_limit.unwrap_or(usize::MAX),
+            in_parts: BTreeSet::new(),
             entries: Vec::new(),
             queues: Vec::new(),
             free: Vec::new(),
@@ -78,13 +90,69 @@ impl InboundStreams {
 
     /// How far the ordered message `mid` is ahead of the next one of `stream`; `None` when its time is over.
     pub(crate) fn ahead(&self, stream: StreamId, mid: u32) -> Option<u32> {
-        let next = self.entries.get(usize::from(stream.0)).map_or(self.initial_mid, |entry| entry.next);
-        let ahead = mid.wrapping_sub(next);
+        let ahead = mid.wrapping_sub(self.next_mid(stream));
         if self.interleaved {
             return Some(ahead).filter(|ahead| *ahead < 0x8000_0000);
         }
         // Stream sequence numbers are the low halves.
         Some(ahead & 0xffff).filter(|ahead| *ahead < 0x8000)
+    }
+
+    /// Whether ordered messages of this stream are read in parts.
+    pub(crate) fn set_read_in_parts(&mut self, stream: StreamId, in_parts: bool) {
+        if in_parts {
+            self.in_parts.insert(stream);
+        } else {
+            self.in_parts.remove(&stream);
+        }
+    }
+
+    /// Whether there is a stream whose messages are read in parts.
+    pub(crate) fn any_in_parts(&self) -> bool {
+        !self.in_parts.is_empty()
+    }
+
+    /// Whether ordered messages of this stream are read in parts.
+    pub(crate) fn is_read_in_parts(&self, stream: StreamId) -> bool {
+        self.any_in_parts() && self.in_parts.contains(&stream)
+    }
+
+    /// The identifier of the next ordered message.
+    pub(crate) fn next_mid(&self, stream: StreamId) -> u32 {
+        self.entries.get(usize::from(stream.0)).map_or(self.initial_mid, |entry| entry.next)
+    }
+
+    /// Takes a part of the ordered message whose turn it is. Returns whether it goes on with what came before it.
+    pub(crate) fn deliver_part(
+        &mut self,
+        stream: StreamId,
+        ppid: Ppid,
+        flags: DataFlags,
+        data: Bytes,
+        events: &mut VecDeque<Event>,
+    ) -> bool {
+        let limit = self.unread_limit;
+        let Some(queue) = self.queue(stream) else { return false };
+        let (open, ends) = (queue.open, flags.is_ending());
+        let goes_on = flags.is_beginning() == open.is_none();
+        let mut taken = 0;
+        if goes_on {
+            // The payload protocol identifier of the first fragment counts.
+            let ppid = open.unwrap_or(ppid);
+            queue.open = Some(ppid);
+            let rest = if ends { Rest::None } else { Rest::Follows };
+            queue.push(stream, Ready { ppid, ordered: true, data: Some(data), rest }, limit, events);
+            if ends {
+                queue.close(stream, limit, events);
+                queue.place += 1;
+                taken = queue.take_held(stream, limit, events).wrapping_add(1);
+            }
+        }
+        if let Some(entry) = self.entry(stream) {
+            entry.next = entry.next.wrapping_add(taken);
+        }
+        self.release(stream);
+        goes_on
     }
 
     /// Takes a complete message.
@@ -107,6 +175,11 @@ impl InboundStreams {
             if let Some(double) = queue.held.insert(queue.place + u64::from(ahead), message) {
                 return Err(double);
             }
+        } else if queue.open.is_some() {
+            if message.ordered {
+                return Err(message);
+            }
+            queue.later.push_back(message);
         } else {
             let ordered = message.ordered;
             queue.push(stream, message, limit, events);
@@ -128,6 +201,7 @@ impl InboundStreams {
         let Some(ahead) = self.ahead(stream, mid) else { return };
         let limit = self.unread_limit;
         let Some(queue) = self.queue(stream) else { return };
+        queue.cut(stream, limit, events);
         let place = queue.place + u64::from(ahead) + 1;
         while let Some(held) = queue.held.first_entry().filter(|held| *held.key() < place) {
             let message = held.remove();
@@ -141,15 +215,17 @@ impl InboundStreams {
         self.release(stream);
     }
 
-    /// The next message to be read.
-    pub(crate) fn read(&mut self, stream: StreamId) -> Option<Message> {
+    /// The next message to be read, and what it was charged.
+    pub(crate) fn read(&mut self, stream: StreamId) -> Option<(Message, usize)> {
         let at = self.entries.get(usize::from(stream.0))?.queue?;
         let queue = self.queues.get_mut(usize::from(at))?;
         let ready = queue.ready.pop_front()?;
-        queue.unread = queue.unread.saturating_sub(ready.cost());
+        let cost = ready.cost();
+        queue.unread = queue.unread.saturating_sub(cost);
         queue.too_much &= queue.unread > self.unread_limit;
         self.release(stream);
-        Some(Message { stream, ppid: ready.ppid, ordered: ready.ordered, data: ready.data? })
+        let Ready { ppid, ordered, data, rest } = ready;
+        Some((Message { stream, ppid, ordered, data: data?, rest }, cost))
     }
 
     /// What the next message to be read is.
@@ -169,14 +245,15 @@ impl InboundStreams {
     }
 
     /// Starts a stream anew (RFC 6525, section 5.2.2). Returns the bytes and the number of messages that can no
-    /// longer be delivered, because those before them never came.
-    pub(crate) fn reset(&mut self, stream: StreamId) -> (usize, usize) {
-        let initial = self.initial_mid;
+    /// longer be delivered, because those before them never came. One of which a part was delivered is cut off.
+    pub(crate) fn reset(&mut self, stream: StreamId, events: &mut VecDeque<Event>) -> (usize, usize) {
+        let (initial, limit) = (self.initial_mid, self.unread_limit);
         let Some(entry) = self.entries.get_mut(usize::from(stream.0)) else { return (0, 0) };
         entry.next = initial;
         let Some(queue) = entry.queue.and_then(|at| self.queues.get_mut(usize::from(at))) else {
             return (0, 0);
         };
+        queue.cut(stream, limit, events);
         let lost = std::mem::take(&mut queue.held);
         self.release(stream);
         let (mut bytes, mut messages) = (0, 0);
@@ -188,10 +265,10 @@ impl InboundStreams {
     }
 
     /// Starts all streams anew.
-    pub(crate) fn reset_all(&mut self) -> (usize, usize) {
+    pub(crate) fn reset_all(&mut self, events: &mut VecDeque<Event>) -> (usize, usize) {
         let (mut bytes, mut messages) = (0, 0);
         for id in 0..self.entries.len() {
-            let lost = self.reset(StreamId(u16::try_from(id).unwrap_or(u16::MAX)));
+            let lost = self.reset(StreamId(u16::try_from(id).unwrap_or(u16::MAX)), events);
             bytes += lost.0;
             messages += lost.1;
         }
@@ -238,6 +315,7 @@ impl InboundStreams {
             && let Some(queue) = self.queues.get_mut(usize::from(at))
             && queue.ready.is_empty()
             && queue.held.is_empty()
+            && queue.open.is_none()
             && !queue.announced
         {
             // A short queue keeps its memory for the next one.
@@ -267,6 +345,23 @@ impl Queue {
         }
     }
 
+    /// The message that was read in parts is at its end.
+    fn close(&mut self, stream: StreamId, limit: usize, events: &mut VecDeque<Event>) {
+        self.open = None;
+        for message in std::mem::take(&mut self.later) {
+            self.push(stream, message, limit, events);
+        }
+    }
+
+    /// Nothing more comes of the message that was read in parts, if there is one.
+    fn cut(&mut self, stream: StreamId, limit: usize, events: &mut VecDeque<Event>) {
+        if let Some(ppid) = self.open {
+            let note = Ready { ppid, ordered: true, data: Some(Bytes::new()), rest: Rest::Lost };
+            self.push(stream, note, limit, events);
+            self.close(stream, limit, events);
+        }
+    }
+
     /// Moves the ordered messages whose turn has come to those that can be read. Returns how many.
     fn take_held(&mut self, stream: StreamId, limit: usize, events: &mut VecDeque<Event>) -> u32 {
         let mut taken = 0_u32;
@@ -285,12 +380,17 @@ mod tests {
     use proptest::prelude::*;
 
     fn message(n: u16, ordered: bool) -> Ready {
-        Ready { ppid: Ppid(53), ordered, data: Some(Bytes::copy_from_slice(&n.to_be_bytes())) }
+        Ready {
+            ppid: Ppid(53),
+            ordered,
+            data: Some(Bytes::copy_from_slice(&n.to_be_bytes())),
+            rest: Rest::None,
+        }
     }
 
     fn read_all(streams: &mut InboundStreams, stream: StreamId) -> Vec<u16> {
         std::iter::from_fn(|| streams.read(stream))
-            .map(|message| u16::from_be_bytes([message.data[0], message.data[1]]))
+            .map(|(message, _)| u16::from_be_bytes([message.data[0], message.data[1]]))
             .collect()
     }
 
@@ -343,9 +443,9 @@ mod tests {
         let stream = StreamId(0);
         streams.deliver(stream, 0, message(0, true), &mut events).unwrap();
         streams.deliver(stream, 2, message(2, true), &mut events).unwrap();
-        assert_eq!(streams.reset(stream), (2, 1));
+        assert_eq!(streams.reset(stream, &mut events), (2, 1));
         streams.deliver(stream, 0, message(10, true), &mut events).unwrap();
         assert_eq!(read_all(&mut streams, stream), [0, 10]);
-        assert_eq!(streams.reset_all(), (0, 0));
+        assert_eq!(streams.reset_all(&mut events), (0, 0));
     }
 }

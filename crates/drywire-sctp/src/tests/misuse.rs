@@ -49,7 +49,7 @@ proptest! {
         for _ in 0..steps {
             let side = usize::from(rng.below(2) == 1);
             let stream = StreamId(u16::try_from(rng.below(4)).unwrap() * if rng.below(9) == 0 { 21_845 } else { 1 });
-            match rng.below(24) {
+            match rng.below(26) {
                 0 => pair.sides[side].connect(pair.now),
                 1..=5 => {
                     let len = usize::try_from(rng.below(4_000)).unwrap() >> rng.below(8);
@@ -72,6 +72,12 @@ proptest! {
                     pair.sides[side].set_mtu(now, mtu, most);
                 }
                 12 => pair.sides[side].set_buffered_low_threshold(stream, 100),
+                18 => pair.sides[side].set_read_in_parts(stream, rng.below(3) > 0),
+                19 => {
+                    let part = Bytes::from(vec![7; usize::try_from(rng.below(4_000)).unwrap()]);
+                    let options = SendOptions::ordered();
+                    let _ = pair.sides[side].write_part(pair.now, stream, Ppid(53), part, options, rng.below(3) == 0);
+                }
                 13 => {
                     pair.sides[side].handle_timeout(pair.now);
                     let next = pair.sides[side].poll_timeout();
@@ -79,12 +85,12 @@ proptest! {
                 }
                 14 => pair.now += Duration::from_millis(rng.below(3_000).into()),
                 15 => pair.now = pair.now.checked_sub(Duration::from_millis(rng.below(500).into())).unwrap(),
-                16 => {
+                20 => {
                     let mut bytes = vec![0; usize::try_from(rng.below(100)).unwrap()];
                     rng.fill(&mut bytes);
                     pair.deliver(side, Bytes::from(bytes));
                 }
-                17 | 18 if !seen.is_empty() => {
+                16 | 17 if !seen.is_empty() => {
                     let at = rng.below(u32::try_from(seen.len()).unwrap());
                     let (to, packet) = seen[usize::try_from(at).unwrap()].clone();
                     let packet = if rng.below(3) == 0 { packet } else { damage(&packet, &mut rng) };

@@ -38,7 +38,7 @@ fn phases() -> Vec<(&'static str, Phase)> {
 fn association(phase: &Phase) -> Association {
     let now = start();
     let mut association = Association::new(Config::default(), now, [5; 32]);
-    association.rx.begin(&association.config.clone(), Serial(100), false);
+    association.rx.begin(&association.config.clone(), Serial(100), false, &mut association.events);
     association.tx.begin(1 << 20, 10, false);
     let data = Bytes::from_static(b"x");
     association.tx.write(now, StreamId(0), Ppid(1), data, crate::SendOptions::ordered(), true).unwrap();
