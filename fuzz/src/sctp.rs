@@ -155,7 +155,10 @@ pub fn sctp_association(data: &[u8]) {
                 assert!(side.poll_timeout().is_none_or(|next| next > now), "the next timeout is in the past");
             }
             5 => side.reset_streams(now, &[stream]),
-            6 => while side.read(stream).is_some() {},
+            6 => {
+                side.set_read_in_parts(stream, len & 1 == 1);
+                while side.read(stream).is_some() {}
+            }
             _ => exchange(&mut sides, now, &mut tags),
         }
     }

@@ -2,7 +2,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::{Bytes, BytesMut};
 use drywire_core::{Instant, Path, Rng};
-use drywire_sctp::{Association, Config, Event, Ppid, SendOptions, StreamId};
+use drywire_sctp::{Association, Config, Event, Ppid, Rest, SendOptions, StreamId};
 
 use crate::drive::Drive;
 use crate::machine::Machine;
@@ -17,6 +17,8 @@ struct Sctp {
     /// Of each stream, the number of the last message that came; and all that came.
     last: BTreeMap<u16, u64>,
     came: BTreeSet<u64>,
+    /// Of streams that are read in parts, what has come of the message that goes on.
+    open: BTreeMap<u16, BytesMut>,
     arrived: bool,
     connected: bool,
     closed: bool,
@@ -27,8 +29,18 @@ impl Sctp {
     fn read(&mut self, stream: StreamId) {
         while let Some(message) = self.association.read(stream) {
             assert_eq!(message.stream, stream);
-            let number = u64::from_be_bytes(*message.data.first_chunk().expect("a message that nobody sent"));
-            assert!(message.data[8..].iter().all(|byte| *byte == 0x5a), "a message that nobody sent");
+            let mut data = self.open.remove(&stream.0).unwrap_or_default();
+            data.extend_from_slice(&message.data);
+            match message.rest {
+                Rest::None => {}
+                Rest::Lost => continue,
+                Rest::Follows => {
+                    self.open.insert(stream.0, data);
+                    continue;
+                }
+            }
+            let number = u64::from_be_bytes(*data.first_chunk().expect("a message that nobody sent"));
+            assert!(data[8..].iter().all(|byte| *byte == 0x5a), "a message that nobody sent");
             assert!(self.came.insert(number), "message {number} came twice");
             self.arrived = true;
             let last = self.last.insert(stream.0, number);
@@ -44,6 +56,7 @@ impl Sctp {
     fn begin_anew(&mut self) {
         self.came.clear();
         self.last.clear();
+        self.open.clear();
     }
 }
 
@@ -59,7 +72,7 @@ impl Machine for Sctp {
     fn command(&mut self, now: Instant, rng: &mut Rng) {
         let number = u16::try_from(rng.below(STREAMS)).unwrap();
         let stream = StreamId(if rng.below(50) == 0 { u16::MAX } else { number });
-        match rng.below(16) {
+        match rng.below(17) {
             0..=7 => {
                 let len = if rng.below(8) == 0 { rng.below(70_000) } else { rng.below(300) };
                 let mut data = self.next.to_be_bytes().to_vec();
@@ -86,6 +99,7 @@ impl Machine for Sctp {
             }
             12 => self.association.reset_streams(now, &[stream]),
             13 => self.association.connect(now),
+            16 => self.association.set_read_in_parts(stream, rng.below(3) > 0),
             14 => self.association.set_mtu(
                 now,
                 usize::try_from(rng.below(1_500)).unwrap(),
@@ -141,6 +155,7 @@ fn pair(seed: u64) -> Drive<Sctp> {
             next,
             last: BTreeMap::new(),
             came: BTreeSet::new(),
+            open: BTreeMap::new(),
             arrived: false,
             connected: false,
             closed: false,

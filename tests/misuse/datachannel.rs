@@ -2,7 +2,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::BytesMut;
 use drywire_core::{Instant, Path, Rng};
-use drywire_datachannel::{ChannelId, ChannelOptions, Config, Event, Message, Role, Transport};
+use drywire_datachannel::{ChannelId, ChannelOptions, Config, Event, Message, Rest, Role, Transport};
 
 use crate::drive::Drive;
 use crate::machine::Machine;
@@ -16,6 +16,8 @@ struct Channels {
     /// Of each channel, the number of the last message that came in order, and all that came.
     last: BTreeMap<ChannelId, u64>,
     came: BTreeSet<u64>,
+    /// Of channels that are read in parts, what has come of the message that goes on.
+    open: BTreeMap<ChannelId, BytesMut>,
     arrived: bool,
 }
 
@@ -37,13 +39,22 @@ impl Channels {
     /// Each message comes at most once, and on an ordered channel in order: whatever the network did.
     fn read(&mut self, id: ChannelId) {
         let ordered = self.transport.channel(id).is_some_and(drywire_datachannel::Channel::ordered);
-        while let Some(message) = self.transport.read(id) {
-            let Some(number) = message.data().first_chunk::<8>().map(|bytes| u64::from_be_bytes(*bytes))
-            else {
-                assert!(message.data().is_empty(), "a message that nobody sent");
+        while let Some(part) = self.transport.read_part(id) {
+            let mut data = self.open.remove(&id).unwrap_or_default();
+            data.extend_from_slice(&part.data);
+            match part.rest {
+                Rest::None => {}
+                Rest::Lost => continue,
+                Rest::Follows => {
+                    self.open.insert(id, data);
+                    continue;
+                }
+            }
+            let Some(number) = data.first_chunk::<8>().map(|bytes| u64::from_be_bytes(*bytes)) else {
+                assert!(data.is_empty(), "a message that nobody sent");
                 continue;
             };
-            assert!(message.data()[8..].iter().all(|byte| *byte == 0x5a), "a message that nobody sent");
+            assert!(data[8..].iter().all(|byte| *byte == 0x5a), "a message that nobody sent");
             assert!(self.came.insert(number), "message {number} came twice");
             let last = self.last.insert(id, number);
             assert!(!ordered || last.is_none_or(|last| last < number), "message {number} came out of order");
@@ -92,6 +103,9 @@ impl Machine for Channels {
             }
             9 => {
                 if let Some(id) = id {
+                    if rng.below(4) == 0 {
+                        self.transport.read_in_parts(id);
+                    }
                     self.read(id);
                 }
             }
@@ -134,6 +148,7 @@ impl Machine for Channels {
                 // Its name may be used again.
                 self.read(id);
                 self.last.remove(&id);
+                self.open.remove(&id);
             }
             Some(_) => {}
         }
@@ -164,6 +179,7 @@ fn pair(seed: u64) -> Drive<Channels> {
             next: number,
             last: BTreeMap::new(),
             came: BTreeSet::new(),
+            open: BTreeMap::new(),
             arrived: false,
         }
     };

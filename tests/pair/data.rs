@@ -1,11 +1,13 @@
 //! Data channels through the whole stack.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use drywire::Event;
+use drywire::datachannel::Rest;
 use drywire_sim::{Link, Outcome, Probability};
 
-use crate::harness::{CONFIG, binary, call, call_with, connected, negotiate, open, pass, text};
+use crate::harness::{CONFIG, binary, call, call_with, config, connected, negotiate, open, pass, text};
 
 #[test]
 fn messages_of_every_kind_and_size_come_back() {
@@ -32,6 +34,51 @@ fn messages_of_every_kind_and_size_come_back() {
     arrived.sort_by_key(|message| (message.kind(), message.data().len()));
     messages.sort_by_key(|message| (message.kind(), message.data().len()));
     assert_eq!(arrived, messages);
+}
+
+/// One message that is longer than all buffers and windows together, without ever being in memory as a whole.
+/// `DRYWIRE_MESSAGE_MEBIBYTES` says how long.
+#[test]
+fn a_message_of_any_length_is_read_while_it_is_written() {
+    let mebibytes =
+        std::env::var("DRYWIRE_MESSAGE_MEBIBYTES").map_or(8, |text| text.parse().expect("a number"));
+    let unlimited = {
+        let mut config = config();
+        config.negotiation_mut().max_message_size = 0;
+        Arc::new(config)
+    };
+    let (mut network, offering, answering, id) =
+        call_with(&unlimited, &unlimited, [27; 32], |peer, now| open(peer, now, "long", true));
+    network[answering].set_reading(false);
+    connected(&mut network, answering);
+    pass(&mut network, Duration::from_secs(1));
+    let there = network[answering].connection.channels().map(|(id, _)| id).next().expect("the channel");
+    network[answering].connection.channel(there).expect("the channel").read_in_parts();
+    let part = binary(65_536);
+    let parts = mebibytes * 16;
+    let (mut written, mut read, mut ended) = (0, 0, false);
+    while !ended {
+        let now = network.now();
+        let mut channel = network[offering].connection.channel(id).expect("the channel");
+        while written < parts && channel.write_part(now, part.clone(), written + 1 == parts).is_ok() {
+            written += 1;
+        }
+        pass(&mut network, Duration::from_millis(1));
+        let mut channel = network[answering].connection.channel(there).expect("the channel");
+        let unread = read;
+        while let Some(part_read) = channel.read_part() {
+            assert!(!ended && part_read.kind == part.kind());
+            for byte in &part_read.data {
+                assert_eq!(*byte, part.data()[read % part.data().len()]);
+                read += 1;
+            }
+            ended = part_read.rest == Rest::None;
+        }
+        assert!(read - unread < 4 << 20, "{} bytes at once", read - unread);
+    }
+    assert_eq!(read, mebibytes << 20);
+    let stats = network[answering].connection.stats();
+    assert_eq!((stats.data.messages_received, stats.data.bytes_received), (1, u64::try_from(read).unwrap()));
 }
 
 #[test]

@@ -5,7 +5,7 @@ use drywire_core::Duration;
 use drywire_sctp::SendOptions;
 
 use crate::buffered::Buffered;
-use crate::{ChannelError, ChannelOptions, Message, MessageKind, Reliability};
+use crate::{ChannelError, ChannelOptions, MessageKind, MessagePart, Reliability};
 
 /// One data channel: what it is, and how far it has come. An association may have 65,535 of them, most of them idle.
 #[derive(Debug)]
@@ -25,6 +25,8 @@ pub struct Channel {
     /// Whether the peer knows the channel for sure. Until then also an unordered channel sends in order, so that
     /// nothing overtakes its announcement (RFC 8832, section 6).
     pub(crate) confirmed: bool,
+    /// Whether its messages are read in parts.
+    pub(crate) in_parts: bool,
     /// The events of this channel that wait to be polled.
     pub(crate) queued: Queued,
     pub(crate) buffered: Buffered,
@@ -40,7 +42,7 @@ struct Pending {
     /// messages when the association was full.
     outbox: VecDeque<Outgoing>,
     /// What was taken from the association and not read yet: it came before the channel did, or the channel is closed.
-    held: VecDeque<Message>,
+    held: VecDeque<MessagePart>,
     /// The parts of a message that goes on (RFC 8831, section 6.6).
     partial: Option<(MessageKind, BytesMut)>,
     /// A message that is written in parts and not at its end: what kind it is and how long it is so far.
@@ -136,6 +138,7 @@ impl Channel {
             stream: options.negotiated,
             confirmed: options.negotiated.is_some(),
             announced: false,
+            in_parts: false,
             state: State::Connecting,
             queued: Queued::default(),
             buffered: Buffered::default(),
@@ -276,12 +279,12 @@ impl Channel {
     }
 
     /// Keeps a message for the application.
-    pub(crate) fn hold(&mut self, message: Message) {
+    pub(crate) fn hold(&mut self, message: MessagePart) {
         self.pending.get_or_insert_default().held.push_back(message);
     }
 
     /// Takes the next one that was kept.
-    pub(crate) fn pop_held(&mut self) -> Option<Message> {
+    pub(crate) fn pop_held(&mut self) -> Option<MessagePart> {
         self.take_pending(|pending| pending.held.pop_front())
     }
 
@@ -295,7 +298,7 @@ impl Channel {
 
     /// Bytes of the messages that were taken from the association and not read.
     pub(crate) fn held_bytes(&self) -> usize {
-        self.pending.iter().flat_map(|pending| &pending.held).map(|message| message.data().len()).sum()
+        self.pending.iter().flat_map(|pending| &pending.held).map(|message| message.data.len()).sum()
     }
 
     /// The message that is written in parts and not at its end.
@@ -324,8 +327,8 @@ impl Channel {
     }
 
     /// Takes the parts that have come.
-    pub(crate) fn take_partial(&mut self) -> Option<BytesMut> {
-        self.take_pending(|pending| pending.partial.take()).map(|(_, data)| data)
+    pub(crate) fn take_partial(&mut self) -> Option<(MessageKind, BytesMut)> {
+        self.take_pending(|pending| pending.partial.take())
     }
 
     /// Takes something of what is kept, and forgets the rest when it is empty.

@@ -128,6 +128,8 @@ impl Transport {
 
     /// The peer has reset its direction of a stream.
     pub(crate) fn incoming_reset(&mut self, now: Instant, stream: u16) {
+        // What comes from now on is for the next channel.
+        self.association.set_read_in_parts(stream.into(), false);
         match self.streams.get_mut(stream) {
             Some(StreamUse::Channel(id)) => {
                 let id = *id;
@@ -241,6 +243,9 @@ impl Transport {
         self.held_bytes += channel.held_bytes();
         if let Some(stream) = channel.stream {
             self.streams.remove(stream);
+            if channel.in_parts {
+                self.association.set_read_in_parts(stream.into(), false);
+            }
         }
         self.unflushed.remove(&id);
         self.blocked.remove(&id);

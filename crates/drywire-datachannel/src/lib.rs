@@ -89,10 +89,11 @@ mod tests;
 
 pub use channel::{Channel, ChannelState, ChannelStats};
 pub use config::Config;
+pub use drywire_sctp::Rest;
 pub use error::{ChannelError, InvalidText, OpenError, ParseError, SendError};
 pub use event::{Event, Stats};
 pub use ids::Role;
-pub use message::{Message, MessageKind};
+pub use message::{Message, MessageKind, MessagePart};
 pub use options::{ChannelOptions, Reliability};
 pub use table::ChannelId;
 pub use transport::Transport;

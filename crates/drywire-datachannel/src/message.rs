@@ -1,6 +1,7 @@
 use std::fmt;
 
 use bytes::Bytes;
+use drywire_sctp::Rest;
 
 use crate::InvalidText;
 
@@ -30,7 +31,30 @@ pub struct Message {
     data: Bytes,
 }
 
+/// A part of a message of a channel that is [read in parts](crate::Transport::read_in_parts), or all of one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MessagePart {
+    /// What the message is. That text is UTF-8 is not checked, and a part may end within a character.
+    pub kind: MessageKind,
+    /// The bytes; none in an empty message, and where the rest is lost.
+    pub data: Bytes,
+    /// What follows of the message, unless the channel is closed before.
+    pub rest: Rest,
+}
+
+impl MessagePart {
+    /// A message that is whole, and text only if it is UTF-8.
+    pub(crate) const fn whole(kind: MessageKind, data: Bytes) -> Self {
+        Self { kind, data, rest: Rest::None }
+    }
+}
+
 impl Message {
+    /// What is whole, and was checked when it came.
+    pub(crate) fn from_whole(part: MessagePart) -> Self {
+        Self { kind: part.kind, data: part.data }
+    }
+
     /// A text message.
     pub fn text(text: impl Into<String>) -> Self {
         Self { kind: MessageKind::Text, data: Bytes::from(text.into()) }

@@ -92,6 +92,9 @@ impl Transport {
             // A channel that had the stream before may have set another one.
             self.association.set_buffered_low_threshold(stream.into(), channel.buffered.threshold());
             self.association.set_priority(stream.into(), channel.priority());
+            if channel.in_parts {
+                self.association.set_read_in_parts(stream.into(), true);
+            }
         }
     }
 

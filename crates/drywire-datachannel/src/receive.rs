@@ -1,54 +1,92 @@
 //! Messages in (RFC 8831, section 6.6): they stay in the association, whose window they fill, until they are read.
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use drywire_core::Instant;
 
 use crate::channel::{Channel, Closing, State};
 use crate::ppid::{self, Content};
 use crate::stray::Stray;
 use crate::transport::{Phase, StreamUse, Transport};
-use crate::{ChannelError, ChannelId, Event, Message, MessageKind};
+use crate::{ChannelError, ChannelId, Event, Message, MessageKind, MessagePart, Rest};
 
 /// What a message from the association comes to.
 enum Received {
-    Message(Message),
+    Message(MessagePart),
     /// Nothing to read: of the protocol, a part, or dropped.
     Nothing,
     /// The peer did what it must not.
     Invalid(ChannelError),
 }
 
+/// A message, or part of one, as the association gives it.
+struct Piece {
+    ppid: u32,
+    data: Bytes,
+    rest: Rest,
+}
+
 impl Transport {
-    /// The next message of a channel; `None` when there is none now. What is not read holds the peer back, on all
-    /// channels.
+    /// The next message of a channel; `None` when there is none now, and always for a channel that is
+    /// [read in parts](Self::read_in_parts). What is not read holds the peer back, on all channels.
     pub fn read(&mut self, id: ChannelId) -> Option<Message> {
-        let message = self.read_held(id).or_else(|| self.read_stream(id))?;
-        let bytes = u64::try_from(message.data().len()).unwrap_or(u64::MAX);
-        self.stats.messages_received += 1;
-        self.stats.bytes_received += bytes;
-        if let Some(channel) = self.channels.get_mut(id) {
-            channel.figures.messages_received += 1;
-            channel.figures.bytes_received += bytes;
+        if self.channels.get(id)?.in_parts {
+            return None;
         }
-        Some(message)
+        self.read_part(id).map(Message::from_whole)
     }
 
-    fn read_held(&mut self, id: ChannelId) -> Option<Message> {
+    /// From now on the messages of a channel are read with [`read_part`](Self::read_part) while they come, so that a long one need not
+    /// be in memory at once: there is no limit to their length, whatever was announced to the peer as such. What is not read yet fills the
+    /// window, and no more than the window is kept. Messages on unordered channels are not cut, and must not be longer than
+    /// [`max_message_size`](drywire_sctp::Config::max_message_size).
+    ///
+    /// This is best said when the channel is opened or announced: what has come until then is put together, or too long already.
+    pub fn read_in_parts(&mut self, id: ChannelId) {
+        let Some(channel) = self.channels.get_mut(id) else { return };
+        channel.in_parts = true;
+        // What was joined so far of a message goes first.
+        let begun = channel.take_partial();
+        self.partial_bytes =
+            self.partial_bytes.saturating_sub(begun.as_ref().map_or(0, |(_, data)| data.len()));
+        if let Some((kind, data)) = begun {
+            channel.hold(MessagePart { kind, data: data.freeze(), rest: Rest::Follows });
+        }
+        if let Some(stream) = channel.stream.filter(|_| channel.is_readable()) {
+            self.association.set_read_in_parts(stream.into(), true);
+        }
+    }
+
+    /// The next message of a channel, or part of it; `None` when there is none now. On a channel that is not
+    /// [read in parts](Self::read_in_parts) each is a whole message.
+    pub fn read_part(&mut self, id: ChannelId) -> Option<MessagePart> {
+        let part = self.read_held(id).or_else(|| self.read_stream(id))?;
+        let (bytes, messages) =
+            (u64::try_from(part.data.len()).unwrap_or(u64::MAX), u64::from(part.rest == Rest::None));
+        self.stats.messages_received += messages;
+        self.stats.bytes_received += bytes;
+        if let Some(channel) = self.channels.get_mut(id) {
+            channel.figures.messages_received += messages;
+            channel.figures.bytes_received += bytes;
+        }
+        Some(part)
+    }
+
+    fn read_held(&mut self, id: ChannelId) -> Option<MessagePart> {
         let channel = self.channels.get_mut(id)?;
         let message = channel.pop_held()?;
         if channel.is_closed() {
-            self.held_bytes = self.held_bytes.saturating_sub(message.data().len());
+            self.held_bytes = self.held_bytes.saturating_sub(message.data.len());
         }
         Some(message)
     }
 
-    fn read_stream(&mut self, id: ChannelId) -> Option<Message> {
+    fn read_stream(&mut self, id: ChannelId) -> Option<MessagePart> {
         let now = self.clock.latest();
         let mut found = None;
         while found.is_none()
             && let Some((stream, received)) = self.next(id)
         {
-            match self.decode(now, id, received.0, received.1) {
+            match self.decode(now, id, received) {
                 Received::Message(message) => found = Some(message),
                 Received::Nothing => {}
                 Received::Invalid(error) => self.fail(now, id, error),
@@ -61,13 +99,13 @@ impl Transport {
     }
 
     /// Takes the next message of a readable channel from the association.
-    fn next(&mut self, id: ChannelId) -> Option<(u16, (u32, Bytes))> {
+    fn next(&mut self, id: ChannelId) -> Option<(u16, Piece)> {
         let channel = self.channels.get(id)?;
         // The stream of a closed channel may belong to another one by now; not after the end, though.
         let readable = channel.is_readable() || channel.is_closed() && self.phase == Phase::Ended;
         let stream = channel.stream.filter(|_| readable)?;
         let message = self.association.read(stream.into())?;
-        Some((stream, (message.ppid.0, message.data)))
+        Some((stream, Piece { ppid: message.ppid.0, data: message.data, rest: message.rest }))
     }
 
     /// There is something new to read on a stream.
@@ -160,7 +198,8 @@ impl Transport {
     pub(crate) fn take_strays(&mut self, id: ChannelId, stream: u16) {
         let now = self.clock.latest();
         for stray in self.strays.take(stream) {
-            match self.decode(now, id, stray.ppid, stray.data) {
+            let Stray { ppid, data, .. } = stray;
+            match self.decode(now, id, Piece { ppid, data, rest: Rest::None }) {
                 Received::Message(message) => {
                     if let Some(channel) = self.channels.get_mut(id) {
                         channel.hold(message);
@@ -177,12 +216,15 @@ impl Transport {
     pub(crate) fn hold_unread(&mut self, now: Instant, id: ChannelId) {
         let mut room = self.config.max_queued;
         while let Some((_, received)) = self.next(id) {
-            if let Received::Message(message) = self.decode(now, id, received.0, received.1)
-                && let Some(left) = room.checked_sub(message.data().len() + COST)
+            if let Received::Message(message) = self.decode(now, id, received)
                 && let Some(channel) = self.channels.get_mut(id)
             {
-                room = left;
-                channel.hold(message);
+                // Nothing behind what does not fit: it could be of the same message.
+                let cost = message.data.len() + COST;
+                room = room.saturating_sub(cost);
+                if room > 0 {
+                    channel.hold(message);
+                }
             }
         }
     }
@@ -194,7 +236,7 @@ impl Transport {
         }
     }
 
-    fn decode(&mut self, now: Instant, id: ChannelId, ppid: u32, data: Bytes) -> Received {
+    fn decode(&mut self, now: Instant, id: ChannelId, Piece { ppid, data, rest }: Piece) -> Received {
         let (kind, last) = match ppid::content(ppid) {
             Content::Dcep => {
                 self.take_dcep(now, id, &data);
@@ -212,6 +254,10 @@ impl Transport {
         let empty = matches!(ppid::content(ppid), Content::Empty(_));
         let data = if empty { Bytes::new() } else { data };
         let Some(channel) = self.channels.get_mut(id) else { return Received::Nothing };
+        if channel.in_parts {
+            let rest = if last || rest == Rest::Lost { rest } else { Rest::Follows };
+            return Received::Message(MessagePart { kind, data, rest });
+        }
         let data = if last && !channel.has_partial() {
             data
         } else {
@@ -225,13 +271,10 @@ impl Transport {
         if data.len() > self.config.sctp.max_message_size {
             return Received::Invalid(ChannelError::MessageTooLarge);
         }
-        match kind {
-            MessageKind::Binary => Received::Message(Message::binary(data)),
-            MessageKind::Text => {
-                let invalid = Received::Invalid(ChannelError::Protocol);
-                Message::from_utf8(data).map_or(invalid, Received::Message)
-            }
+        if kind == MessageKind::Text && std::str::from_utf8(&data).is_err() {
+            return Received::Invalid(ChannelError::Protocol);
         }
+        Received::Message(MessagePart::whole(kind, data))
     }
 
     /// Adds a part to a message; `None` when it is not of the same kind as those before, or too much.
@@ -247,7 +290,7 @@ impl Transport {
 
     fn take_partial(&mut self, id: ChannelId) -> Bytes {
         let partial = self.channels.get_mut(id).and_then(Channel::take_partial);
-        let data = partial.map(BytesMut::freeze).unwrap_or_default();
+        let data = partial.map(|(_, data)| data.freeze()).unwrap_or_default();
         self.partial_bytes = self.partial_bytes.saturating_sub(data.len());
         data
     }

@@ -19,7 +19,8 @@ pub struct Config {
     pub cryptex: EncryptionPolicy,
     /// Whether RTCP packets may be sent that are not compound (RFC 5506).
     pub rtcp_reduced_size: bool,
-    /// The longest data channel message that is taken, in bytes; 0 is any length. Default 262,144.
+    /// The longest data channel message that is taken, in bytes, as announced to the peer; 0 is any length. More than the association puts
+    /// together can be taken on channels that are read in parts. Default 262,144.
     pub max_message_size: u64,
     /// The SCTP port of this side. Default 5000.
     pub sctp_port: u16,

@@ -6,4 +6,5 @@ mod life;
 mod link;
 mod messages;
 mod partial;
+mod parts;
 mod random;

@@ -266,7 +266,10 @@ fn misuse(calls: Vec<Call>) {
             }
             Call::Read(which) => {
                 if let Some(id) = pick(which) {
-                    let _ = transport.read(id);
+                    if which % 5 == 4 {
+                        transport.read_in_parts(id);
+                    }
+                    let _ = (transport.read(id), transport.read_part(id));
                 }
             }
             Call::Threshold(which, n) => {

@@ -1,5 +1,5 @@
 use drywire_core::Instant;
-use drywire_datachannel::{Channel, ChannelId, ChannelOptions, Message, OpenError, SendError};
+use drywire_datachannel::{Channel, ChannelId, ChannelOptions, Message, MessagePart, OpenError, SendError};
 
 use super::{MAX_EVENTS, PeerConnection};
 use crate::{CloseReason, Event};
@@ -82,6 +82,21 @@ impl DataChannel<'_> {
         let message = self.connection.data.read(self.id);
         self.settle();
         message
+    }
+
+    /// From now on the messages of this channel are read with [`read_part`](Self::read_part) while they come, whatever their length: a long
+    /// one need not be in memory at once. See [`read_in_parts`](drywire_datachannel::Transport::read_in_parts) of the transport. The peer
+    /// sends messages as long as [`max_message_size`](drywire_jsep::Config::max_message_size) of the negotiation says.
+    pub fn read_in_parts(&mut self) {
+        self.connection.data.read_in_parts(self.id);
+        self.settle();
+    }
+
+    /// The next message, or part of one; `None` when there is none yet.
+    pub fn read_part(&mut self) -> Option<MessagePart> {
+        let part = self.connection.data.read_part(self.id);
+        self.settle();
+        part
     }
 
     /// Queues a message. [`SendError::Full`] says to wait for [`Event::DataChannelBufferedAmountLow`].
