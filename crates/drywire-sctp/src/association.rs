@@ -269,7 +269,7 @@ impl Association {
     /// Ends the association at once and tells the peer (RFC 9260, section 9.1).
     pub fn abort(&mut self, now: Instant) {
         let now = self.clock.observe(now);
-        self.abort_with(Cause::USER_INITIATED_ABORT, CloseReason::Local);
+        self.abort_with(Cause::USER_INITIATED_ABORT, &[], CloseReason::Local);
         self.settle(now);
     }
 
@@ -290,8 +290,14 @@ impl Association {
     /// Appends one SCTP packet to `out` and returns its length; `None` when there is nothing to send now.
     pub fn poll_transmit(&mut self, now: Instant, out: &mut Vec<u8>) -> Option<usize> {
         let now = self.clock.observe(now);
-        let start = out.len();
-        if self.write_packet(now, out).is_none() {
+        let (start, given_up) = (out.len(), self.stats.messages_abandoned);
+        let mut written = self.write_packet(now, out);
+        if self.stats.messages_abandoned != given_up {
+            // A reset or the end may have waited for just that.
+            self.settle(now);
+            written = written.or_else(|| self.write_packet(now, out));
+        }
+        if written.is_none() {
             self.keep_pace(now);
             return None;
         }

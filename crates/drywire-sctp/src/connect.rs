@@ -4,13 +4,13 @@ use bytes::Bytes;
 use drywire_core::{Instant, Serial};
 
 use crate::cookie::Cookie;
-use crate::packet::{Cause, Chunk, ChunkType, Chunks, Header, Init, Parameter, ParameterType};
+use crate::packet::{Cause, Chunk, ChunkType, Chunks, Header, Init, Parameter, ParameterType, Parameters};
 use crate::state::{Extensions, Peer, Phase};
 use crate::timer::Timer;
 use crate::transmit::{ERRORS_DETECTED_BY_DTLS, Reply};
 use crate::{Association, CloseReason, Event, ParseError};
 
-/// How many unknown parameters of an INIT are reported at most.
+/// How many unknown parameters of an INIT or INIT ACK are reported at most.
 const MAX_REPORTED: usize = 16;
 
 impl Association {
@@ -76,8 +76,7 @@ impl Association {
         let Ok(init) = Init::parse(chunk) else { return self.drop_chunk() };
         let tag = init.initiate_tag;
         if init.outbound_streams == 0 || init.inbound_streams == 0 {
-            let cause = Some(Cause::INVALID_MANDATORY_PARAMETER);
-            return self.reply(Reply::Abort { tag, reflected: false, cause });
+            return self.reply(Reply::abort(tag, Cause::INVALID_MANDATORY_PARAMETER, &[]));
         }
         let (local_tag, local_tsn, tie_tags) = match &self.phase {
             Phase::Over => return self.reply(Reply::Abort { tag, reflected: false, cause: None }),
@@ -110,19 +109,9 @@ impl Association {
         // E14: what is reported never makes the answer longer than the question, except by what every answer has.
         let room = packet_len.saturating_sub(Header::LEN + Init::HEADER_LEN);
         let mut unrecognized = Vec::new();
-        let mut reported = 0;
-        for parameter in init.parameters.iter().map_while(Result::ok) {
-            if is_known(parameter.kind) {
-                continue;
-            }
-            let unknown = parameter.kind.when_unknown();
-            let fits = unrecognized.len() + parameter.whole.len() + 8 <= room.min(self.mtu / 2);
-            if unknown.report && fits && reported < MAX_REPORTED {
-                Parameter::write(&mut unrecognized, ParameterType::UNRECOGNIZED, parameter.whole);
-                reported += 1;
-            }
-            if !unknown.skip {
-                break;
+        for parameter in understand(init.parameters).1 {
+            if unrecognized.len() + parameter.len() + 8 <= room.min(self.mtu / 2) {
+                Parameter::write(&mut unrecognized, ParameterType::UNRECOGNIZED, parameter);
             }
         }
         let (cookie, unrecognized) = (Bytes::from(cookie), Bytes::from(unrecognized));
@@ -134,20 +123,40 @@ impl Association {
         if !matches!(self.phase, Phase::CookieWait { .. }) {
             return self.drop_chunk();
         }
-        let Ok(init) = Init::parse(chunk) else { return self.drop_chunk() };
-        if init.outbound_streams == 0 || init.inbound_streams == 0 {
-            let cause = Some(Cause::INVALID_MANDATORY_PARAMETER);
-            self.reply(Reply::Abort { tag: init.initiate_tag, reflected: false, cause });
-            return self.close(CloseReason::Incompatible);
-        }
-        let Some(cookie) = init.parameters.find(ParameterType::STATE_COOKIE) else {
-            return self.drop_chunk();
+        let init = match Init::parse(chunk) {
+            Ok(init) => init,
+            // A tag of zero: nothing can be sent to such a peer (section 3.3.3).
+            Err(ParseError::Forbidden { .. }) => {
+                self.close(CloseReason::Incompatible);
+                let tag = self.local_tag;
+                return self.reply(Reply::Abort { tag, reflected: true, cause: None });
+            }
+            Err(_) => return self.drop_chunk(),
         };
+        let tag = init.initiate_tag;
+        if init.outbound_streams == 0 || init.inbound_streams == 0 {
+            self.close(CloseReason::Incompatible);
+            return self.reply(Reply::abort(tag, Cause::INVALID_MANDATORY_PARAMETER, &[]));
+        }
+        let (known, unknown) = understand(init.parameters);
+        let Some(cookie) = known.find(ParameterType::STATE_COOKIE) else {
+            // Section 3.3.10.2: one is missing, of type 7.
+            self.close(CloseReason::Incompatible);
+            return self.reply(Reply::abort(tag, Cause::MISSING_PARAMETER, &[0, 0, 0, 1, 0, 7]));
+        };
+        // Section 3.2.2: the peer hears of it along with its cookie.
+        let mut unrecognized = Vec::new();
+        for parameter in unknown {
+            if cookie.len() + unrecognized.len() + parameter.len() <= self.mtu / 2 {
+                unrecognized.resize(unrecognized.len().next_multiple_of(4), 0);
+                unrecognized.extend_from_slice(parameter);
+            }
+        }
         let cookie = Bytes::copy_from_slice(cookie);
         let peer = Peer { tag: init.initiate_tag, extensions: self.extensions(&init) };
         let streams = init.inbound_streams.min(self.config.max_outbound_streams.max(1));
         self.know_peer(init.initial_tsn, init.window, streams, peer.extensions);
-        self.phase = Phase::CookieEchoed { peer, cookie, repeats: 0 };
+        self.phase = Phase::CookieEchoed { peer, cookie, unrecognized: unrecognized.into(), repeats: 0 };
         self.due.init = false;
         self.due.cookie_echo = true;
         self.due.data_with_cookie = true;
@@ -175,6 +184,8 @@ impl Association {
             self.reply(Reply::StaleCookie { tag: peer.tag, by });
             return false;
         }
+        let restarts =
+            self.phase.is_open() && Some(cookie.tie_tags) == known.map(|known| (self.local_tag, known.tag));
         match &self.phase {
             Phase::Idle | Phase::CookieWait { .. } if same_local => {
                 self.know_peer(cookie.peer_tsn, cookie.peer_window, cookie.outbound_streams, peer.extensions);
@@ -190,15 +201,13 @@ impl Association {
             }
             _ if same_local && self.phase.is_open() => self.phase.set_peer(peer),
             // Case A: the peer has lost everything. One that shuts down is not restarted (section 5.2.4).
-            Phase::ShutdownAckSent { .. } => {
+            Phase::ShutdownAckSent { .. } if restarts => {
+                let cause = Cause::COOKIE_WHILE_SHUTTING_DOWN;
+                self.reply(Reply::Error { cause, value: Bytes::new() });
                 self.due.shutdown_ack = true;
                 return false;
             }
-            _ if self.phase.is_open()
-                && Some(cookie.tie_tags) == known.map(|known| (self.local_tag, known.tag)) =>
-            {
-                self.restart(now, &cookie, peer);
-            }
+            _ if restarts => self.restart(now, &cookie, peer),
             // Case C: a cookie that came too late.
             _ => {
                 self.drop_chunk();
@@ -285,7 +294,8 @@ impl Association {
 
     /// What the sender of `init` can do (RFC 5061, section 4.2.7; RFC 3758, section 3.1: either way of saying it counts).
     fn extensions(&self, init: &Init<'_>) -> Extensions {
-        let chunks = init.parameters.find(ParameterType::SUPPORTED_EXTENSIONS).unwrap_or_default();
+        let (known, _) = understand(init.parameters);
+        let chunks = known.find(ParameterType::SUPPORTED_EXTENSIONS).unwrap_or_default();
         let says = |kind: ChunkType| chunks.contains(&kind.0);
         let interleaves = self.config.interleaving && says(ChunkType::I_DATA);
         Extensions {
@@ -293,12 +303,11 @@ impl Association {
             skips_messages: match interleaves {
                 true => says(ChunkType::I_FORWARD_TSN),
                 false => {
-                    says(ChunkType::FORWARD_TSN)
-                        || init.parameters.find(ParameterType::FORWARD_TSN_SUPPORTED).is_some()
+                    says(ChunkType::FORWARD_TSN) || known.find(ParameterType::FORWARD_TSN_SUPPORTED).is_some()
                 }
             },
             interleaves,
-            needs_no_checksum: init.parameters.find(ParameterType::ZERO_CHECKSUM_ACCEPTABLE)
+            needs_no_checksum: known.find(ParameterType::ZERO_CHECKSUM_ACCEPTABLE)
                 == Some(&ERRORS_DETECTED_BY_DTLS),
         }
     }
@@ -309,8 +318,28 @@ impl Association {
     }
 }
 
-/// Whether a parameter of INIT is understood, or may be passed over: addresses of the peer (types 5, 6 and 11) and what
+/// The parameters of an INIT or INIT ACK as far as they count, and those that their sender is to hear of: behind one that is
+/// not known and says so, none counts (section 3.2.1).
+fn understand(parameters: Parameters<'_>) -> (Parameters<'_>, Vec<&[u8]>) {
+    let (mut len, mut reported) = (0, Vec::new());
+    for parameter in parameters.iter().map_while(Result::ok) {
+        if !is_known(parameter.kind) {
+            let unknown = parameter.kind.when_unknown();
+            if unknown.report && reported.len() < MAX_REPORTED {
+                reported.push(parameter.whole);
+            }
+            if !unknown.skip {
+                break;
+            }
+        }
+        len += parameter.whole.len().next_multiple_of(4);
+    }
+    let bytes = parameters.as_bytes();
+    (Parameters::new(bytes.get(..len).unwrap_or(bytes)), reported)
+}
+
+/// Whether a parameter is understood, or may be passed over: addresses of the peer (types 5, 6 and 11) and what
 /// concerns them (9 and 12) mean nothing over DTLS (RFC 8261, section 5).
 const fn is_known(kind: ParameterType) -> bool {
-    matches!(kind.0, 5 | 6 | 9 | 11 | 12 | 0x8001 | 0x8008 | 0xc000)
+    matches!(kind.0, 5..=9 | 11 | 12 | 0x8001 | 0x8008 | 0xc000)
 }

@@ -2,7 +2,7 @@
 
 use drywire_core::Instant;
 
-use crate::packet::{Chunk, Heartbeat};
+use crate::packet::{Chunk, Header, Heartbeat};
 use crate::timer::Timer;
 use crate::transmit::Reply;
 use crate::{Association, CloseReason};
@@ -42,8 +42,10 @@ impl Association {
 
     /// HEARTBEAT: what it carries goes back.
     pub(crate) fn handle_heartbeat(&mut self, chunk: &Chunk<'_>) {
+        let most = self.mtu.max(self.config.max_mtu).saturating_sub(Header::LEN);
         match Heartbeat::parse(chunk) {
-            Ok(heartbeat) if self.phase.is_open() => {
+            // What is longer than our packets would not arrive.
+            Ok(heartbeat) if self.phase.is_open() && chunk.whole.len() <= most => {
                 let info = bytes::Bytes::copy_from_slice(heartbeat.info);
                 self.reply(Reply::HeartbeatAck { info });
             }

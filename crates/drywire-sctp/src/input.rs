@@ -9,6 +9,7 @@ use crate::packet::{
 };
 use crate::rx::{Incoming, Received};
 use crate::state::Phase;
+use crate::timer::Timer;
 use crate::transmit::Reply;
 use crate::{Association, CloseReason};
 
@@ -51,9 +52,13 @@ impl Association {
             self.stats.packets_dropped += 1;
             return tracing::trace!("packet without a checksum dropped");
         }
+        if first.kind.stands_alone() && packet.chunks().nth(1).is_some() {
+            self.stats.packets_dropped += 1;
+            return;
+        }
         let tag = packet.header.verification_tag;
         match first.kind {
-            // Its packet carries nothing else and no tag (sections 3.1 and 8.5.1, A).
+            // Its packet carries no tag (section 8.5.1, A).
             ChunkType::INIT if tag == 0 => {
                 self.stats.packets_received += 1;
                 return self.handle_init(now, &first, bytes.len());
@@ -86,7 +91,8 @@ impl Association {
         self.tx.heard();
         let mut seen = Seen::default();
         for chunk in packet.chunks() {
-            let Ok(chunk) = chunk else {
+            let lone = first.kind.stands_alone();
+            let Some(chunk) = chunk.ok().filter(|chunk| lone || !chunk.kind.stands_alone()) else {
                 self.drop_chunk();
                 break;
             };
@@ -97,10 +103,12 @@ impl Association {
         self.rx.end_of_packet(seen.data, seen.immediate);
         if seen.data {
             self.perform_deferred();
-            // Each packet with data is answered by SHUTDOWN too (section 9.2).
-            if matches!(self.phase, Phase::ShutdownSent { .. }) {
+            // Each packet with data is answered by SHUTDOWN too, and T2 begins anew (section 9.2): the peer is alive.
+            if let Phase::ShutdownSent { repeats, .. } = &mut self.phase {
+                *repeats = 0;
                 self.due.shutdown = true;
                 self.rx.hurry_sack();
+                self.timers.arm(Timer::Shutdown, now + self.tx.rto());
             }
         }
     }
@@ -138,7 +146,8 @@ impl Association {
                     seen.reported = true;
                     let most = packet.len().saturating_sub(Header::LEN + 12).min(self.mtu / 2);
                     let chunk = chunk.whole.get(..most).unwrap_or(chunk.whole);
-                    self.reply(Reply::UnrecognizedChunk { chunk: Bytes::copy_from_slice(chunk) });
+                    let value = Bytes::copy_from_slice(chunk);
+                    self.reply(Reply::Error { cause: Cause::UNRECOGNIZED_CHUNK, value });
                 }
                 return what.skip;
             }
@@ -158,12 +167,13 @@ impl Association {
         };
         if self.phase.peer().is_some_and(|peer| peer.extensions.interleaves != interleaved) {
             // RFC 8260, section 2.2.1.
-            self.abort_with(Cause::PROTOCOL_VIOLATION, CloseReason::ProtocolViolation);
+            self.abort_with(Cause::PROTOCOL_VIOLATION, &[], CloseReason::ProtocolViolation);
             return false;
         }
         if data.data.is_empty() {
             // Section 6.2.
-            self.abort_with(Cause::NO_USER_DATA, CloseReason::ProtocolViolation);
+            let tsn = data.tsn.0.to_be_bytes();
+            self.abort_with(Cause::NO_USER_DATA, &tsn, CloseReason::ProtocolViolation);
             return false;
         }
         seen.data = true;
@@ -179,7 +189,9 @@ impl Association {
                 self.drop_chunk();
                 if !seen.reported {
                     seen.reported = true;
-                    self.reply(Reply::InvalidStream { stream: data.stream.0 });
+                    let [high, low] = data.stream.0.to_be_bytes();
+                    let value = Bytes::copy_from_slice(&[high, low, 0, 0]);
+                    self.reply(Reply::Error { cause: Cause::INVALID_STREAM, value });
                 }
             }
         }
@@ -227,7 +239,7 @@ impl Association {
         }
         match first.kind {
             // The peer has lost our SHUTDOWN COMPLETE.
-            ChunkType::SHUTDOWN_ACK if self.phase.peer().is_none() => {
+            ChunkType::SHUTDOWN_ACK if !self.phase.is_open() => {
                 self.reply(Reply::ShutdownComplete { tag, reflected: true });
             }
             // Nothing that could begin an endless exchange.

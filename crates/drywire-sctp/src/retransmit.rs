@@ -20,7 +20,7 @@ impl Association {
         let Ok(sack) = Sack::parse(chunk) else { return self.drop_chunk() };
         match self.tx.acknowledge(now, &sack) {
             Acknowledged::Violation => {
-                self.abort_with(Cause::PROTOCOL_VIOLATION, CloseReason::ProtocolViolation);
+                self.abort_with(Cause::PROTOCOL_VIOLATION, &[], CloseReason::ProtocolViolation);
             }
             Acknowledged::Stale => (),
             Acknowledged::Taken { advanced, progress, recovery_began } => {

@@ -89,12 +89,16 @@ impl Association {
         }
     }
 
-    /// SHUTDOWN ACK in a state that expects it.
+    /// SHUTDOWN ACK.
     pub(crate) fn handle_shutdown_ack(&mut self) {
         match self.phase {
             Phase::ShutdownSent { peer, .. } | Phase::ShutdownAckSent { peer, .. } => {
                 self.close(CloseReason::Shutdown);
                 self.reply(Reply::ShutdownComplete { tag: peer.tag, reflected: false });
+            }
+            // It is not this association that the peer means (section 8.5.1, E).
+            Phase::CookieWait { .. } | Phase::CookieEchoed { .. } => {
+                self.reply(Reply::ShutdownComplete { tag: self.local_tag, reflected: true });
             }
             _ => self.drop_chunk(),
         }
@@ -114,12 +118,12 @@ impl Association {
         self.close(CloseReason::PeerAborted { cause });
     }
 
-    /// Ends the association and tells the peer.
-    pub(crate) fn abort_with(&mut self, cause: Cause, reason: CloseReason) {
+    /// Ends the association and tells the peer the cause with what it carries.
+    pub(crate) fn abort_with(&mut self, cause: Cause, value: &[u8], reason: CloseReason) {
         let peer = self.phase.peer();
         self.close(reason);
         if let Some(peer) = peer {
-            self.reply(Reply::Abort { tag: peer.tag, reflected: false, cause: Some(cause) });
+            self.reply(Reply::abort(peer.tag, cause, value));
         }
     }
 

@@ -57,6 +57,8 @@ pub(crate) enum Phase {
         peer: Peer,
         /// What INIT ACK brought.
         cookie: Bytes,
+        /// Parameters of it that its sender is to hear of, because they are not known.
+        unrecognized: Bytes,
         /// How often COOKIE ECHO was sent again.
         repeats: u32,
     },

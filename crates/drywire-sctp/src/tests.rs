@@ -21,6 +21,7 @@ mod parts;
 mod path_mtu;
 mod recovery;
 mod resets;
+mod scenarios;
 mod snap;
 mod stale;
 mod steady;

@@ -28,12 +28,18 @@ pub(crate) struct Due {
 #[derive(Clone, Debug)]
 pub(crate) enum Reply {
     InitAck { tag: u32, local_tag: u32, local_tsn: Serial<u32>, cookie: Bytes, unrecognized: Bytes },
-    Abort { tag: u32, reflected: bool, cause: Option<Cause> },
+    Abort { tag: u32, reflected: bool, cause: Option<(Cause, Bytes)> },
     ShutdownComplete { tag: u32, reflected: bool },
     StaleCookie { tag: u32, by: u32 },
     HeartbeatAck { info: Bytes },
-    UnrecognizedChunk { chunk: Bytes },
-    InvalidStream { stream: u16 },
+    Error { cause: Cause, value: Bytes },
+}
+
+impl Reply {
+    /// An ABORT to the owner of `tag`, with a cause and what that carries.
+    pub(crate) fn abort(tag: u32, cause: Cause, value: &[u8]) -> Self {
+        Self::Abort { tag, reflected: false, cause: Some((cause, Bytes::copy_from_slice(value))) }
+    }
 }
 
 /// The alternate error detection method of DTLS (RFC 9653, section 7).
@@ -65,14 +71,19 @@ impl Association {
             return Some(());
         }
         let peer = self.phase.peer()?;
-        if let Phase::CookieEchoed { cookie, .. } = &self.phase {
+        if let Phase::CookieEchoed { cookie, unrecognized, .. } = &self.phase {
             // Until COOKIE ACK comes nothing else is sent (section 5.1.C).
             if !std::mem::take(&mut self.due.cookie_echo) {
                 return None;
             }
-            let cookie = cookie.clone();
+            let (cookie, unrecognized) = (cookie.clone(), unrecognized.clone());
             let start = self.write_header(out, peer.tag);
             CookieEcho { cookie: &cookie }.write(out);
+            if !unrecognized.is_empty() {
+                Chunk::write_list(out, ChunkType::ERROR, 0, 0, |out| {
+                    Cause::UNRECOGNIZED_PARAMETERS.write(out, &unrecognized);
+                });
+            }
             if std::mem::take(&mut self.due.data_with_cookie) {
                 let (used, most) = (out.len() - start, self.mtu.saturating_sub(Header::LEN));
                 let space = self.mtu.saturating_sub(used);
@@ -204,8 +215,8 @@ impl Association {
             Reply::Abort { tag, reflected, cause } => {
                 self.write_header(out, *tag);
                 Chunk::write_list(out, ChunkType::ABORT, t_bit(*reflected), 0, |out| {
-                    if let Some(cause) = cause {
-                        cause.write(out, &[]);
+                    if let Some((cause, value)) = cause {
+                        cause.write(out, value);
                     }
                 });
             }
@@ -223,18 +234,9 @@ impl Association {
                 self.write_header(out, self.phase.peer()?.tag);
                 Heartbeat { info }.write(out, ChunkType::HEARTBEAT_ACK);
             }
-            Reply::UnrecognizedChunk { chunk } => {
+            Reply::Error { cause, value } => {
                 self.write_header(out, self.phase.peer()?.tag);
-                Chunk::write_list(out, ChunkType::ERROR, 0, 0, |out| {
-                    Cause::UNRECOGNIZED_CHUNK.write(out, chunk)
-                });
-            }
-            Reply::InvalidStream { stream } => {
-                self.write_header(out, self.phase.peer()?.tag);
-                Chunk::write_list(out, ChunkType::ERROR, 0, 0, |out| {
-                    let [high, low] = stream.to_be_bytes();
-                    Cause::INVALID_STREAM.write(out, &[high, low, 0, 0]);
-                });
+                Chunk::write_list(out, ChunkType::ERROR, 0, 0, |out| cause.write(out, value));
             }
         }
         Some(())

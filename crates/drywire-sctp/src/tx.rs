@@ -299,7 +299,7 @@ impl Outbound {
         let (start, before) = (out.len(), self.flight.bytes());
         let tail = std::mem::take(&mut self.tail_wanted);
         self.exempt |= tail;
-        self.write_lost(now, out, space, most, stats);
+        self.write_lost(now, out, space, most, events, stats);
         let left = space.saturating_sub(out.len() - start);
         self.write_new(now, out, left, most, events, stats);
         if tail && out.len() == start {
@@ -330,9 +330,20 @@ impl Outbound {
         stats.peer_window = self.peer_window;
     }
 
-    fn write_lost(&mut self, now: Instant, out: &mut Vec<u8>, space: usize, most: usize, stats: &mut Stats) {
+    fn write_lost(
+        &mut self,
+        now: Instant,
+        out: &mut Vec<u8>,
+        space: usize,
+        most: usize,
+        events: &mut VecDeque<Event>,
+        stats: &mut Stats,
+    ) {
         let start = out.len();
-        while let Some((tsn, sent)) = self.flight.first_lost() {
+        loop {
+            // What stood behind something reliable may have come to its limit.
+            self.give_up(now, events, stats);
+            let Some((tsn, sent)) = self.flight.first_lost() else { break };
             let used = out.len() - start;
             let need = self.header_len() + sent.len;
             // After the MTU fell a chunk may be longer than a packet; it cannot be cut any more.

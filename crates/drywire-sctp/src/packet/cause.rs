@@ -10,6 +10,8 @@ pub struct Cause(pub u16);
 impl Cause {
     /// Invalid Stream Identifier: carries the stream and two bytes of zero.
     pub const INVALID_STREAM: Self = Self(1);
+    /// Missing Mandatory Parameter: carries how many are missing, in four bytes, and the type of each.
+    pub const MISSING_PARAMETER: Self = Self(2);
     /// Stale Cookie: carries by how many microseconds the cookie was too old.
     pub const STALE_COOKIE: Self = Self(3);
     /// Out of Resource.
@@ -18,8 +20,12 @@ impl Cause {
     pub const UNRECOGNIZED_CHUNK: Self = Self(6);
     /// Invalid Mandatory Parameter.
     pub const INVALID_MANDATORY_PARAMETER: Self = Self(7);
+    /// Unrecognized Parameters: carries them.
+    pub const UNRECOGNIZED_PARAMETERS: Self = Self(8);
     /// No User Data: carries the TSN.
     pub const NO_USER_DATA: Self = Self(9);
+    /// Cookie Received While Shutting Down.
+    pub const COOKIE_WHILE_SHUTTING_DOWN: Self = Self(10);
     /// User-Initiated Abort.
     pub const USER_INITIATED_ABORT: Self = Self(12);
     /// Protocol Violation.

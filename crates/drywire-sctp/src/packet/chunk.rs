@@ -51,6 +51,12 @@ impl ChunkType {
         matches!(self, Self::INIT | Self::INIT_ACK | Self::COOKIE_ECHO | Self::COOKIE_ACK)
     }
 
+    /// Whether no other chunk may be in the packet (RFC 9260, section 6.10).
+    #[must_use]
+    pub const fn stands_alone(self) -> bool {
+        matches!(self, Self::INIT | Self::INIT_ACK | Self::SHUTDOWN_COMPLETE)
+    }
+
     /// What to do when the type is not known: its two highest bits say so (RFC 9260, section 3.2).
     #[must_use]
     pub const fn when_unknown(self) -> Unknown {

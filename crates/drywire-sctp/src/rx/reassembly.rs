@@ -9,8 +9,6 @@ use crate::{Ppid, StreamId};
 
 /// How many TSNs the store may span.
 const MAX_SPAN: u32 = 65_536;
-/// From which span on it is worth looking for fragments that nothing will ever complete.
-const STALE_SPAN: usize = 4_096;
 
 /// One fragment of a message in several DATA chunks.
 #[derive(Debug)]
@@ -273,7 +271,8 @@ impl Reassembly {
         self.charged
     }
 
-    /// Lets go of what can never be completed, because all TSNs beside it have arrived and do not belong to it.
+    /// Lets go of what can never be completed, because the TSN before it or behind it has arrived, or was given up, and does not
+    /// belong to it.
     pub(crate) fn drop_stale(&mut self, cumulative: Serial<u32>) {
         // A message that is too long, and all here so far, must not take a place for each of its fragments: there may be more
         // of them than places.
@@ -284,10 +283,11 @@ impl Reassembly {
         {
             self.pass_front(cumulative, Fate::Dropped);
         }
-        while self.slots.len() > STALE_SPAN
-            && let Some(run) = self.slot(0).map(|stored| stored.run)
-            && self.base.add(run) <= cumulative
+        while let Some(first) = self.slot(0)
+            && (self.base.add(first.run) <= cumulative
+                || !first.fragment.flags.is_beginning() && self.base.sub(1) <= cumulative)
         {
+            let run = first.run;
             self.drop_run(run, Fate::Dropped);
         }
     }
@@ -482,7 +482,7 @@ mod tests {
     fn what_can_never_be_complete_goes() {
         let mut reassembly = Reassembly::new(1000);
         let _ = reassembly.insert(Serial(0), fragment(0, 2, 1));
-        let far = Serial(u32::try_from(STALE_SPAN).unwrap() + 5);
+        let far = Serial(5_000);
         let _ = reassembly.insert(far, fragment(0, 2, 1));
         reassembly.drop_stale(Serial(0));
         assert_eq!(reassembly.charged(), 2 * (1 + OVERHEAD), "the second half may come");

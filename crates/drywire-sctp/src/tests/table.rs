@@ -24,7 +24,15 @@ fn phases() -> Vec<(&'static str, Phase)> {
     vec![
         ("Idle", Phase::Idle),
         ("CookieWait", Phase::CookieWait { repeats: 0 }),
-        ("CookieEchoed", Phase::CookieEchoed { peer, cookie: Bytes::from_static(b"cookie"), repeats: 0 }),
+        (
+            "CookieEchoed",
+            Phase::CookieEchoed {
+                peer,
+                cookie: Bytes::from_static(b"cookie"),
+                unrecognized: Bytes::new(),
+                repeats: 0,
+            },
+        ),
         ("Established", Phase::Established { peer }),
         ("ShutdownPending", Phase::ShutdownPending { peer }),
         ("ShutdownSent", Phase::ShutdownSent { peer, repeats: 0 }),
