@@ -48,11 +48,11 @@ fn it_saves_round_trips_and_costs_none_with_a_peer_that_does_not_know_it() {
         assert_eq!(chunks == [0, 0], both, "{chunks:?}");
     };
     for (offerer, answerer) in [(false, false), (true, false), (false, true)] {
-        open_after(offerer, answerer, false, 225);
+        open_after(offerer, answerer, false, 175);
     }
-    open_after(true, true, false, 175);
-    open_after(false, false, true, 175);
-    open_after(true, true, true, 125);
+    open_after(true, true, false, 125);
+    open_after(false, false, true, 125);
+    open_after(true, true, true, 75);
 }
 
 #[test]

@@ -52,7 +52,7 @@ struct Pending {
 /// How far a channel has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum State {
-    /// Ours, and not acknowledged yet.
+    /// Ours, and not announced yet.
     Connecting,
     Open,
     Closing(Closing),
@@ -101,7 +101,7 @@ pub(crate) struct Queued {
 /// What state a channel is in (W3C `RTCDataChannelState`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum ChannelState {
-    /// Opened by this side and not acknowledged. Messages can be written.
+    /// Opened by this side; the association is not up yet. Messages can be written, and wait.
     Connecting,
     /// Messages go both ways.
     Open,
@@ -176,6 +176,14 @@ impl Channel {
     #[must_use]
     pub const fn priority(&self) -> u16 {
         self.priority
+    }
+
+    /// Whether the peer is known to have the channel: it opened or acknowledged it, or a message came on it; always for a
+    /// negotiated one. Nothing depends on it but that an unordered channel sends in order until then (RFC 8832, section
+    /// 6): a peer that never acknowledges costs just that.
+    #[must_use]
+    pub const fn acknowledged(&self) -> bool {
+        self.confirmed
     }
 
     /// Whether both sides agreed upon the stream by other means, so that nothing was announced.

@@ -8,7 +8,8 @@ use crate::ChannelId;
 pub enum Event {
     /// The association is up.
     Connected,
-    /// A channel of ours was acknowledged; or the association is up, for a negotiated channel.
+    /// A channel of ours is open: the association is up, and the announcement, if there is one, is on its way. Whether the peer
+    /// has heard of it [is another question](crate::Channel::acknowledged).
     Opened(ChannelId),
     /// The peer opened a channel.
     Announced(ChannelId),

@@ -46,9 +46,12 @@
 //!
 //! # The way of a channel
 //!
-//! A channel that this side opens is announced on its stream (DATA_CHANNEL_OPEN), and open when the peer
-//! acknowledges it ([`Event::Opened`]). One that the peer opens is open at once ([`Event::Announced`]). One that was
-//! negotiated by other means is open when the association is up. Messages can be written from the first moment on.
+//! A channel that this side opens is open as soon as the association is up ([`Event::Opened`]): it is announced on its
+//! stream (DATA_CHANNEL_OPEN), and messages follow the announcement without waiting for the answer (RFC 8832, section
+//! 6). One that the peer opens is open at once ([`Event::Announced`]). One that was negotiated by other means is open when
+//! the association is up. Messages can be written from the first moment on. Until the peer has answered the announcement
+//! ([`Channel::acknowledged`]) they are sent in order, also on an unordered channel; a peer that never does holds nothing
+//! up, and one that will not have the channel resets its stream: it is [closed](Event::Closed) then.
 //! Channels are independent of each other: what is wrong on one closes that one only.
 //!
 //! Closing delivers what was written, then resets the stream; the peer resets its direction, too; then the channel is

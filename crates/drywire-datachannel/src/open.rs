@@ -125,6 +125,13 @@ impl Transport {
     pub(crate) fn confirm(&mut self, id: ChannelId) {
         let Some(channel) = self.channels.get_mut(id) else { return };
         channel.confirmed = true;
+        self.make_open(id);
+    }
+
+    /// A channel of ours can be used: the peer knows it, or its announcement is on the way and comes before all that is
+    /// written to it. RFC 8832, section 6: its acknowledgement need not be waited for.
+    pub(crate) fn make_open(&mut self, id: ChannelId) {
+        let Some(channel) = self.channels.get_mut(id) else { return };
         if channel.state == State::Connecting {
             channel.state = State::Open;
             self.events.push_back(Event::Opened(id));

@@ -199,7 +199,11 @@ impl Transport {
             };
             let Some(channel) = self.channels.get_mut(id) else { return };
             match given {
-                Ok(()) => channel.buffered.outbox -= outgoing.user_bytes,
+                Ok(()) => {
+                    channel.buffered.outbox -= outgoing.user_bytes;
+                    // The announcement is what goes first.
+                    self.make_open(id);
+                }
                 Err(SendError::Full) => {
                     channel.return_outgoing(outgoing);
                     self.unflushed.insert(id);

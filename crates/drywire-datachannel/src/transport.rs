@@ -125,6 +125,7 @@ impl Transport {
         if self.role.is_none() {
             self.role = Some(role);
             self.assign_streams();
+            self.flush_all(now);
             self.settle(now);
         }
     }

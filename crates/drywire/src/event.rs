@@ -36,7 +36,8 @@ pub enum Event {
         /// How it asks.
         request: KeyframeRequest,
     },
-    /// A data channel that we created is open: the peer has acknowledged it, or it was negotiated beforehand.
+    /// A data channel that we created is open: the association is up, and the channel announced to the peer or negotiated
+    /// beforehand. The peer's acknowledgement is not waited for (W3C webrtc-pc, section 6.2; RFC 8832, section 6).
     DataChannelOpened(ChannelId),
     /// The peer created a data channel. It is open.
     DataChannelAnnounced(ChannelId),

@@ -44,7 +44,7 @@ fn what_was_opened_and_written_before_connecting_arrives() {
     link.connect();
     link.settle();
     assert_eq!(link.a.buffered_amount(here), 0);
-    assert_eq!(events(&mut link.a), [Event::Connected, Event::BufferedAmountLow(here), Event::Opened(here)]);
+    assert_eq!(events(&mut link.a), [Event::Connected, Event::Opened(here), Event::BufferedAmountLow(here)]);
     let there = match events(&mut link.b)[..] {
         [Event::Connected, Event::Announced(there), Event::Readable(_)] => there,
         ref other => panic!("{other:?}"),

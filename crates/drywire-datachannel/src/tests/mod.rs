@@ -5,6 +5,7 @@ mod hostile;
 mod life;
 mod link;
 mod messages;
+mod open;
 mod partial;
 mod parts;
 mod random;
