@@ -63,6 +63,12 @@
 //! reader that does not keep up holds the peer back. It does so on all channels, unless [`Config::max_unread`] says that its
 //! channel is closed instead.
 //!
+//! # Long messages
+//!
+//! A message can be written [in parts](Transport::write_part), and a channel can be [read in parts](Transport::read_in_parts) while its
+//! messages come. Neither side needs memory for more than what is on its way then, however long the message is; the other
+//! channels go on meanwhile where the peer takes messages that are interleaved (RFC 8260).
+//!
 //! # Partial reliability
 //!
 //! A channel may give messages up after so many retransmissions, or after a time: [`ChannelOptions::reliability`]. Both

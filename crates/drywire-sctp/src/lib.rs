@@ -10,7 +10,8 @@
 //! a time or a number of retransmissions (RFC 3758, RFC 7496), packets without a checksum over DTLS (RFC 9653), the search
 //! for larger packets (RFC 8899), and the beginning without a handshake (draft-hancke-tsvwg-snap-00). Messages of several
 //! streams are interleaved (RFC 8260) if both sides want it, by the rules of a [`Scheduler`]. What may be in flight is
-//! decided by a [`CongestionControl`].
+//! decided by a [`CongestionControl`]. A message may be written [in parts](Association::write_part) and
+//! [read in parts](Association::set_read_in_parts), and so be longer than all memory.
 //!
 //! ```
 //! # #![allow(clippy::disallowed_methods, reason = "the example reads a clock, as an application does")]
