@@ -173,6 +173,11 @@ impl Association {
             self.drop_chunk();
             return false;
         }
+        if matches!(self.phase, Phase::Over) {
+            // It will not begin again (section 5.1): the peer must not wait for that.
+            self.reply(Reply::Abort { tag: verification_tag, reflected: true, cause: None });
+            return false;
+        }
         let peer = Peer { tag: cookie.peer_tag, extensions: cookie.extensions };
         let known = self.phase.peer();
         let same_local = cookie.local_tag == self.local_tag;

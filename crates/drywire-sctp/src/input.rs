@@ -77,7 +77,11 @@ impl Association {
                 }
                 self.stats.packets_received += 1;
                 return match first.kind {
-                    ChunkType::ABORT => self.handle_abort(&first),
+                    ChunkType::ABORT if !matches!(self.phase, Phase::ShutdownAckSent { .. }) => {
+                        self.handle_abort(&first);
+                    }
+                    // All was delivered both ways, and the peer has no association any more: its SHUTDOWN COMPLETE was lost, or
+                    // overtaken by an answer to an older packet of ours.
                     _ => self.handle_shutdown_complete(),
                 };
             }

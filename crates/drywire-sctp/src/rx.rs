@@ -131,14 +131,18 @@ impl Inbound {
         interleaved: bool,
         events: &mut VecDeque<Event>,
     ) {
-        let (bytes, messages) = self.streams.reset_all(events);
-        self.used = self.used.saturating_sub(bytes + messages * OVERHEAD);
-        self.reassembly.clear();
+        self.end(events);
         self.interleaved = interleaved.then(|| Interleaved::new(config.max_message_size));
         self.streams.set_interleaved(interleaved);
         self.tracker = Tracker::new(initial_tsn);
         self.acknowledge = Acknowledge::default();
         self.advertised = self.window();
+    }
+
+    /// Nothing more comes: what can be read stays, what lacks a part or waits for another is let go.
+    pub(crate) fn end(&mut self, events: &mut VecDeque<Event>) {
+        self.reset_all(events);
+        self.reassembly.clear();
     }
 
     /// Lets go of what can be read.

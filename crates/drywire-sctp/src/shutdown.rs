@@ -138,6 +138,7 @@ impl Association {
         self.replies.clear();
         self.timers.clear();
         self.tx.restart(self.local_tsn);
+        self.rx.end(&mut self.events);
         self.reset = crate::reset::Reset::new(self.local_tsn);
         self.beat = None;
         self.events.push_back(Event::Closed { reason });

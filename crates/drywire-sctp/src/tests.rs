@@ -11,6 +11,7 @@ fn cases(count: u32) -> ProptestConfig {
 mod attacks;
 mod checksum;
 mod delivery;
+mod endings;
 mod interleaving;
 mod lifecycle;
 mod link;

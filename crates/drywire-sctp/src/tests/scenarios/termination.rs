@@ -197,6 +197,17 @@ fn at_2_13_and_2_14_shutdown_complete_ends_it() {
     }
 }
 
+/// The peer is closed already and what it answers to an older packet of ours overtakes its SHUTDOWN COMPLETE: all was well.
+#[test]
+fn a_peer_that_is_gone_after_our_shutdown_ack_has_not_aborted() {
+    let mut tester = Tester::established(quiet());
+    tester.inject(&[tester.shutdown(0)]);
+    tester.expect(["SHUTDOWN ACK"]);
+    tester.inject_with_tag(TAG, &[abort(1)]);
+    assert_eq!(tester.events(), closed(CloseReason::Shutdown));
+    expect_over(&mut tester);
+}
+
 #[test]
 fn imh_3_7_an_abort_with_a_wrong_tag_changes_nothing() {
     let mut tester = Tester::established(quiet());
