@@ -283,6 +283,7 @@ impl Association {
         // What came before must not be taken for a part of what comes now.
         self.rx.forget_unread();
         self.events.retain(|event| !matches!(event, Event::Readable(_) | Event::UnreadLimit(_)));
+        let resets = self.reset.take_wishes();
         self.know_peer(cookie.peer_tsn, cookie.peer_window, cookie.outbound_streams, peer.extensions);
         self.phase = match self.shutdown_wanted {
             true => Phase::ShutdownPending { peer },
@@ -293,6 +294,10 @@ impl Association {
         self.errors = 0;
         if self.events.len() < crate::association::MAX_EVENTS {
             self.events.push_back(Event::Restarted);
+        }
+        if !resets.is_empty() {
+            // They have begun anew, as all streams.
+            self.events.push_back(Event::OutgoingStreamsReset(resets));
         }
         self.arm_heartbeat(now);
     }

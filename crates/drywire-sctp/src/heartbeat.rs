@@ -32,12 +32,15 @@ impl Association {
                 return;
             }
         }
-        // Data that is in flight says as much.
-        if !self.tx.is_waiting() {
+        // Data that is in flight says as much, and so did what was sent in the meantime.
+        let interval = self.config.heartbeat_interval.unwrap_or_default();
+        let sent = self.tx.last_sent().filter(|at| now.saturating_duration_since(*at) < interval);
+        if !self.tx.is_waiting() && sent.is_none() {
             self.beat = Some(Beat { nonce: self.rng.array(), sent: now });
             self.due.heartbeat = true;
         }
-        self.arm_heartbeat(now);
+        let idle_since = sent.filter(|_| !self.tx.is_waiting()).unwrap_or(now);
+        self.arm_heartbeat(idle_since);
     }
 
     /// HEARTBEAT: what it carries goes back.

@@ -74,6 +74,13 @@ impl Reset {
         *self = Self { wanted, expected: peer_tsn, ..Self::new(local_tsn) };
     }
 
+    /// The streams of which a reset is asked or wished, which is forgotten.
+    pub(crate) fn take_wishes(&mut self) -> Vec<StreamId> {
+        let mut streams = self.request.take().map_or_else(Vec::new, |request| request.streams);
+        streams.append(&mut self.wanted);
+        streams
+    }
+
     /// Whether a chunk must be sent.
     pub(crate) fn is_due(&self) -> bool {
         self.due || !self.responses.is_empty()

@@ -225,6 +225,11 @@ impl Outbound {
         !self.flight.is_empty()
     }
 
+    /// When data was last sent.
+    pub(crate) const fn last_sent(&self) -> Option<Instant> {
+        self.last_sent
+    }
+
     /// Whether there is data that only waits for the peer to open its window.
     pub(crate) fn is_blocked_by_peer(&self) -> bool {
         self.flight.is_empty() && !self.streams.is_empty() && self.peer_window == 0 && !self.probe

@@ -485,6 +485,23 @@ fn heartbeats_are_sent_when_idle_and_their_answers_believed() {
     assert_eq!(tester.association.poll_timeout(), None);
 }
 
+/// While data goes back and forth nobody asks whether the peer is there: a path is idle after the interval (section 8.3).
+#[test]
+fn heartbeats_are_not_sent_while_data_is() {
+    let config = Config { heartbeat_interval: Some(millis(10_000)), ..Config::default() };
+    let mut tester = Tester::established(config);
+    for n in 1..60 {
+        tester.write(0, b"data", ORDERED);
+        assert_eq!(tester.sent(), [format!("DATA {n} s0#{} BE data", n - 1)]);
+        tester.now += millis(100);
+        tester.inject(&[tester.sack(n, 1_000, &[], &[])]);
+        assert_eq!(tester.timeline(millis(900)), []);
+    }
+    let rto = tester.association.tx.rto();
+    let seen = tester.timeline(millis(10_000));
+    assert_eq!(seen, [(10_000 - 1_000 + rto.as_millis(), "HEARTBEAT".to_owned())]);
+}
+
 /// The counter of errors is one for data, heartbeats and requests; any answer sets it back.
 #[test]
 fn an_answer_to_a_heartbeat_sets_the_errors_back() {
