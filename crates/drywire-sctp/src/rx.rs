@@ -25,7 +25,7 @@ use tracker::{Arrival, Tracker};
 /// What every kept chunk or message costs of the window beside its bytes, so that small ones cannot exhaust memory.
 const OVERHEAD: usize = 64;
 /// How many times the window the parts of messages may take that the peer interleaves.
-const ROOM_FOR_PARTS: usize = 4;
+const ROOM_FOR_PARTS: usize = 2;
 /// How far a FORWARD TSN may go.
 const MAX_FORWARD: u32 = 1 << 20;
 /// How many events may wait before notices of messages that were too large are left out.
@@ -176,7 +176,7 @@ impl Inbound {
         }
         let cost = data.data.len() + OVERHEAD;
         let limit = match arrival {
-            Arrival::Next => self.limit().saturating_add(self.reserve),
+            Arrival::Next => self.limit().max(self.capacity.saturating_add(self.reserve)),
             Arrival::Ahead => self.limit(),
             Arrival::Duplicate => {
                 self.tracker.duplicate(data.tsn);

@@ -5,8 +5,8 @@ use drywire_core::{Duration, Serial};
 
 use super::link::Pair;
 use crate::packet::{
-    Chunk, ChunkType, CookieEcho, Data, DataFlags, GapBlock, Header, Init, Packet, Parameter, ParameterType,
-    Parameters, Sack,
+    Chunk, ChunkType, CookieEcho, Data, DataFlags, GapBlock, Header, IData, Init, Packet, Parameter,
+    ParameterType, Parameters, Sack,
 };
 use crate::{CloseReason, Config, Event, Ppid, SendOptions, State, StreamId};
 
@@ -215,6 +215,33 @@ fn e06_what_is_never_completed_is_bounded() {
             let packet = Packet::parse(packets.last().unwrap()).unwrap();
             let sack = Sack::parse(&packet.chunks().next().unwrap().unwrap()).unwrap();
             assert_eq!(usize::try_from(sack.window).unwrap(), 100_000_usize.saturating_sub(used));
+        }
+    }
+}
+
+/// The same of a peer that interleaves: parts of many messages or of one, and parts with next to nothing in them.
+#[test]
+fn e06_what_is_never_completed_is_bounded_with_interleaving() {
+    let config =
+        Config { receive_window: 100_000, max_message_size: 30_000, interleaving: true, ..Config::default() };
+    for in_parts in [false, true] {
+        for unordered in [0, DataFlags::UNORDERED] {
+            for (messages, len) in
+                [(1_u32, 1_usize), (1, 1000), (7, 1), (7, 1000), (100_000, 1), (100_000, 1000)]
+            {
+                let mut pair = Pair::connected([config.clone(), config.clone()], 1);
+                pair.sides[1].set_read_in_parts(StreamId(1), in_parts);
+                let forger = Forger::of(&pair, 0);
+                for n in 0..20_000_u32 {
+                    let (flags, tsn) = (DataFlags(unordered), Serial(forger.tsn.wrapping_add(n)));
+                    // Of each message all but the first part.
+                    let (mid, fsn, data) = (n % messages, 1 + n / messages, &*vec![0; len]);
+                    let chunk = IData { flags, tsn, stream: StreamId(1), mid, ppid_or_fsn: fsn, data };
+                    pair.deliver(1, forger.packet(|out| chunk.write(out)));
+                }
+                let used = pair.sides[1].rx.used();
+                assert!(used <= 2 * 100_000 + 65_536, "{in_parts} {unordered} {messages} {len}: {used}");
+            }
         }
     }
 }
