@@ -109,7 +109,9 @@ impl Config {
 }
 
 /// Whose turn it is among the streams that have something to send (RFC 8260, section 3). With
-/// [interleaving](Config::interleaving) it is decided for each packet, else after each message.
+/// [interleaving](Config::interleaving) it is decided after each message, and within one after a few packets: the more, the
+/// larger the congestion window, 8 KiB at most; and when a stream that was idle gets something to send. Else it is decided
+/// after each message.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Scheduler {

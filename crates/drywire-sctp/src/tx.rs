@@ -393,6 +393,7 @@ impl Outbound {
     ) {
         let start = out.len();
         let most = most.min(self.chunk_len).saturating_sub(self.header_len());
+        self.streams.set_window(self.congestion.window());
         // What is lost goes first: nothing new while the rest of it waits for the congestion window.
         while self.flight.first_lost().is_none()
             && (self.exempt || self.flight.bytes() < self.congestion.window())

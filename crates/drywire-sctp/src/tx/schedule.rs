@@ -74,10 +74,15 @@ impl Schedule {
         Self { policy, waiting: BinaryHeap::new(), clock: 0, count: 0 }
     }
 
-    /// The stream in `slot` waits for its turn, unless it does so already.
-    pub(super) fn enter(&mut self, slot: usize, share: &mut Share) {
+    /// Whether a stream keeps its turn for a while; it is none where the one of the highest priority goes first.
+    pub(super) const fn has_turns(&self) -> bool {
+        !matches!(self.policy, Scheduler::Priority)
+    }
+
+    /// The stream in `slot` waits for its turn; returns `false` if it does so already.
+    pub(super) fn enter(&mut self, slot: usize, share: &mut Share) -> bool {
         if std::mem::replace(&mut share.waits, true) {
-            return;
+            return false;
         }
         share.paid = share.paid.max(self.clock);
         self.count += 1;
@@ -87,6 +92,7 @@ impl Schedule {
             Scheduler::WeightedFair => (0, share.paid),
         };
         self.waiting.push(Reverse(Turn::new(class, start, self.count, slot)));
+        true
     }
 
     /// Whose turn it is.

@@ -71,6 +71,7 @@ impl OutboundStreams {
     ) {
         let slot = fragment.slot;
         self.begin_turn(slot);
+        self.turn_left = self.turn_left.saturating_sub(fragment.len);
         let Some(stream) = self.streams.get_mut(slot) else { return };
         stream.unacknowledged += 1;
         stream.offset += fragment.len;
@@ -138,7 +139,11 @@ impl OutboundStreams {
 
     /// The stream in `slot`, whose turn it is, sends.
     pub(super) fn begin_turn(&mut self, slot: usize) {
-        if self.locked.is_none() && self.schedule.first() == Some(slot) {
+        if self.locked.is_some() {
+            return;
+        }
+        self.turn_left = self.quantum;
+        if self.schedule.first() == Some(slot) {
             self.schedule.take_first();
             if let Some(stream) = self.streams.get_mut(slot) {
                 stream.share.left();
@@ -148,14 +153,23 @@ impl OutboundStreams {
 
     /// It has sent, and perhaps all of a message.
     pub(super) fn end_turn(&mut self, slot: usize, ends: bool) {
-        self.locked = (!ends && !self.interleaved).then_some(slot);
+        let has_more = self.streams.get(slot).is_some_and(|stream| !stream.queue.is_empty());
+        let goes_on = if self.interleaved { has_more && self.turn_left > 0 } else { true };
+        self.locked = (!ends && goes_on).then_some(slot);
         if self.locked.is_none()
+            && has_more
             && let Some(stream) = self.streams.get_mut(slot)
-            && !stream.queue.is_empty()
         {
             self.schedule.enter(slot, &mut stream.share);
         }
         self.skip_empty();
+    }
+
+    /// A stream that was idle has something to send: it does not wait for the end of a long turn.
+    pub(super) fn interrupt(&mut self) {
+        if self.interleaved && let Some(slot) = self.locked {
+            self.end_turn(slot, true);
+        }
     }
 
     /// Streams whose queue became empty while they waited have no turn.
