@@ -14,8 +14,8 @@ pub(crate) struct Buffered {
     /// Of these, the ones that are not the user's.
     overhead: u64,
     marks: Option<Box<Marks>>,
-    /// The threshold of the low event, in user bytes.
-    threshold: usize,
+    /// The threshold of the low event, in user bytes: 32 bits of it, as in W3C's `bufferedAmountLowThreshold`.
+    threshold: u32,
     /// The amount was above the threshold since the last low event.
     above: bool,
 }
@@ -67,22 +67,22 @@ impl Buffered {
 
     /// Sets the threshold of the low event.
     pub(crate) fn set_threshold(&mut self, threshold: usize, waiting: usize) {
-        self.threshold = threshold;
-        self.above = self.amount(waiting) > threshold;
+        self.threshold = u32::try_from(threshold).unwrap_or(u32::MAX);
+        self.above = self.amount(waiting) > self.threshold();
     }
 
-    pub(crate) const fn threshold(&self) -> usize {
-        self.threshold
+    pub(crate) fn threshold(&self) -> usize {
+        usize::try_from(self.threshold).unwrap_or(usize::MAX)
     }
 
     /// Notes that the amount may have risen.
     pub(crate) fn note(&mut self, waiting: usize) {
-        self.above |= self.amount(waiting) > self.threshold;
+        self.above |= self.amount(waiting) > self.threshold();
     }
 
     /// Whether the amount has fallen to the threshold since it was last above; says so once.
     pub(crate) fn take_low(&mut self, waiting: usize) -> bool {
-        let low = self.above && self.amount(waiting) <= self.threshold;
+        let low = self.above && self.amount(waiting) <= self.threshold();
         if low {
             self.above = false;
         }

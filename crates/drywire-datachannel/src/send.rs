@@ -111,12 +111,13 @@ impl Transport {
     }
 
     /// Sets the amount at which [`Event::BufferedAmountLow`] is told, once, when the buffered amount falls to it from
-    /// above. Default: 0.
+    /// above. At most 4 GiB, as more is not told apart. Default: 0.
     pub fn set_buffered_amount_low_threshold(&mut self, id: ChannelId, threshold: usize) {
         let waiting = self.waiting(id);
         if let Some(channel) = self.channels.get_mut(id) {
             channel.buffered.set_threshold(threshold, waiting);
             if let Some(stream) = channel.stream {
+                let threshold = channel.buffered.threshold();
                 self.association.set_buffered_low_threshold(stream.into(), threshold);
             }
         }

@@ -12,17 +12,26 @@ pub struct ChannelId {
 }
 
 /// A table of channels whose places are used again, under another generation.
+///
+/// The places lie in blocks that do not move, without a pointer for each: of ten thousand channels the one that is looked up
+/// is in no cache, so that every line of memory counts.
 #[derive(Debug, Default)]
 pub(crate) struct Channels {
-    places: Vec<Place>,
+    /// All of them but the last one are full.
+    blocks: Vec<Vec<Place>>,
     free: Vec<u32>,
     len: usize,
 }
 
+/// How many places a block has.
+const BLOCK: usize = 64;
+
+/// It begins where a cache line does, and is two of them long.
 #[derive(Debug)]
+#[repr(align(64))]
 struct Place {
     generation: u32,
-    channel: Option<Box<Channel>>,
+    channel: Option<Channel>,
 }
 
 impl Channels {
@@ -34,28 +43,36 @@ impl Channels {
     pub(crate) fn insert(&mut self, channel: Channel) -> Option<ChannelId> {
         let index = match self.free.pop() {
             Some(index) => index,
-            None => {
-                let index = u32::try_from(self.places.len()).ok()?;
-                self.places.push(Place { generation: 0, channel: None });
-                index
-            }
+            None => self.add_place()?,
         };
         let place = self.place_mut(index)?;
-        place.channel = Some(Box::new(channel));
+        place.channel = Some(channel);
         let generation = place.generation;
         self.len += 1;
         Some(ChannelId { index, generation })
     }
 
+    fn add_place(&mut self) -> Option<u32> {
+        if self.blocks.last().is_none_or(|block| block.len() == BLOCK) {
+            self.blocks.push(Vec::new());
+        }
+        let before = (self.blocks.len() - 1) * BLOCK;
+        let block = self.blocks.last_mut()?;
+        let index = u32::try_from(before + block.len()).ok()?;
+        block.push(Place { generation: 0, channel: None });
+        Some(index)
+    }
+
     pub(crate) fn get(&self, id: ChannelId) -> Option<&Channel> {
-        let place = self.places.get(usize::try_from(id.index).ok()?)?;
-        place.channel.as_deref().filter(|_| place.generation == id.generation)
+        let index = usize::try_from(id.index).ok()?;
+        let place = self.blocks.get(index / BLOCK)?.get(index % BLOCK)?;
+        place.channel.as_ref().filter(|_| place.generation == id.generation)
     }
 
     pub(crate) fn get_mut(&mut self, id: ChannelId) -> Option<&mut Channel> {
         let place = self.place_mut(id.index)?;
         let generation = place.generation;
-        place.channel.as_deref_mut().filter(|_| generation == id.generation)
+        place.channel.as_mut().filter(|_| generation == id.generation)
     }
 
     pub(crate) fn remove(&mut self, id: ChannelId) {
@@ -75,14 +92,15 @@ impl Channels {
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = (ChannelId, &Channel)> {
-        (0_u32..).zip(&self.places).filter_map(|(index, place)| {
-            let channel = place.channel.as_deref()?;
+        (0_u32..).zip(self.blocks.iter().flatten()).filter_map(|(index, place)| {
+            let channel = place.channel.as_ref()?;
             Some((ChannelId { index, generation: place.generation }, channel))
         })
     }
 
     fn place_mut(&mut self, index: u32) -> Option<&mut Place> {
-        self.places.get_mut(usize::try_from(index).ok()?)
+        let index = usize::try_from(index).ok()?;
+        self.blocks.get_mut(index / BLOCK)?.get_mut(index % BLOCK)
     }
 }
 
@@ -105,5 +123,27 @@ mod tests {
         assert_eq!(channels.get(c).map(Channel::label), Some("c"));
         let all: Vec<_> = channels.iter().map(|(id, channel)| (id, channel.label())).collect();
         assert_eq!(all, [(c, "c"), (b, "b")]);
+    }
+    #[cfg(target_pointer_width = "64")]
+    #[test]
+    fn a_place_is_two_lines_of_memory() {
+        assert_eq!(size_of::<Place>(), 128);
+    }
+
+    #[test]
+    fn blocks_follow_one_another() {
+        let mut channels = Channels::default();
+        let label = |n: usize| format!("{n}");
+        let ids: Vec<_> = (0..3 * BLOCK + 1)
+            .map(|n| channels.insert(Channel::new(ChannelOptions::new(label(n)))).unwrap())
+            .collect();
+        assert_eq!(channels.len(), ids.len());
+        for (n, id) in ids.iter().enumerate() {
+            assert_eq!(channels.get(*id).map(Channel::label), Some(&*label(n)));
+        }
+        for id in &ids[..2 * BLOCK] {
+            channels.remove(*id);
+        }
+        assert_eq!(channels.iter().map(|(id, _)| id).collect::<Vec<_>>(), ids[2 * BLOCK..]);
     }
 }

@@ -1,3 +1,5 @@
+#[cfg(test)]
+mod tests;
 mod turns;
 
 use std::collections::VecDeque;

@@ -167,7 +167,9 @@ impl OutboundStreams {
 
     /// A stream that was idle has something to send: it does not wait for the end of a long turn.
     pub(super) fn interrupt(&mut self) {
-        if self.interleaved && let Some(slot) = self.locked {
+        if self.interleaved
+            && let Some(slot) = self.locked
+        {
             self.end_turn(slot, true);
         }
     }
