@@ -52,6 +52,8 @@ pub(crate) struct Outbound {
     next_round: u64,
     /// What the peer can take beyond what is in flight, by its latest word.
     peer_window: usize,
+    /// The newest acknowledgement: how far it went, and how many TSNs beyond a gap it had.
+    newest_sack: Option<(Serial<u32>, u32)>,
     /// The number of the next packet that carries data.
     packet: u64,
     /// When data was last sent.
@@ -106,6 +108,7 @@ impl Outbound {
             overdue: None,
             next_round: 0,
             peer_window: 0,
+            newest_sack: None,
             packet: 0,
             last_sent: None,
             recovery: None,
@@ -148,7 +151,7 @@ impl Outbound {
         self.rack = Rack::new();
         (self.recovery, self.undo, self.timeout) = (None, None, false);
         (self.tail_wanted, self.tail, self.overdue) = (false, None, None);
-        self.told = None;
+        (self.told, self.newest_sack) = (None, None);
         (self.exempt, self.probe) = (false, false);
     }
 
@@ -362,7 +365,11 @@ impl Outbound {
             if write_chunk(out, &self.messages, tsn, sent, self.interleaved).is_none() {
                 break;
             }
+            let len = sent.len;
             self.flight.resend(self.packet, now);
+            // Section 6.2.1, rule B: what is sent again takes its room, too, or new data would be sent into it.
+            self.peer_window = self.peer_window.saturating_sub(len);
+            self.streams.set_room(self.peer_window);
             self.undo = self.undo.map(|count| count + 1);
             stats.retransmissions += 1;
         }

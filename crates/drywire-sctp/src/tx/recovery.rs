@@ -6,7 +6,7 @@ use super::Outbound;
 use super::congestion::Ack;
 use super::flight::Progress;
 use super::pacer::Pacer;
-use crate::packet::Sack;
+use crate::packet::{GapBlock, Sack};
 
 /// What a SACK meant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -94,10 +94,26 @@ impl Outbound {
         self.flight.tidy();
         // The peer has taken what it was told: what is given up behind that is news.
         self.told = self.told.filter(|told| told.cumulative > cumulative);
-        let window = usize::try_from(sack.window).unwrap_or(usize::MAX);
-        self.peer_window = window.saturating_sub(self.flight.bytes());
-        self.streams.set_room(self.peer_window);
+        self.take_window(sack);
         Acknowledged::Taken { advanced, progress: progress.bytes > 0, recovery_began }
+    }
+
+    /// What the peer has room for beyond what is in flight (section 6.2.1, rule D). An acknowledgement that was overtaken by a
+    /// newer one tells of a time at which less had arrived: what has arrived since, and is in flight no more, would be room.
+    fn take_window(&mut self, sack: &Sack<'_>) {
+        let len = |gap: GapBlock| u32::from(gap.end.saturating_sub(gap.start)) + 1;
+        let this = (sack.cumulative, sack.gaps().map(len).sum());
+        let overtaken = self
+            .newest_sack
+            .is_some_and(|newest| this.0 < newest.0 || this.0 == newest.0 && this.1 < newest.1);
+        let window = usize::try_from(sack.window).unwrap_or(usize::MAX);
+        let room = window.saturating_sub(self.flight.bytes());
+        if overtaken {
+            self.peer_window = self.peer_window.min(room);
+        } else {
+            (self.newest_sack, self.peer_window) = (Some(this), room);
+        }
+        self.streams.set_room(self.peer_window);
     }
 
     /// Finds what is lost: by what an acknowledgement says, or because its time has come. Returns how many bytes, and whether
@@ -162,7 +178,8 @@ impl Outbound {
 
     /// The time of a packet that was overtaken is over. Returns whether these are the first losses of this window of data.
     pub(crate) fn overdue(&mut self, now: Instant) -> bool {
-        let (_, began) = self.detect_losses(now, true);
+        let (lost, began) = self.detect_losses(now, true);
+        self.return_room(lost);
         self.flight.tidy();
         began
     }
@@ -207,8 +224,15 @@ impl Outbound {
         true
     }
 
+    /// The peer has room for what was lost (section 6.2.1, rule C).
+    const fn return_room(&mut self, lost: usize) {
+        self.peer_window = self.peer_window.saturating_add(lost);
+        self.streams.set_room(self.peer_window);
+    }
+
     /// What is in flight went to an association that did not come to be.
     pub(crate) fn lose_all(&mut self) {
+        self.return_room(self.flight.bytes());
         self.flight.lose_all();
         self.flight.tidy();
         self.overdue = None;

@@ -141,9 +141,20 @@ fn sent(tx: &mut Outbound, now: Instant, most: usize) -> Vec<u32> {
 }
 
 fn acknowledge(tx: &mut Outbound, now: Instant, cumulative: u32, gaps: &[(u16, u16)]) -> Acknowledged {
+    acknowledge_with(tx, now, cumulative, 1 << 20, gaps)
+}
+
+/// With this window.
+fn acknowledge_with(
+    tx: &mut Outbound,
+    now: Instant,
+    cumulative: u32,
+    window: u32,
+    gaps: &[(u16, u16)],
+) -> Acknowledged {
     let gaps: Vec<_> = gaps.iter().map(|(start, end)| GapBlock { start: *start, end: *end }).collect();
     let mut out = Vec::new();
-    Sack::write(&mut out, Serial(cumulative), 1 << 20, gaps.into_iter(), &[]);
+    Sack::write(&mut out, Serial(cumulative), window, gaps.into_iter(), &[]);
     let chunk = Chunks::new(&out).next().unwrap().unwrap();
     tx.acknowledge(now, &Sack::parse(&chunk).unwrap())
 }
@@ -204,4 +215,36 @@ fn a_closed_window_is_probed_when_the_timer_says_so() {
     assert!(!tx.timed_out(now), "no error of the peer");
     assert_eq!(sent(&mut tx, now, 5), [102], "one chunk");
     assert!(tx.timed_out(now), "nothing was heard since");
+}
+
+/// Section 6.2.1, rules B and C: a receiver that counts what it has beyond a gap would be full when the gap is filled.
+#[test]
+fn what_is_sent_again_takes_its_room() {
+    let (mut tx, now) = sender(8);
+    // Room for what is in flight and for the lost one.
+    acknowledge_with(&mut tx, now, 99, 5 * 1132, &[(2, 4)]);
+    assert_eq!((tx.flight.bytes(), tx.peer_window), (4 * 1132, 1132));
+    assert_eq!(sent(&mut tx, now, 9), [100], "nothing new goes into its room");
+    assert_eq!(tx.peer_window, 0);
+    let (mut tx, now) = sender(8);
+    acknowledge_with(&mut tx, now, 99, 8 * 1132, &[]);
+    tx.timed_out(now);
+    assert_eq!((tx.flight.bytes(), tx.peer_window), (0, 8 * 1132));
+    assert_eq!(sent(&mut tx, now, 9), [100, 101]);
+    assert_eq!(tx.peer_window, 6 * 1132);
+}
+
+#[test]
+fn an_acknowledgement_that_was_overtaken_makes_no_room() {
+    let (mut tx, now) = sender(8);
+    acknowledge_with(&mut tx, now, 99, 2 * 1132, &[(3, 6)]);
+    assert_eq!((tx.flight.bytes(), tx.peer_window), (2 * 1132, 0));
+    // Two chunks were lost by then: room for them, and for what is in flight.
+    acknowledge_with(&mut tx, now, 99, 7 * 1132, &[(3, 3)]);
+    assert_eq!(tx.peer_window, 0);
+    // The same again is the peer's application that has read something, and so is one that goes further.
+    acknowledge_with(&mut tx, now, 99, 6 * 1132, &[(3, 6)]);
+    assert_eq!(tx.peer_window, 4 * 1132);
+    acknowledge_with(&mut tx, now, 100, 10 * 1132, &[]);
+    assert_eq!(tx.peer_window, 8 * 1132);
 }

@@ -151,8 +151,8 @@ proptest! {
             let at = usize::from(stream);
             if left[at] == 0 {
                 began[at] = sent;
-                for other in 0..4 {
-                    began[other][at] = sent[at];
+                for (began, sent) in began.iter_mut().zip([sent[at]; 4]) {
+                    began[at] = sent;
                 }
             }
             sender.push(stream, len);
