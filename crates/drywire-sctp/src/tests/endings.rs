@@ -51,10 +51,10 @@ fn end() -> impl Strategy<Value = End> {
     ]
 }
 
-/// What one side has written, by stream, and how much of it the other one has read: in order on even streams.
+/// What one side has written and the other one not read, by stream, and whether it may be given up.
 #[derive(Default)]
 struct Ledger {
-    unread: BTreeMap<u16, Vec<Bytes>>,
+    unread: BTreeMap<u16, Vec<(Bytes, bool)>>,
     count: u64,
 }
 
@@ -74,12 +74,18 @@ impl World {
         let mut data = ledger.count.to_be_bytes().to_vec();
         data.resize(8 + len, 0x33);
         let data = Bytes::from(data);
-        let options =
+        let mut options =
             if stream.is_multiple_of(2) { SendOptions::ordered() } else { SendOptions::unordered() };
+        match self.rng.below(6) {
+            0 => options.max_retransmits = Some(self.rng.below(2)),
+            1 => options.lifetime = Some(Duration::from_millis(self.rng.below(300).into())),
+            _ => (),
+        }
+        let limited = options.max_retransmits.is_some() || options.lifetime.is_some();
         match self.pair.sides[side].write(self.pair.now, StreamId(stream), Ppid(53), data.clone(), options) {
             Ok(()) => {
                 ledger.count += 1;
-                ledger.unread.entry(stream).or_default().push(data);
+                ledger.unread.entry(stream).or_default().push((data, limited));
             }
             Err(SendError::Full | SendError::StreamResetting | SendError::Closed) => (),
             Err(error) => panic!("{error}"),
@@ -90,10 +96,15 @@ impl World {
         for stream in 0..STREAMS {
             while let Some(message) = self.pair.sides[side].read(StreamId(stream)) {
                 let unread = self.ledgers[1 - side].unread.get_mut(&stream).unwrap();
-                let at = unread.iter().position(|data| *data == message.data);
+                let at = unread.iter().position(|(data, _)| *data == message.data);
                 let at = at.expect("a message that was not sent, or that came twice");
-                assert!(at == 0 || !stream.is_multiple_of(2), "out of order");
-                unread.remove(at);
+                if stream.is_multiple_of(2) {
+                    // What was before it was given up.
+                    assert!(unread.drain(..at).all(|(_, limited)| limited), "out of order");
+                    unread.remove(0);
+                } else {
+                    unread.remove(at);
+                }
             }
         }
     }
@@ -268,7 +279,7 @@ proptest! {
         let orderly = world.pair.events.iter().all(|events| closings(events) == [CloseReason::Shutdown]);
         if orderly {
             for ledger in &world.ledgers {
-                prop_assert!(ledger.unread.values().all(Vec::is_empty));
+                prop_assert!(ledger.unread.values().flatten().all(|(_, limited)| *limited));
             }
         }
         if matches!(end, End::Shutdown { .. }) && steps > 8 && loss == 0 && window > 1 {
