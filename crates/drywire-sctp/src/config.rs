@@ -135,6 +135,7 @@ pub enum CongestionControl {
     /// CUBIC (RFC 9438): what most of the Internet's hosts use. It fills long fast paths sooner.
     Cubic,
     /// A model of the path, after the ideas of BBR (draft-ietf-ccwg-bbr): for paths that lose packets without being full, such
-    /// as wireless ones. Takes more than its share from others on short queues.
+    /// as wireless ones. Where a queue overflows it makes room as the others do; on short queues it takes somewhat more than its
+    /// share.
     Bbr,
 }

@@ -9,6 +9,7 @@ fn cases(count: u32) -> ProptestConfig {
 }
 
 mod attacks;
+mod bottleneck;
 mod checksum;
 mod delivery;
 mod endings;

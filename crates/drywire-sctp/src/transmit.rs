@@ -108,7 +108,12 @@ impl Association {
             let most = self.mtu.saturating_sub(Header::LEN);
             if self.tx.can_send(now) {
                 self.tx.write_data(now, out, space, most, &mut self.events, &mut self.stats);
-                self.keep_retransmit(now);
+                if self.tx.take_first_resent() {
+                    // Section 7.2.4, rule 4: it may have been lost again, and that shows sooner than the timer expires.
+                    self.rearm_retransmit(now);
+                } else {
+                    self.keep_retransmit(now);
+                }
             }
         }
         if out.len() == start + Header::LEN {

@@ -48,6 +48,9 @@ pub(crate) struct Outbound {
     rack: Rack,
     /// When a packet that was overtaken counts as lost.
     overdue: Option<Instant>,
+    /// Bytes that were found to be lost because their time had come, of which the controller hears with the next
+    /// acknowledgement.
+    overdue_bytes: usize,
     /// The first packet of the next round trip.
     next_round: u64,
     /// What the peer can take beyond what is in flight, by its latest word.
@@ -72,6 +75,8 @@ pub(crate) struct Outbound {
     last_acknowledged: Option<Instant>,
     /// One packet may leave whatever the congestion window says (RFC 9260, section 7.2.4, rule 3).
     exempt: bool,
+    /// The first chunk that is outstanding was sent again.
+    first_resent: bool,
     /// One chunk may leave whatever the peer's window says (section 6.1, rule A).
     probe: bool,
     /// Whether data goes as I-DATA (RFC 8260).
@@ -106,6 +111,7 @@ impl Outbound {
             rto: Rto::new(config),
             rack: Rack::new(),
             overdue: None,
+            overdue_bytes: 0,
             next_round: 0,
             peer_window: 0,
             newest_sack: None,
@@ -118,6 +124,7 @@ impl Outbound {
             tail: None,
             last_acknowledged: None,
             exempt: false,
+            first_resent: false,
             probe: false,
             interleaved: false,
             partial: false,
@@ -152,6 +159,7 @@ impl Outbound {
         (self.recovery, self.undo, self.timeout) = (None, None, false);
         (self.tail_wanted, self.tail, self.overdue) = (false, None, None);
         (self.told, self.newest_sack) = (None, None);
+        self.overdue_bytes = 0;
         (self.exempt, self.probe) = (false, false);
     }
 
@@ -330,6 +338,11 @@ impl Outbound {
         true
     }
 
+    /// Whether the first chunk that is outstanding was sent again since this was last asked.
+    pub(crate) const fn take_first_resent(&mut self) -> bool {
+        std::mem::replace(&mut self.first_resent, false)
+    }
+
     /// Fills in the figures that this half knows.
     pub(crate) fn fill(&self, stats: &mut Stats) {
         stats.rtt = self.rto.smoothed();
@@ -366,6 +379,7 @@ impl Outbound {
                 break;
             }
             let len = sent.len;
+            self.first_resent |= tsn == self.flight.base();
             self.flight.resend(self.packet, now);
             // Section 6.2.1, rule B: what is sent again takes its room, too, or new data would be sent into it.
             self.peer_window = self.peer_window.saturating_sub(len);

@@ -30,6 +30,8 @@ pub(super) struct Pair {
     pub(super) delay: Duration,
     /// The largest packet that passes.
     pub(super) passes: usize,
+    /// So many packets in which these bytes stand are lost.
+    pub(super) swallows: Option<(usize, &'static [u8])>,
     flying: BTreeMap<(Instant, u64), (usize, Bytes)>,
     count: u64,
     rng: Rng,
@@ -47,6 +49,7 @@ impl Pair {
             weather: Weather::default(),
             delay: Duration::from_millis(10),
             passes: usize::MAX,
+            swallows: None,
             flying: BTreeMap::new(),
             count: 0,
             rng: Rng::new([seed.wrapping_add(1); 32]),
@@ -102,6 +105,12 @@ impl Pair {
     }
 
     pub(super) fn fly(&mut self, to: usize, packet: Bytes) {
+        if let Some((left @ 1.., bytes)) = &mut self.swallows
+            && packet.windows(bytes.len()).any(|window| window == *bytes)
+        {
+            *left -= 1;
+            return;
+        }
         if packet.len() > self.passes || self.rng.below(100) < self.weather.loss {
             return;
         }

@@ -50,6 +50,32 @@ fn a_lost_tail_does_not_wait_for_the_retransmission_timer() {
 }
 
 #[test]
+fn what_is_lost_twice_does_not_wait_for_the_retransmission_timer() {
+    for control in CONTROLS {
+        for times in 2..=4 {
+            let mut pair = warm(control, 7);
+            pair.delay = Duration::from_millis(100);
+            for _ in 0..3 {
+                transfer(&mut pair, 200_000);
+            }
+            let before = pair.sides[0].stats();
+            pair.swallows = Some((times, b"needle"));
+            let mut data = vec![7; 100_000];
+            data[50_000..50_006].copy_from_slice(b"needle");
+            pair.write(0, 1, &data, SendOptions::ordered());
+            for _ in 0..5 {
+                pair.write(0, 1, &[7; 100_000], SendOptions::ordered());
+            }
+            pair.run_until(|pair| pair.sides[0].tx.is_done());
+            let after = pair.sides[0].stats();
+            assert_eq!(pair.swallows, Some((0, b"needle".as_slice())));
+            assert_eq!(after.timeouts, before.timeouts, "{control:?} {times}");
+            assert!(pair.sides[1].read(StreamId(1)).is_some_and(|message| message.data == data));
+        }
+    }
+}
+
+#[test]
 fn a_path_that_reorders_is_learned() {
     let mut pair = warm(CongestionControl::NewReno, 4);
     // Each packet is up to 10 ms late: some overtake more than ten others.

@@ -1,7 +1,9 @@
 //! How much may be in flight, and how fast it leaves.
 
 mod bbr;
+mod ceiling;
 mod cubic;
+mod losses;
 mod new_reno;
 mod slow_start;
 #[cfg(test)]

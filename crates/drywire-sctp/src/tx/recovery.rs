@@ -79,7 +79,7 @@ impl Outbound {
         self.congestion.acknowledged(&Ack {
             now,
             bytes: progress.bytes,
-            lost,
+            lost: lost + std::mem::take(&mut self.overdue_bytes),
             in_flight: self.flight.bytes(),
             limited: (full || paced) && advanced,
             recovering: self.recovery.is_some(),
@@ -180,6 +180,7 @@ impl Outbound {
     pub(crate) fn overdue(&mut self, now: Instant) -> bool {
         let (lost, began) = self.detect_losses(now, true);
         self.return_room(lost);
+        self.overdue_bytes += lost;
         self.flight.tidy();
         began
     }

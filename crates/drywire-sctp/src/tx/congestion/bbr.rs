@@ -1,11 +1,12 @@
 use drywire_core::{Duration, Instant};
 
+use super::ceiling::{Ceiling, Path};
+use super::losses::Losses;
 use super::{Ack, Congestion, INITIAL_PACKETS, LEAST_PACKETS};
 
 /// A controller that models the path instead of waiting for losses, after the ideas of BBR (draft-ietf-ccwg-bbr): how fast
 /// data arrives at most, and how long a round trip takes at least. It sends at that rate and keeps two round trips' worth in
-/// flight. Losses that have nothing to do with congestion do not slow it down; where a round loses more than a few percent, it
-/// makes room.
+/// flight. Losses that have nothing to do with congestion do not slow it down; where a queue overflows it makes room for others.
 #[derive(Debug)]
 pub(super) struct Bbr {
     mtu: usize,
@@ -19,13 +20,8 @@ pub(super) struct Bbr {
     pub(super) least_rtt: Option<(Duration, Instant)>,
     /// The rate when it last grew by a quarter, and for how many rounds it has not since.
     full: (u64, u32),
-    /// Above this many bytes in flight a round lost too much.
-    ceiling: Option<usize>,
-    /// Not before this time it is tried whether the path can do more: others use it, too.
-    yields_until: Option<Instant>,
-    /// Bytes that arrived and that were lost in this round, and its least round trip.
-    round: (usize, usize),
-    round_rtt: Option<Duration>,
+    losses: Losses,
+    ceiling: Ceiling,
     /// The window before the latest timeout.
     before: Option<usize>,
 }
@@ -52,19 +48,9 @@ const RATE_ROUNDS: u64 = 10;
 /// How long the least round trip counts for, and how long it is looked for.
 const RTT_LIFE: Duration = Duration::from_secs(10);
 const PROBE_RTT: Duration = Duration::from_millis(200);
-/// A round that loses more than this part, in percent, has too much in flight; one whose round trips were all longer than
-/// the least one by this part, so that there is a queue, when it loses anything.
-const LOSS_LIMIT: usize = 10;
-const QUEUE_LIMIT: u32 = 10;
-/// What stays in flight then of what would fill the path, in percent, and for how long no more is tried.
-const SHARED: u64 = 85;
-const YIELD: Duration = Duration::from_secs(2);
-const LEAST_QUEUE: Duration = Duration::from_millis(2);
-/// What is left of the ceiling then, in percent.
-const BACK_OFF: usize = 85;
 
 impl Bbr {
-    pub(super) const fn new(mtu: usize) -> Self {
+    pub(super) fn new(mtu: usize) -> Self {
         Self {
             mtu,
             window: INITIAL_PACKETS * mtu,
@@ -73,10 +59,8 @@ impl Bbr {
             rates: [(0, 0); 3],
             least_rtt: None,
             full: (0, 0),
-            ceiling: None,
-            yields_until: None,
-            round: (0, 0),
-            round_rtt: None,
+            losses: Losses::default(),
+            ceiling: Ceiling::default(),
             before: None,
         }
     }
@@ -119,28 +103,16 @@ impl Bbr {
         }
     }
 
-    /// A round is over: whether it lost too much.
+    /// A round is over: whether it lost too much, and whether the rate still grows.
     fn end_round(&mut self, ack: &Ack) {
         self.rounds += 1;
-        let (arrived, lost) = std::mem::take(&mut self.round);
-        let all = arrived + lost;
-        let round_rtt = self.round_rtt.take();
-        let queued = round_rtt
-            .zip(self.least_rtt)
-            .is_some_and(|(rtt, (least, _))| rtt > least + (least * QUEUE_LIMIT / 100).max(LEAST_QUEUE));
-        let too_much = lost * 100 > all * LOSS_LIMIT && lost > LEAST_PACKETS * self.mtu;
-        if too_much || queued && lost > 0 {
-            let kept = all.max(ack.in_flight) / 100 * BACK_OFF;
-            let least = self.flight(if too_much { 50 } else { SHARED }).unwrap_or(0);
-            self.yields_until = Some(ack.now + YIELD);
-            let least = least.max(LEAST_PACKETS * self.mtu);
-            self.ceiling = Some(self.ceiling.map_or(kept, |ceiling| ceiling.min(kept)).max(least));
-            if self.phase == Phase::Startup {
-                self.phase = Phase::Drain;
-            }
-        } else if let Some(ceiling) = &mut self.ceiling {
-            // Carefully back.
-            *ceiling = ceiling.saturating_add((*ceiling / 16).max(self.mtu));
+        let least_rtt = self.least_rtt.map(|(rtt, _)| rtt);
+        let verdict = self.losses.end_round(least_rtt, self.mtu);
+        let path =
+            Path { mtu: self.mtu, least_rtt, fills: self.flight(100).unwrap_or(0), in_flight: ack.in_flight };
+        let starting = self.phase == Phase::Startup;
+        if self.ceiling.end_round(ack.now, &verdict, &path, starting) && starting {
+            self.phase = Phase::Drain;
         }
         if self.phase == Phase::Startup && !ack.rate.is_some_and(|rate| rate.app_limited) {
             let rate = self.rate();
@@ -175,7 +147,7 @@ impl Bbr {
                 };
                 if done {
                     let next = (*step + 1) % CRUISE.len();
-                    let yields = next == 0 && self.yields_until.is_some_and(|until| until > now);
+                    let yields = next == 0 && self.ceiling.yields(now);
                     (*step, *since) = (if yields { 2 } else { next }, now);
                 }
             }
@@ -193,7 +165,6 @@ impl Bbr {
 
     fn note_rtt(&mut self, ack: &Ack) {
         let Some(rtt) = ack.rtt else { return };
-        self.round_rtt = Some(self.round_rtt.map_or(rtt, |least| least.min(rtt)));
         let (least, seen) = *self.least_rtt.get_or_insert((rtt, ack.now));
         let probing = matches!(self.phase, Phase::ProbeRtt { .. });
         let stale = !probing && ack.now.saturating_duration_since(seen) > RTT_LIFE;
@@ -234,8 +205,7 @@ impl Congestion for Bbr {
             self.note_rate(rate.bytes_per_second);
         }
         self.note_rtt(ack);
-        self.round.0 += ack.bytes;
-        self.round.1 += ack.lost;
+        self.losses.note(ack, self.least_rtt.map(|(rtt, _)| rtt), self.mtu);
         if ack.round {
             self.end_round(ack);
         }
@@ -243,12 +213,12 @@ impl Congestion for Bbr {
         // Some packets more than the model says, because acknowledgements come in lumps.
         let gain = if self.phase == Phase::Startup { STARTUP } else { WINDOW };
         let target = self.flight(gain).map_or(usize::MAX, |flight| flight + 3 * LEAST_PACKETS * self.mtu);
-        let target = target.min(self.ceiling.unwrap_or(usize::MAX)).max(LEAST_PACKETS * self.mtu);
+        let target = target.min(self.ceiling.limit()).max(LEAST_PACKETS * self.mtu);
         let grown =
             self.window.saturating_add(if ack.limited || target != usize::MAX { ack.bytes } else { 0 });
         self.window = match self.phase {
             // What helps in the beginning is not known yet.
-            Phase::Startup if self.ceiling.is_none() => grown.min(target.max(self.window)),
+            Phase::Startup if !self.ceiling.is_set() => grown.min(target.max(self.window)),
             _ => grown.min(target),
         };
     }

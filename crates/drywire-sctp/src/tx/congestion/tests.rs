@@ -230,8 +230,9 @@ fn bbr_makes_room_where_a_round_loses_much() {
     let before = control.window();
     bbr_over(&mut control, &mut now, 10, 30);
     assert!(control.window() < before * 6 / 10, "{} {before}", control.window());
+    // Soon there is more than fills the path again; what is beyond that is not needed.
     bbr_over(&mut control, &mut now, 60, 0);
-    assert!(control.window() > before * 9 / 10, "{} {before}", control.window());
+    assert!(control.window() > 60_000 && control.rate() > 990_000, "{} {}", control.window(), control.rate());
 }
 
 #[test]
