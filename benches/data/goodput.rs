@@ -16,7 +16,7 @@ use crate::sctp_proto::SctpProto;
 /// The rate of the link: 100 Mbit/s.
 pub(crate) const RATE: u64 = 100_000_000;
 /// The queue before it holds 50 ms.
-pub(crate) const QUEUE: usize = 625_000;
+const QUEUE: usize = 625_000;
 /// What the link carries of payload, in kilobytes per second, when 1,160 of 1,250 bytes are payload.
 const IDEAL: f64 = 11_600.0;
 const SEEDS: [u8; 3] = [1, 2, 3];

@@ -28,7 +28,9 @@ impl<T: TimerIndex, const N: usize> Default for TimerTable<T, N> {
 impl<T: TimerIndex, const N: usize> TimerTable<T, N> {
     /// Arms `timer` for `at`, in place of what it was armed for.
     pub fn arm(&mut self, timer: T, at: Instant) {
-        if let Some(slot) = self.deadlines.get_mut(timer.index()) {
+        if let Some(slot) = self.deadlines.get_mut(timer.index())
+            && *slot != Some(at)
+        {
             *slot = Some(at);
             self.refresh();
         }

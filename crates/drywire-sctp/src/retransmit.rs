@@ -59,6 +59,14 @@ impl Association {
         }
     }
 
+    /// Data has left. What leaves later moves neither timer once they run: the one stands for the first of what is outstanding,
+    /// the other is looked at again when it expires.
+    pub(crate) fn keep_retransmit_after_data(&mut self, now: Instant) {
+        if !(self.timers.is_armed(Timer::Retransmit) && self.timers.is_armed(Timer::TailProbe)) {
+            self.keep_retransmit(now);
+        }
+    }
+
     /// The timer runs while packets wait only for their time.
     pub(crate) fn keep_pace(&mut self, now: Instant) {
         let until = self.tx.paced_until(now).filter(|_| self.phase.sends_data());

@@ -112,7 +112,7 @@ impl Association {
                     // Section 7.2.4, rule 4: it may have been lost again, and that shows sooner than the timer expires.
                     self.rearm_retransmit(now);
                 } else {
-                    self.keep_retransmit(now);
+                    self.keep_retransmit_after_data(now);
                 }
             }
         }
