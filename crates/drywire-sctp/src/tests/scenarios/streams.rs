@@ -2,7 +2,9 @@
 
 use drywire_core::Duration;
 
-use super::tester::{Tester, chunk, data, forward_tsn, outgoing_reset, parameter, quiet, reconfig, request};
+use super::tester::{
+    Tester, chunk, data, forward_tsn, i_data, outgoing_reset, parameter, quiet, reconfig, request,
+};
 use crate::{CloseReason, Config, Event, SendError, SendOptions, StreamId};
 
 const ORDERED: SendOptions = SendOptions::ordered();
@@ -312,6 +314,49 @@ fn a_chunk_that_is_malformed_means_nothing() {
     assert_eq!(tester.events(), []);
     tester.inject(&[reconfig(&whole)]);
     tester.expect(["RE-CONFIG 1 is 1"]);
+}
+
+/// With interleaving a stream has two counters, and both begin anew (RFC 8260, section 2.1), on either side.
+#[test]
+fn both_counters_of_a_stream_begin_anew() {
+    let config = Config { interleaving: true, ..quiet() };
+    let mut tester = Tester::established_with(config, &parameter(0x8008, &[130, 64, 194]));
+    for options in [ORDERED, SendOptions::unordered()] {
+        tester.write(1, b"old", options);
+    }
+    tester.expect(["I-DATA 1 s1#0 BE old + I-DATA 2 s1#0 UBE old"]);
+    tester.inject(&[tester.sack(2, 1_000, &[], &[])]);
+    reset(&mut tester, &[1]);
+    tester.expect(["RE-CONFIG reset 1 until 2 s1"]);
+    tester.inject(&[tester.reset_response(1, 1)]);
+    for options in [ORDERED, SendOptions::unordered()] {
+        tester.write(1, b"new", options);
+    }
+    tester.expect(["I-DATA 3 s1#0 BE new + I-DATA 4 s1#0 UBE new"]);
+
+    // What is half there of the time before is not mixed with what comes after.
+    for (tsn, mid, flags) in [(1, 0, "BE"), (2, 0, "UBE"), (3, 1, "B"), (4, 1, "UB")] {
+        tester.inject(&[i_data(tsn, 1, mid, flags, 53, b"old")]);
+    }
+    tester.sent();
+    tester.inject(&[reconfig(&outgoing_reset(1, 4, &[1]))]);
+    tester.expect(["RE-CONFIG 1 is 1"]);
+    tester.inject(&[i_data(5, 1, 0, "BE", 53, b"new"), i_data(6, 1, 0, "UBE", 53, b"new")]);
+    tester.inject(&[i_data(7, 1, 1, "E", 1, b"x"), i_data(8, 1, 1, "UE", 1, b"x")]);
+    assert_eq!(tester.texts(1), ["old", "old", "new", "new"]);
+}
+
+/// A message that its sender cut off by a reset is let go with what comes next.
+#[test]
+fn what_is_cut_off_by_a_reset_is_let_go() {
+    let mut tester = established();
+    tester.inject(&[data(1, 1, 0, "B", b"half")]);
+    tester.sent();
+    tester.inject(&[reconfig(&outgoing_reset(1, 1, &[1]))]);
+    tester.expect(["SACK 1 + RE-CONFIG 1 is 1"]);
+    tester.inject(&[data(2, 1, 0, "BE", b"new")]);
+    assert_eq!(tester.texts(1), ["new"]);
+    assert_eq!(tester.association.rx.used(), 0);
 }
 
 /// While it ends no stream is reset any more on our side; what the peer asks is answered.
