@@ -7,7 +7,8 @@ pub enum Event {
     /// The association is established.
     Connected,
     /// The peer has lost its state and started anew (RFC 9260, section 5.2.4): the association is established again,
-    /// all streams have begun at zero, and what was queued, in flight or unread is lost.
+    /// all streams have begun at zero, and what was queued, in flight or unread is lost. Streams that were being reset are
+    /// named by [`OutgoingStreamsReset`](Self::OutgoingStreamsReset) after it.
     Restarted,
     /// The association is over. What was received can still be read.
     Closed {
