@@ -1,4 +1,5 @@
 use std::sync::Arc;
+use std::time::Duration;
 
 use drywire::crypto::Provider;
 use drywire::datachannel::{ChannelId, ChannelOptions, MessageKind, OpenError};
@@ -19,6 +20,10 @@ use super::outgoing::Outgoing;
 
 /// Below this many bytes buffered for sending, the file is read on.
 const LOW_THRESHOLD: usize = 256 * 1024;
+
+/// How long the peer may be silent before another connection is tried. A path that is gone for good is lost only when consent
+/// expires, half a minute later (RFC 7675, section 5.1).
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Why a connection did not bring a transfer to its end. Another one may.
 #[derive(Debug, Error)]
@@ -63,6 +68,8 @@ pub(crate) struct Courier {
     peer: Option<PeerId>,
     channel: Option<ChannelId>,
     line: Line,
+    /// Since when nothing answers.
+    silent_since: Option<Instant>,
     /// What is to be said first.
     request: Option<Control>,
     /// How it ended, while the last words are on their way.
@@ -78,6 +85,7 @@ impl Courier {
             peer: None,
             channel: None,
             line: Line::default(),
+            silent_since: None,
             request: None,
             ended: None,
             finished: None,
@@ -96,7 +104,7 @@ impl Courier {
         self.disconnected();
         self.hang_up(now, endpoint);
         let id = endpoint.create_peer(now, config)?;
-        self.peer = Some(id);
+        (self.peer, self.silent_since) = (Some(id), None);
         let Some(mut peer) = endpoint.peer_mut(id) else {
             return Err(Interruption::Closed(CloseReason::Local));
         };
@@ -120,6 +128,15 @@ impl Courier {
             return Err(Interruption::Closed(CloseReason::Local));
         };
         peer.set_remote_description(now, DescriptionType::Answer, answer).map_err(Interruption::Answer)
+    }
+
+    /// Gives the connection up if nothing has answered for a while, and the transfer has begun, so that another one may take it
+    /// up. To be called now and then.
+    pub(crate) fn check(&mut self, now: Instant) {
+        let silent = self.silent_since.is_some_and(|since| now.saturating_duration_since(since) >= PATIENCE);
+        if silent && self.progress().acknowledged > 0 {
+            self.interrupted(Interruption::NoPath);
+        }
     }
 
     /// Closes the connection, after what is still to be said.
@@ -233,7 +250,7 @@ impl Courier {
     /// This connection will bring nothing more.
     fn interrupted(&mut self, why: Interruption) {
         self.disconnected();
-        self.channel = None;
+        (self.channel, self.silent_since) = (None, None);
         let result = self.ended.take().ok_or(why);
         self.finish(result);
     }
@@ -249,6 +266,10 @@ impl Application for Courier {
         }
         match event {
             Event::ConnectionStateChanged(ConnectionState::Failed) => self.interrupted(Interruption::NoPath),
+            Event::ConnectionStateChanged(ConnectionState::Disconnected) => {
+                self.silent_since.get_or_insert(now);
+            }
+            Event::ConnectionStateChanged(_) => self.silent_since = None,
             Event::Closed { reason } => self.interrupted(Interruption::Closed(reason)),
             Event::DataChannelClosed(channel) if Some(channel) == self.channel => {
                 self.interrupted(Interruption::ChannelClosed);

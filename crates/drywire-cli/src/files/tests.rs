@@ -1,7 +1,7 @@
 //! A client that sends to a server that keeps files, in virtual time, over a network that goes away in between.
 
 use std::net::SocketAddr;
-use std::path::Path as FilePath;
+use std::path::{Path as FilePath, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -138,6 +138,8 @@ impl World {
     fn until<T>(&mut self, mut done: impl FnMut(&mut Self) -> Option<T>) -> T {
         for _ in 0..20_000 {
             let _ = self.network.run_for(Duration::from_millis(5));
+            let now = self.network.now();
+            self.courier().application.check(now);
             if let Some(value) = done(self) {
                 return value;
             }
@@ -146,28 +148,73 @@ impl World {
     }
 }
 
+/// A file to send, and where it is kept.
+struct Files {
+    folder: PathBuf,
+    data: Vec<u8>,
+}
+
+impl Files {
+    fn new(name: &str) -> Self {
+        let folder = std::env::temp_dir().join(format!("drywire-{name}-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).unwrap();
+        let data: Vec<u8> =
+            (0..4_000_000_u32).map(|i| i.wrapping_mul(2_654_435_761).to_be_bytes()[0]).collect();
+        std::fs::write(folder.join("a.bin"), &data).unwrap();
+        Self { folder, data }
+    }
+
+    fn world(&self) -> World {
+        World::new(&self.folder.join("a.bin"), &self.folder.join("kept"))
+    }
+
+    fn assert_kept(self) {
+        assert!(std::fs::read(self.folder.join("kept/a.bin")).unwrap() == self.data, "the file differs");
+        std::fs::remove_dir_all(self.folder).unwrap();
+    }
+}
+
+fn begun(world: &mut World) {
+    world.until(|world| (world.courier().application.progress().acknowledged > 1_000_000).then_some(()));
+}
+
 #[test]
 fn a_lost_connection_is_followed_by_another_and_the_transfer_goes_on() {
-    let folder = std::env::temp_dir().join(format!("drywire-courier-{}", std::process::id()));
-    std::fs::create_dir_all(&folder).unwrap();
-    let (path, kept) = (folder.join("a.bin"), folder.join("kept"));
-    let data: Vec<u8> = (0..4_000_000_u32).map(|i| i.wrapping_mul(2_654_435_761).to_be_bytes()[0]).collect();
-    std::fs::write(&path, &data).unwrap();
-
-    let mut world = World::new(&path, &kept);
+    let files = Files::new("lost");
+    let mut world = files.world();
     let mut end = world.connect();
-    world.until(|world| (world.courier().application.progress().acknowledged > 1_000_000).then_some(()));
+    begun(&mut world);
     world.network.set_default_link(Link::down());
-    // RFC 7675, section 5.1: consent expires after 30 seconds.
+    let before = world.network.now();
     let lost = world.until(|_| end.try_recv().ok());
-    assert!(matches!(lost, Err(Interruption::NoPath | Interruption::Closed(_))), "{lost:?}");
+    assert!(matches!(lost, Err(Interruption::NoPath)), "{lost:?}");
+    // The next consent check within 6 seconds, 2 of silence, and the patience.
+    let waited = world.network.now() - before;
+    assert!(waited < Duration::from_secs(14), "{waited:?}");
 
+    // The server has not noticed anything yet.
     world.network.set_default_link(Link::new().delay(Duration::from_millis(10)));
     let mut end = world.connect();
     let over = world.until(|_| end.try_recv().ok());
     assert!(matches!(over, Ok(End::Over(Outcome::Done(_)))), "{over:?}");
     let Job::Send(outgoing) = &world.courier().application.job else { panic!("not sending") };
     assert!(outgoing.offset > 1_000_000, "it began at {}", outgoing.offset);
-    assert!(std::fs::read(kept.join("a.bin")).unwrap() == data, "the file differs");
-    std::fs::remove_dir_all(folder).unwrap();
+    files.assert_kept();
+}
+
+#[test]
+fn a_short_silence_is_waited_for() {
+    let files = Files::new("silence");
+    let mut world = files.world();
+    let mut end = world.connect();
+    begun(&mut world);
+    world.network.set_default_link(Link::down());
+    let again = world.network.now() + Duration::from_secs(4);
+    world.until(|world| (world.network.now() >= again).then_some(()));
+    world.network.set_default_link(Link::new().delay(Duration::from_millis(10)));
+    let over = world.until(|_| end.try_recv().ok());
+    assert!(matches!(over, Ok(End::Over(Outcome::Done(_)))), "{over:?}");
+    let Job::Send(outgoing) = &world.courier().application.job else { panic!("not sending") };
+    assert_eq!(outgoing.offset, 0, "one connection");
+    files.assert_kept();
 }

@@ -20,6 +20,8 @@ use crate::signalling::{self, SignallingError};
 
 /// How long to wait before the next connection is tried.
 const PAUSE: Duration = Duration::from_secs(1);
+/// How often it is looked whether the connection still answers.
+const CHECK: Duration = Duration::from_millis(500);
 
 #[derive(Debug, Error)]
 enum TransferError {
@@ -161,17 +163,20 @@ async fn connect(
     config: Arc<Config>,
     deadline: Deadline,
 ) -> Result<End, TransferError> {
-    let (offer, end) =
+    let (offer, mut end) =
         handle.call(move |now, endpoint, courier| courier.offer(now, endpoint, config)).await??;
     let (url, limit) = (options.url.clone(), deadline.saturating_duration_since(Deadline::now()));
     let sdp = offer.to_string();
     let posting = tokio::task::spawn_blocking(move || signalling::post(&url, &sdp, limit));
     let answer = timeout_at(deadline, posting).await.map_err(|_| TransferError::TooLate)???;
     handle.call(move |now, endpoint, courier| courier.take_answer(now, endpoint, &answer)).await??;
-    match timeout_at(deadline, end).await {
-        Ok(Ok(end)) => Ok(end?),
-        Ok(Err(_)) => Err(Stopped.into()),
-        Err(_) => Err(TransferError::TooLate),
+    loop {
+        match timeout_at(deadline.min(Deadline::now() + CHECK), &mut end).await {
+            Ok(Ok(end)) => return Ok(end?),
+            Ok(Err(_)) => return Err(Stopped.into()),
+            Err(_) if Deadline::now() >= deadline => return Err(TransferError::TooLate),
+            Err(_) => handle.call(|now, _, courier| courier.check(now)).await?,
+        }
     }
 }
 
