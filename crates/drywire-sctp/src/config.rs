@@ -14,7 +14,8 @@ pub struct Config {
     pub max_outbound_streams: u16,
     /// How many bytes the peer may send ahead of what was read, its chunks' overhead included. Raised to twice
     /// [`max_message_size`](Self::max_message_size), so that every message fits. A peer that interleaves messages may have
-    /// begun many at once: while none of them is complete, their parts may take twice as much.
+    /// begun many at once: while none of them is complete, their parts may take twice as much, or
+    /// 4 MiB if that is more.
     pub receive_window: u32,
     /// How many bytes of messages may wait to be read on one stream, with 64 for each message, until
     /// [`Event::UnreadLimit`](crate::Event::UnreadLimit) tells of it. `None`, the default, tells of nothing: what is unread

@@ -24,8 +24,9 @@ use tracker::{Arrival, Tracker};
 
 /// What every kept chunk or message costs of the window beside its bytes, so that small ones cannot exhaust memory.
 const OVERHEAD: usize = 64;
-/// How many times the window the parts of messages may take that the peer interleaves.
-const ROOM_FOR_PARTS: usize = 2;
+/// What the parts of messages that the peer interleaves may take: so many times the window, and so many bytes if that is more.
+/// A sender begins what its queue holds, as dcSCTP with one of 2 MB, and sends the rest of a message when others are begun.
+const ROOM_FOR_PARTS: (usize, usize) = (2, 4 << 20);
 /// How far a FORWARD TSN may go.
 const MAX_FORWARD: u32 = 1 << 20;
 /// How many events may wait before notices of messages that were too large are left out.
@@ -399,7 +400,8 @@ impl Inbound {
     /// completed and no reading makes room: where there is nothing to read, parts may take more.
     fn limit(&self) -> usize {
         let only_parts = self.interleaved.is_some() && self.used == 0;
-        if only_parts { self.capacity.saturating_mul(ROOM_FOR_PARTS) } else { self.capacity }
+        let (times, least) = ROOM_FOR_PARTS;
+        if only_parts { self.capacity.saturating_mul(times).max(least) } else { self.capacity }
     }
 
     /// What all that is kept is charged.
