@@ -52,6 +52,12 @@ impl PathMtu {
         self.passes
     }
 
+    /// How long a packet may be without data. A receiver has no timer that would tell it that its acknowledgements are too long
+    /// for a path that has become narrow.
+    pub(crate) fn control_len(&self) -> usize {
+        self.base.min(self.passes)
+    }
+
     /// How long a chunk may be. Chunks cannot be cut any more once they were sent, so they must fit where the path becomes
     /// narrow again: larger packets carry two of them.
     pub(crate) fn chunk_len(&self) -> usize {
@@ -110,6 +116,11 @@ impl Association {
             }
             Some(probe) => {
                 self.path.fails = probe.size;
+                if self.path.fails <= self.path.passes {
+                    tracing::debug!(size = self.path.passes, "large packets do not arrive any more");
+                    self.path.passes = self.path.base;
+                    self.use_mtu();
+                }
                 self.search_mtu(now);
             }
             None => {
@@ -147,6 +158,13 @@ impl Association {
             self.path.probe = None;
             self.use_mtu();
             self.timers.arm(Timer::PathMtu, now + RAISE_TIMER);
+        } else if self.path.passes > self.path.base
+            && self.path.probe.is_none_or(|probe| probe.size > self.path.passes)
+        {
+            // Packets that are not full may get through, so that there is never a second timeout: this size is tried again.
+            let size = self.path.passes;
+            self.path.probe = Some(Probe { nonce: self.rng.array(), size, count: 1, due: true });
+            self.timers.arm(Timer::PathMtu, now + self.tx.rto());
         }
     }
 

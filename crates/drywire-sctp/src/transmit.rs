@@ -151,12 +151,13 @@ impl Association {
     /// The chunks that stand before data.
     fn write_control(&mut self, now: Instant, out: &mut Vec<u8>, start: usize) {
         let due = std::mem::take(&mut self.due);
+        let most = self.path.control_len();
         if due.cookie_ack {
             Chunk::write_empty(out, ChunkType::COOKIE_ACK, 0);
         }
         // A packet that leaves anyway takes the acknowledgement along (section 6.2).
         if self.rx.is_sack_pending() {
-            let space = self.mtu.saturating_sub(out.len() - start);
+            let space = most.saturating_sub(out.len() - start);
             self.rx.write_sack(out, space);
             self.keep_acknowledge(now);
         }
@@ -166,15 +167,15 @@ impl Association {
         if due.shutdown_ack {
             Chunk::write_empty(out, ChunkType::SHUTDOWN_ACK, 0);
         }
-        let space = self.mtu.saturating_sub(out.len() - start);
+        let space = most.saturating_sub(out.len() - start);
         if self.reset.is_due() {
             self.reset.write(out, space);
         }
         if self.phase.sends_data() && self.tx.is_forward_due(now) {
-            let space = self.mtu.saturating_sub(out.len() - start);
+            let space = most.saturating_sub(out.len() - start);
             self.tx.write_forward(now, out, space);
         }
-        let space = self.mtu.saturating_sub(out.len() - start);
+        let space = most.saturating_sub(out.len() - start);
         if due.heartbeat
             && let Some(beat) = &self.beat
         {

@@ -5,7 +5,7 @@ use drywire_core::Duration;
 
 use super::link::Pair;
 use crate::packet::{ChunkType, Packet};
-use crate::{Config, SendOptions, StreamId};
+use crate::{Config, Ppid, SendOptions, State, StreamId};
 
 /// A pair over a path that lets packets of up to `passes` bytes through.
 fn searching(max_mtu: usize, passes: usize) -> Pair {
@@ -67,6 +67,7 @@ fn a_path_that_becomes_narrow_is_noticed_and_nothing_is_lost() {
         std::iter::from_fn(|| pair.sides[1].read(StreamId(1))).map(|all| all.data.len()).collect();
     assert_eq!(lens, [50_000; 11]);
     // After a while it is tried again.
+    pair.run_for(Duration::from_secs(30));
     pair.passes = 2_000;
     pair.run_for(Duration::from_secs(700));
     assert_eq!(pair.sides[0].mtu(), 1_460);
@@ -86,4 +87,34 @@ fn a_probe_is_a_heartbeat_that_is_padded() {
     let kinds: Vec<_> = packet.chunks().map(|chunk| chunk.unwrap().kind).collect();
     assert_eq!(kinds, [ChunkType::HEARTBEAT, ChunkType::PAD]);
     assert_eq!(probe.len(), 1_396, "two chunks of the same size fill it");
+}
+
+#[test]
+fn acknowledgements_pass_a_path_that_becomes_narrow() {
+    for delay in [50, 10_000] {
+        // With losses in a large window acknowledgements have many gaps to tell.
+        let mut pair = searching(1_412, 1_335);
+        pair.delay = Duration::from_micros(delay);
+        for len in [5_000_000, 1_000_000] {
+            let (mut left, mut got) = (len, 0);
+            while got < len || !pair.sides[0].tx.is_done() {
+                let data = Bytes::from_static(&[7; 10_000]);
+                let ordered = SendOptions::ordered();
+                while left > 0
+                    && pair.sides[0].write(pair.now, StreamId(1), Ppid(53), data.clone(), ordered).is_ok()
+                {
+                    left -= data.len();
+                }
+                assert!(pair.step());
+                while let Some(message) = pair.sides[1].read(StreamId(1)) {
+                    got += message.data.len();
+                }
+                assert_eq!(pair.sides[0].state(), State::Established, "{delay}");
+            }
+            pair.passes = 1_219;
+        }
+        pair.run_for(Duration::from_secs(20));
+        let found = pair.sides[0].mtu();
+        assert!((1_160..=1_219).contains(&found), "{found}");
+    }
 }
