@@ -43,7 +43,7 @@ fn aiortc_sends_files_and_uses_channels_in_numbers_and_under_loss() {
         Err(reason) => return absent(&reason),
     };
     let _alone = heavy();
-    let mebibytes = std::env::var("DRYWIRE_AIORTC_MEBIBYTES").unwrap_or_else(|_| "10".to_owned());
+    let mebibytes = std::env::var("DRYWIRE_AIORTC_MEBIBYTES").unwrap_or_else(|_| "100".to_owned());
     let folder = std::env::temp_dir().join(format!("drywire-{}-aiortc-files", std::process::id()));
     let port = free_port();
     let path = folder.to_str().expect("a plain name");
