@@ -13,7 +13,7 @@ pub struct ChannelId {
 
 /// A table of channels whose places are used again, under another generation.
 ///
-/// The places lie in blocks that do not move, without a pointer for each: of ten thousand channels the one that is looked up
+/// The places lie in blocks, without a pointer for each: of ten thousand channels the one that is looked up
 /// is in no cache, so that every line of memory counts.
 #[derive(Debug, Default)]
 pub(crate) struct Channels {
@@ -124,6 +124,7 @@ mod tests {
         let all: Vec<_> = channels.iter().map(|(id, channel)| (id, channel.label())).collect();
         assert_eq!(all, [(c, "c"), (b, "b")]);
     }
+
     #[cfg(target_pointer_width = "64")]
     #[test]
     fn a_place_is_two_lines_of_memory() {
