@@ -56,3 +56,28 @@ pub enum BuildError {
     #[error("an attribute follows the integrity or fingerprint attribute")]
     AfterIntegrity,
 }
+
+/// Why a user name, a realm or a password cannot be hashed (RFC 8265, section 4.2).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+pub enum OpaqueStringError {
+    /// There is nothing in it.
+    #[error("the string is empty")]
+    Empty,
+    /// It has a character that the OpaqueString profile disallows.
+    #[error("the string has a character that is not allowed")]
+    Disallowed,
+}
+
+/// Why a credential cannot be used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+pub enum CredentialError {
+    /// The user name is not an OpaqueString.
+    #[error("user name: {0}")]
+    Username(OpaqueStringError),
+    /// The user name has more than 508 bytes (RFC 8489, section 14.3).
+    #[error("the user name is longer than 508 bytes")]
+    UsernameTooLong,
+    /// The password is not an OpaqueString.
+    #[error("password: {0}")]
+    Password(OpaqueStringError),
+}

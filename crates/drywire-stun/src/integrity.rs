@@ -1,6 +1,10 @@
 use std::fmt;
 
 use drywire_crypto::{Digest, HashAlgorithm, HmacKey, Provider};
+use md5::{Digest as _, Md5};
+use zeroize::Zeroizing;
+
+use crate::attributes::PasswordAlgorithm;
 
 /// Which of the two integrity attributes protects a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -35,15 +39,34 @@ impl IntegrityKey {
         Self::new(provider, password.as_bytes())
     }
 
-    /// The key of a long-term credential with the password algorithm SHA-256 (RFC 8489, section 18.5.1.2).
+    /// The key of a long-term credential (RFC 8489, sections 9.2.2 and 18.5.1): the hash of user name, realm and
+    /// password. `None` when the algorithm is unknown.
     ///
-    /// `realm` and `password` must have been processed by the OpaqueString profile (RFC 8265); printable ASCII
-    /// always is. Keys of the older password algorithm MD5 are not derived here, because crypto providers have no
-    /// MD5: pass its 16 bytes to [`new`](Self::new).
+    /// All three must have been prepared by [`opaque_string`](crate::opaque_string); printable ASCII always is.
+    /// [`Credential`](crate::Credential) does that.
     #[must_use]
-    pub fn long_term_sha256(provider: &dyn Provider, username: &str, realm: &str, password: &str) -> Self {
+    pub fn long_term(
+        provider: &dyn Provider,
+        algorithm: PasswordAlgorithm,
+        username: &str,
+        realm: &str,
+        password: &str,
+    ) -> Option<Self> {
         let parts = [username.as_bytes(), b":", realm.as_bytes(), b":", password.as_bytes()];
-        Self::new(provider, provider.digest(HashAlgorithm::Sha256, &parts).as_bytes())
+        match algorithm {
+            PasswordAlgorithm::MD5 => {
+                // No provider has MD5, nor should one: here alone it is what the protocol asks for.
+                let mut hash = Md5::new();
+                parts.iter().for_each(|part| hash.update(part));
+                let key = Zeroizing::new(<[u8; 16]>::from(hash.finalize()));
+                Some(Self::new(provider, &*key))
+            }
+            PasswordAlgorithm::SHA256 => {
+                let key = Zeroizing::new(provider.digest(HashAlgorithm::Sha256, &parts));
+                Some(Self::new(provider, key.as_bytes()))
+            }
+            _ => None,
+        }
     }
 
     pub(crate) fn sign(&self, algorithm: IntegrityAlgorithm, parts: &[&[u8]]) -> Digest {
@@ -51,6 +74,12 @@ impl IntegrityKey {
             IntegrityAlgorithm::Sha1 => self.sha1.sign(parts),
             IntegrityAlgorithm::Sha256 => self.sha256.sign(parts),
         }
+    }
+}
+
+impl AsRef<Self> for IntegrityKey {
+    fn as_ref(&self) -> &Self {
+        self
     }
 }
 

@@ -31,19 +31,25 @@
 pub mod attributes;
 pub mod binding;
 mod builder;
+mod credential;
 mod error;
 mod fingerprint;
 mod header;
 mod integrity;
 mod message;
+mod opaque_string;
 mod retransmission;
 mod transaction;
 
 pub use attributes::AttributeType;
 pub use builder::MessageBuilder;
-pub use error::{BuildError, IntegrityError, InvalidAttribute, ParseError};
+pub use credential::Credential;
+pub use error::{
+    BuildError, CredentialError, IntegrityError, InvalidAttribute, OpaqueStringError, ParseError,
+};
 pub use header::{Class, HEADER_LEN, MAGIC_COOKIE, Method, TransactionId, is_stun};
 pub use integrity::{IntegrityAlgorithm, IntegrityKey};
 pub use message::Message;
+pub use opaque_string::opaque_string;
 pub use retransmission::{Expired, Retransmission, RetransmissionConfig};
 pub use transaction::{Transaction, TransactionState};

@@ -21,6 +21,8 @@ pub struct ErrorCode<'a> {
 }
 
 impl ErrorCode<'static> {
+    /// 300: another server serves this request.
+    pub const TRY_ALTERNATE: Self = Self { code: 300, reason: "Try Alternate" };
     /// 400: the request is malformed.
     pub const BAD_REQUEST: Self = Self { code: 400, reason: "Bad Request" };
     /// 401: the request lacks the right credentials.

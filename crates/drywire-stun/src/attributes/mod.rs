@@ -14,7 +14,9 @@
 //! values but procedures: see [`Message`](crate::Message) and [`MessageBuilder`](crate::MessageBuilder).
 
 mod address;
+mod alternate_domain;
 mod alternate_server;
+mod change_request;
 mod dtls_in_stun_ack;
 mod dtls_in_stun_data;
 mod error_code;
@@ -23,9 +25,13 @@ mod ice_controlling;
 mod mapped_address;
 mod network_cost;
 mod nonce;
+mod other_address;
+mod padding;
 mod password_algorithm;
 mod priority;
 mod realm;
+mod response_origin;
+mod response_port;
 mod software;
 mod unknown_attributes;
 mod use_candidate;
@@ -39,7 +45,9 @@ use drywire_core::{Reader, UnexpectedEnd, Writer};
 
 use crate::TransactionId;
 
+pub use alternate_domain::AlternateDomain;
 pub use alternate_server::AlternateServer;
+pub use change_request::ChangeRequest;
 pub use dtls_in_stun_ack::DtlsInStunAck;
 pub use dtls_in_stun_data::DtlsInStunData;
 pub use error_code::ErrorCode;
@@ -48,9 +56,13 @@ pub use ice_controlling::IceControlling;
 pub use mapped_address::MappedAddress;
 pub use network_cost::NetworkCost;
 pub use nonce::{Nonce, SecurityFeatures};
+pub use other_address::OtherAddress;
+pub use padding::Padding;
 pub use password_algorithm::{PasswordAlgorithm, PasswordAlgorithmAttribute, PasswordAlgorithms};
 pub use priority::Priority;
 pub use realm::Realm;
+pub use response_origin::ResponseOrigin;
+pub use response_port::ResponsePort;
 pub use software::Software;
 pub use unknown_attributes::UnknownAttributes;
 pub use use_candidate::UseCandidate;
@@ -99,6 +111,8 @@ macro_rules! attribute_types {
 attribute_types! {
     /// MAPPED-ADDRESS (RFC 8489, section 14.1).
     MAPPED_ADDRESS = 0x0001, "MAPPED-ADDRESS";
+    /// CHANGE-REQUEST (RFC 5780, section 7.2).
+    CHANGE_REQUEST = 0x0003, "CHANGE-REQUEST";
     /// USERNAME (RFC 8489, section 14.3).
     USERNAME = 0x0006, "USERNAME";
     /// MESSAGE-INTEGRITY (RFC 8489, section 14.5).
@@ -123,8 +137,14 @@ attribute_types! {
     PRIORITY = 0x0024, "PRIORITY";
     /// USE-CANDIDATE (RFC 8445, section 16.1).
     USE_CANDIDATE = 0x0025, "USE-CANDIDATE";
+    /// PADDING (RFC 5780, section 7.6).
+    PADDING = 0x0026, "PADDING";
+    /// RESPONSE-PORT (RFC 5780, section 7.5).
+    RESPONSE_PORT = 0x0027, "RESPONSE-PORT";
     /// PASSWORD-ALGORITHMS (RFC 8489, section 14.11).
     PASSWORD_ALGORITHMS = 0x8002, "PASSWORD-ALGORITHMS";
+    /// ALTERNATE-DOMAIN (RFC 8489, section 14.16).
+    ALTERNATE_DOMAIN = 0x8003, "ALTERNATE-DOMAIN";
     /// SOFTWARE (RFC 8489, section 14.14).
     SOFTWARE = 0x8022, "SOFTWARE";
     /// ALTERNATE-SERVER (RFC 8489, section 14.15).
@@ -135,6 +155,10 @@ attribute_types! {
     ICE_CONTROLLED = 0x8029, "ICE-CONTROLLED";
     /// ICE-CONTROLLING (RFC 8445, section 16.1).
     ICE_CONTROLLING = 0x802A, "ICE-CONTROLLING";
+    /// RESPONSE-ORIGIN (RFC 5780, section 7.3).
+    RESPONSE_ORIGIN = 0x802B, "RESPONSE-ORIGIN";
+    /// OTHER-ADDRESS (RFC 5780, section 7.4).
+    OTHER_ADDRESS = 0x802C, "OTHER-ADDRESS";
     /// The network cost that Chromium sends in ICE checks.
     NETWORK_COST = 0xC057, "NETWORK-COST";
     /// DTLS-IN-STUN-DATA (draft-hancke-webrtc-sped-00), by Chromium's number.

@@ -24,12 +24,34 @@ impl<'a> Attribute<'a> for Nonce<'a> {
     }
 }
 
+/// The alphabet of base64 (RFC 4648, section 4).
+const BASE64: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+
 /// What a server says about itself within its nonce, so that nobody can take it out of the message
 /// (RFC 8489, section 9.2).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct SecurityFeatures(u32);
 
 impl SecurityFeatures {
+    /// The features of a server.
+    #[must_use]
+    pub const fn new(password_algorithms: bool, username_anonymity: bool) -> Self {
+        let bits = if password_algorithms { 0x80_0000 } else { 0 };
+        Self(if username_anonymity { bits | 0x40_0000 } else { bits })
+    }
+
+    /// What a nonce that carries these features begins with: the nonce cookie and 24 bits in four characters of
+    /// base64 (RFC 8489, section 9.2).
+    #[must_use]
+    pub fn nonce_prefix(self) -> [u8; 13] {
+        let mut prefix = *b"obMatJos2AAAA";
+        let sextets = [18, 12, 6, 0].map(|shift| usize::try_from(self.0 >> shift & 63).unwrap_or(0));
+        for (to, sextet) in prefix.iter_mut().skip(9).zip(sextets) {
+            *to = BASE64.get(sextet).copied().unwrap_or(b'A');
+        }
+        prefix
+    }
+
     /// Whether the server sends PASSWORD-ALGORITHMS: a challenge without them was tampered with.
     #[must_use]
     pub const fn password_algorithms(self) -> bool {
@@ -69,6 +91,16 @@ impl Nonce<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_prefix_is_read_as_written() {
+        for bits in [0, 1, 2, 3] {
+            let features = SecurityFeatures::new(bits & 1 != 0, bits & 2 != 0);
+            let prefix = features.nonce_prefix();
+            assert_eq!(Nonce(str::from_utf8(&prefix).unwrap()).security_features(), Some(features));
+        }
+        assert_eq!(&SecurityFeatures::new(true, true).nonce_prefix(), b"obMatJos2wAAA");
+    }
 
     #[test]
     fn the_cookie_carries_bits() {

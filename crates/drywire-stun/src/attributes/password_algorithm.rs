@@ -53,6 +53,17 @@ impl PasswordAlgorithms<'static> {
 }
 
 impl<'a> PasswordAlgorithms<'a> {
+    /// The value of the attribute, parameters included.
+    #[must_use]
+    pub const fn as_bytes(&self) -> &'a [u8] {
+        self.0
+    }
+
+    /// From the value of an attribute that was read before.
+    pub(crate) const fn from_bytes(value: &'a [u8]) -> Self {
+        Self(value)
+    }
+
     /// The algorithms in their order.
     pub fn iter(&self) -> impl Iterator<Item = PasswordAlgorithm> + use<'a> {
         let mut reader = Reader::new(self.0);

@@ -34,7 +34,13 @@ proptest! {
             assert_round_trip!(MappedAddress(address), id);
             assert_round_trip!(XorMappedAddress(address), id);
             assert_round_trip!(AlternateServer(address), id);
+            assert_round_trip!(ResponseOrigin(address), id);
+            assert_round_trip!(OtherAddress(address), id);
         }
+        assert_round_trip!(AlternateDomain(&text), id);
+        assert_round_trip!(ChangeRequest { ip: a & 1 != 0, port: a & 2 != 0 }, id);
+        assert_round_trip!(Padding { len: usize::from(code) }, id);
+        assert_round_trip!(ResponsePort(code), id);
         assert_round_trip!(Username(&text), id);
         assert_round_trip!(Realm(&text), id);
         assert_round_trip!(Nonce(&text), id);

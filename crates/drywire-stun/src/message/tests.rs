@@ -8,7 +8,7 @@ use crate::attributes::{
     ErrorCode, IceControlled, Nonce, PasswordAlgorithm, PasswordAlgorithmAttribute, Realm, Software,
     UnknownAttributes, UserHash,
 };
-use crate::{BuildError, MessageBuilder, binding};
+use crate::{BuildError, Credential, MessageBuilder, binding};
 
 const REQUEST: &[u8] = include_bytes!("../../tests/data/rfc5769-2.1.bin");
 const RESPONSE_V4: &[u8] = include_bytes!("../../tests/data/rfc5769-2.2.bin");
@@ -27,6 +27,11 @@ fn provider() -> Arc<dyn Provider> {
 
 fn key() -> IntegrityKey {
     IntegrityKey::short_term(&*provider(), PASSWORD)
+}
+
+/// The key of the user of the long-term vectors.
+fn matrix_key(algorithm: PasswordAlgorithm) -> IntegrityKey {
+    Credential::new(MATRIX, "TheMatrIX").unwrap().key(&*provider(), algorithm, "example.org").unwrap()
 }
 
 fn id() -> TransactionId {
@@ -77,8 +82,10 @@ fn rfc5769_2_4_long_term_request() {
     assert_eq!(message.attribute(), Some(Realm("example.org")));
     assert_eq!(message.check_fingerprint(), None);
     // MD5 of user name, realm and password, computed elsewhere.
-    let key =
+    let md5 =
         IntegrityKey::new(&*provider(), b"\xe8\xca\x7a\xd5\x9d\x5e\xb0\x51\x8e\x31\x29\x11\xd2\xda\xb2\xa9");
+    assert_eq!(message.check_integrity(&md5), Ok(IntegrityAlgorithm::Sha1));
+    let key = matrix_key(PasswordAlgorithm::MD5);
     assert_eq!(message.check_integrity(&key), Ok(IntegrityAlgorithm::Sha1));
 }
 
@@ -89,7 +96,7 @@ fn rfc8489_b_1_long_term_request_with_sha256() {
     assert_eq!(message.attribute(), Some(PasswordAlgorithmAttribute(PasswordAlgorithm::SHA256)));
     let nonce: Nonce<'_> = message.attribute().unwrap();
     assert!(!nonce.security_features().unwrap().password_algorithms());
-    let key = IntegrityKey::long_term_sha256(&*provider(), MATRIX, "example.org", "TheMatrIX");
+    let key = matrix_key(PasswordAlgorithm::SHA256);
     assert_eq!(message.check_integrity(&key), Ok(IntegrityAlgorithm::Sha256));
 }
 
@@ -109,7 +116,7 @@ fn the_builder_writes_the_vectors() {
     assert_eq!(message.check_integrity(&key()), Ok(IntegrityAlgorithm::Sha1));
     assert_eq!(message.check_fingerprint(), Some(true));
 
-    let key = IntegrityKey::long_term_sha256(&*provider(), MATRIX, "example.org", "TheMatrIX");
+    let key = matrix_key(PasswordAlgorithm::SHA256);
     let transaction = Message::parse(LONG_TERM_SHA256).unwrap().transaction_id();
     out.clear();
     let mut request = MessageBuilder::new(&mut out, Class::Request, Method::BINDING, transaction);

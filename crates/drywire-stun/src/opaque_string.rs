@@ -1,0 +1,60 @@
+use std::borrow::Cow;
+
+use precis_profiles::OpaqueString;
+use precis_profiles::precis_core::profile::PrecisFastInvocation;
+
+use crate::OpaqueStringError;
+
+/// Prepares a user name, a realm or a password for hashing by the OpaqueString profile (RFC 8265, section 4.2), so
+/// that what two people type as the same word has the same bytes: other spaces become the ASCII space, then
+/// normalization form C.
+///
+/// Printable ASCII stays as it is. Empty strings, control characters, unassigned and invisible code points are
+/// refused; soft hyphens too, which SASLprep, the profile of RFC 5389, took out.
+pub fn opaque_string(text: &str) -> Result<Cow<'_, str>, OpaqueStringError> {
+    if text.is_empty() {
+        return Err(OpaqueStringError::Empty);
+    }
+    // Nearly all credentials are: no tables are looked at for them.
+    if text.bytes().all(|byte| (0x20..0x7F).contains(&byte)) {
+        return Ok(Cow::Borrowed(text));
+    }
+    OpaqueString::enforce(text).map_err(|_| OpaqueStringError::Disallowed)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn rfc8265_4_3_examples() {
+        assert_eq!(opaque_string("correct horse battery staple"), Ok("correct horse battery staple".into()));
+        assert_eq!(opaque_string("Correct Horse Battery Staple"), Ok("Correct Horse Battery Staple".into()));
+        assert_eq!(opaque_string("πßå"), Ok("πßå".into()));
+        assert_eq!(opaque_string("Jack of \u{2666}s"), Ok("Jack of \u{2666}s".into()));
+        // U+1680, OGHAM SPACE MARK, becomes an ASCII space.
+        assert_eq!(opaque_string("foo\u{1680}bar"), Ok("foo bar".into()));
+        assert_eq!(opaque_string(""), Err(OpaqueStringError::Empty));
+        assert_eq!(opaque_string("my cat is a \u{9}by"), Err(OpaqueStringError::Disallowed));
+    }
+
+    #[test]
+    fn composes_and_keeps_what_the_vectors_have() {
+        assert_eq!(opaque_string("a\u{30A}"), Ok("\u{E5}".into()));
+        assert_eq!(opaque_string("マトリックス"), Ok("マトリックス".into()));
+        // RFC 8489, appendix B.1, says that this becomes "TheMatrIX"; that was SASLprep. RFC 8264 (section 9.13)
+        // disallows the soft hyphen.
+        assert_eq!(opaque_string("The\u{AD}M\u{AA}tr\u{2168}"), Err(OpaqueStringError::Disallowed));
+    }
+
+    proptest! {
+        #[test]
+        fn doing_it_twice_changes_nothing(text in any::<String>()) {
+            if let Ok(once) = opaque_string(&text) {
+                prop_assert_eq!(opaque_string(&once), Ok(once.clone()));
+            }
+        }
+    }
+}
