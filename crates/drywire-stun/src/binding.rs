@@ -7,7 +7,7 @@ use crate::{AttributeType, BuildError, Class, Message, MessageBuilder, Method};
 
 /// The comprehension-required attributes that a Binding request without ICE may carry. Credentials are understood
 /// and not needed.
-const KNOWN: &[AttributeType] = &[
+pub(crate) const KNOWN: &[AttributeType] = &[
     AttributeType::USERNAME,
     AttributeType::MESSAGE_INTEGRITY,
     AttributeType::MESSAGE_INTEGRITY_SHA256,

@@ -81,3 +81,66 @@ pub enum CredentialError {
     #[error("password: {0}")]
     Password(OpaqueStringError),
 }
+
+/// Why a request with long-term credentials failed for good (RFC 8489, sections 9.2.5 and 10).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+pub enum Refusal {
+    /// The server does not know the user, or the password is another one.
+    #[error("the server refused the credential")]
+    WrongCredential,
+    /// The server challenged the request again and again.
+    #[error("the server challenged the request too often")]
+    TooManyRetries,
+    /// The challenge has no nonce or no realm.
+    #[error("the server's challenge is malformed")]
+    MalformedChallenge,
+    /// Somebody took the password algorithms out of the challenge.
+    #[error("the challenge was changed on its way")]
+    BidDown,
+    /// The server offers no password algorithm that is known here and allowed.
+    #[error("the server offers no password algorithm that is allowed")]
+    NoCommonAlgorithm,
+    /// The realm cannot be hashed.
+    #[error("realm: {0}")]
+    Realm(OpaqueStringError),
+    /// The server names no other server, or one that cannot be.
+    #[error("the server redirects to nowhere")]
+    BadRedirect,
+    /// The servers send the client around.
+    #[error("the servers redirect too often")]
+    TooManyRedirects,
+}
+
+/// Why a byte stream carries no more STUN messages. The connection is to be closed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+pub enum FramingError {
+    /// What comes next is neither STUN nor ChannelData.
+    #[error("the stream carries something else than STUN")]
+    NotStun,
+    /// The next message is longer than is allowed here.
+    #[error("a message of {len} bytes is longer than allowed")]
+    TooLong {
+        /// Its length with padding.
+        len: usize,
+    },
+}
+
+/// Why a text is not the URI of a STUN or TURN server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+pub enum UriError {
+    /// It does not begin with `stun:`, `stuns:`, `turn:` or `turns:`.
+    #[error("the scheme is none of stun, stuns, turn, turns")]
+    Scheme,
+    /// What follows is neither a name nor an address; these URIs have no `//` and no user.
+    #[error("the host is neither a name nor an address")]
+    Host,
+    /// The port is not a number from 1 to 65,535.
+    #[error("the port is not a number from 1 to 65535")]
+    Port,
+    /// The part behind the question mark is not `transport=`, which only TURN has.
+    #[error("the only parameter is transport, and only of turn and turns")]
+    Query,
+    /// The transport is neither `udp` nor `tcp`.
+    #[error("the transport is neither udp nor tcp")]
+    Transport,
+}

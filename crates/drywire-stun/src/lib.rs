@@ -32,24 +32,35 @@ pub mod attributes;
 pub mod binding;
 mod builder;
 mod credential;
+pub mod discovery;
 mod error;
 mod fingerprint;
+mod framing;
 mod header;
 mod integrity;
+mod long_term;
 mod message;
+mod nonce;
 mod opaque_string;
 mod retransmission;
 mod transaction;
+mod uri;
+mod validator;
 
 pub use attributes::AttributeType;
 pub use builder::MessageBuilder;
 pub use credential::Credential;
 pub use error::{
-    BuildError, CredentialError, IntegrityError, InvalidAttribute, OpaqueStringError, ParseError,
+    BuildError, CredentialError, FramingError, IntegrityError, InvalidAttribute, OpaqueStringError,
+    ParseError, Refusal, UriError,
 };
+pub use framing::{Frame, StreamFramer};
 pub use header::{Class, HEADER_LEN, MAGIC_COOKIE, Method, TransactionId, is_stun};
 pub use integrity::{IntegrityAlgorithm, IntegrityKey};
+pub use long_term::{Attempt, LongTerm, Verdict};
 pub use message::Message;
 pub use opaque_string::opaque_string;
 pub use retransmission::{Expired, Retransmission, RetransmissionConfig};
 pub use transaction::{Transaction, TransactionState};
+pub use uri::{Host, Scheme, ServerUri, UriTransport};
+pub use validator::{Authenticated, Rejection, User, Validator, ValidatorConfig};

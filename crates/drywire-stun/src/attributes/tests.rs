@@ -96,3 +96,14 @@ fn names_and_numbers() {
     assert!(AttributeType::PRIORITY.is_comprehension_required());
     assert!(!AttributeType::ICE_CONTROLLED.is_comprehension_required());
 }
+
+proptest! {
+    #[test]
+    fn b11_reason_phrases_that_are_not_utf8(code in 300_u16..700, reason in proptest::collection::vec(any::<u8>(), 0..40)) {
+        let [class, number] = [code / 100, code % 100].map(|digits| u8::try_from(digits).unwrap());
+        let value = [&[0, 0, class, number], &reason[..]].concat();
+        let parsed = ErrorCode::parse(&value, TransactionId::new([0; 12])).unwrap();
+        prop_assert_eq!(parsed.code, code);
+        prop_assert_eq!(parsed.reason, str::from_utf8(&reason).unwrap_or_default());
+    }
+}
