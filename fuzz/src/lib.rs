@@ -36,4 +36,5 @@ pub const TARGETS: &[Target] = &[
     ("srtp", srtp::run),
     ("srtp_network", srtp::network),
     ("stun", stun::run),
+    ("stun_stream", stun::stream),
 ];
