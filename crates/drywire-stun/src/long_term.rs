@@ -59,6 +59,7 @@ pub struct LongTerm {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Attempt {
     retries: u32,
+    discarded: u32,
     /// The generation of the session that the request was made by; 0 is a bare request.
     generation: u32,
 }
@@ -68,6 +69,13 @@ impl Attempt {
     #[must_use]
     pub const fn retries(&self) -> u32 {
         self.retries
+    }
+
+    /// How many responses to it were discarded. When the request times out and this is not 0, somebody answered whom
+    /// nobody vouches for: what is to be reported is that, not the silence (RFC 8489, section 9.2.5).
+    #[must_use]
+    pub const fn discarded(&self) -> u32 {
+        self.discarded
     }
 
     /// Whether the request carried credentials, so that its response must be authentic.
@@ -198,6 +206,19 @@ impl LongTerm {
         attempt: &mut Attempt,
         response: &Message<'a>,
     ) -> Verdict<'a> {
+        let verdict = self.judge(provider, attempt, response);
+        if verdict == Verdict::Discard {
+            attempt.discarded = attempt.discarded.saturating_add(1);
+        }
+        verdict
+    }
+
+    fn judge<'a>(
+        &mut self,
+        provider: &dyn Provider,
+        attempt: &mut Attempt,
+        response: &Message<'a>,
+    ) -> Verdict<'a> {
         let error = match response.class() {
             Class::Success => None,
             Class::Error => match response.attribute::<ErrorCode<'_>>() {
@@ -209,6 +230,8 @@ impl LongTerm {
         match error {
             // No key can sign these two: they are what the client needs to make the right one.
             Some(code @ (401 | 438)) => self.challenge(provider, attempt, response, code == 438),
+            // Section 9.2.5: MUST be discarded, also when the request carried no credentials.
+            Some(400) if response.integrity().is_none() => Verdict::Discard,
             _ if !self.is_authentic(*attempt, response) => Verdict::Discard,
             Some(300) => self.redirect(response),
             _ => Verdict::Accepted,

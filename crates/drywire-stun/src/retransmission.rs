@@ -13,6 +13,12 @@ pub struct RetransmissionConfig {
     pub last_wait: u32,
 }
 
+impl RetransmissionConfig {
+    /// Over TCP and TLS nothing is sent again, and the request is given up after `Ti`, 39.5 seconds (RFC 8489,
+    /// section 6.2.2).
+    pub const RELIABLE: Self = Self { rto: Duration::from_millis(500), max_sent: 1, last_wait: 79 };
+}
+
 impl Default for RetransmissionConfig {
     fn default() -> Self {
         Self { rto: Duration::from_millis(500), max_sent: 7, last_wait: 16 }
@@ -104,5 +110,14 @@ mod tests {
             }
         }
         assert_eq!(at, [500, 1500, 3500, 7500, 15_500, 31_500, 39_500]);
+    }
+
+    #[test]
+    #[allow(clippy::disallowed_methods, reason = "tests may read a clock")]
+    fn over_a_stream_it_is_sent_once() {
+        let start = Instant::now();
+        let mut schedule = Retransmission::start(RetransmissionConfig::RELIABLE, start);
+        assert_eq!(schedule.deadline(), start + Duration::from_millis(39_500));
+        assert_eq!(schedule.expire(schedule.deadline()), Some(Expired::TimedOut));
     }
 }

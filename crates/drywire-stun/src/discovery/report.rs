@@ -46,7 +46,7 @@ pub struct Report {
     pub mapping: Result<Mapping, Undetermined>,
     /// RFC 5780, section 4.4.
     pub filtering: Result<Filtering, Undetermined>,
-    /// Whether the NAT sends back what is sent to the client's own mapped address (RFC 5780, section 4.3). `None`
+    /// Whether the NAT sends back what is sent to the client's own mapped address (RFC 5780, section 3.4). `None`
     /// without a NAT.
     pub hairpinning: Option<bool>,
 }

@@ -241,7 +241,17 @@ fn a06_responses_that_nobody_vouches_for_are_discarded() {
         assert_eq!(pair.accept(&error(code, |_| ())), Verdict::Discard);
     }
     assert_eq!(pair.accept(&request), Verdict::Discard, "a request is no response");
+    assert!(pair.attempt.discarded() > 6, "to be reported when nothing better comes");
     assert_eq!(pair.accept(&good), Verdict::Accepted);
+}
+
+#[test]
+fn errors_to_a_bare_request() {
+    let mut pair = Pair::with(PasswordAlgorithms::ALL, false);
+    pair.request();
+    assert_eq!(pair.accept(&error(ErrorCode::BAD_REQUEST, |_| ())), Verdict::Discard);
+    assert_eq!(pair.accept(&error(ErrorCode::SERVER_ERROR, |_| ())), Verdict::Accepted);
+    assert_eq!(pair.attempt.discarded(), 1);
 }
 
 #[test]
