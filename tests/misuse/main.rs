@@ -23,6 +23,7 @@ mod jsep;
 mod machine;
 mod media;
 mod peer;
+mod stun;
 mod toy;
 
 /// How many seeds to run: `DRYWIRE_SEEDS`, or what is quick enough for every run.
