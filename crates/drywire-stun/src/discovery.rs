@@ -102,6 +102,7 @@ impl Discovery {
         let state = asking(Test::Reach, &mut rng);
         let report = Report {
             mapped: None,
+            is_rewritten: false,
             other: None,
             mapping: Err(Undetermined::NoResponse),
             filtering: Err(Undetermined::NoResponse),
@@ -247,10 +248,10 @@ impl Discovery {
     }
 
     fn answered(&mut self, test: Test, message: &Message<'_>) -> bool {
-        let mapped = message
-            .xor_mapped_address()
-            .or_else(|| message.attribute::<MappedAddress>().map(|address| address.0));
-        let Some(mapped) = mapped else { return false };
+        let plain = message.attribute::<MappedAddress>().map(|address| address.0);
+        let masked = message.xor_mapped_address();
+        let Some(mapped) = masked.or(plain) else { return false };
+        self.report.is_rewritten |= plain.is_some_and(|plain| plain != mapped);
         match test {
             Test::Reach => {
                 let server = self.config.server;

@@ -40,6 +40,9 @@ pub enum Undetermined {
 pub struct Report {
     /// The client's address as the server's primary address sees it.
     pub mapped: Option<SocketAddr>,
+    /// Whether something on the path rewrites addresses inside packets: the plain mapped address arrived different from
+    /// the masked one (RFC 5780, section 3.6).
+    pub is_rewritten: bool,
     /// The server's other address and port.
     pub other: Option<SocketAddr>,
     /// RFC 5780, section 4.3.

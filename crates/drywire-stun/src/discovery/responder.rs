@@ -3,7 +3,7 @@ use std::net::SocketAddr;
 use drywire_core::{Path, Transmit};
 
 use crate::attributes::{
-    ChangeRequest, ErrorCode, OtherAddress, Padding, ResponseOrigin, ResponsePort, Software,
+    ChangeRequest, ErrorCode, MappedAddress, OtherAddress, Padding, ResponseOrigin, ResponsePort, Software,
     UnknownAttributes, XorMappedAddress,
 };
 use crate::{AttributeType, Class, Message, MessageBuilder, Method, binding};
@@ -58,7 +58,7 @@ impl Responder {
         let change = request.find::<ChangeRequest>();
         let port = request.find::<ResponsePort>();
         let padding = request.attribute::<Padding>();
-        // Section 6.1: PADDING and RESPONSE-PORT together would make a flood of a request.
+        // PADDING and RESPONSE-PORT together would send much to a port that did not ask.
         let (Ok(change), Ok(port)) = (change, port) else { return bad_request(path, request, out) };
         if padding.is_some() && port.is_some() {
             return bad_request(path, request, out);
@@ -72,7 +72,9 @@ impl Responder {
         let destination = SocketAddr::new(path.remote.ip(), port.map_or(path.remote.port(), |port| port.0));
         let mut response =
             MessageBuilder::new(out, Class::Success, request.method(), request.transaction_id());
+        // The plain address too: a gateway that rewrites addresses in packets shows by the difference (section 3.6).
         response
+            .attribute(&MappedAddress(path.remote))
             .attribute(&XorMappedAddress(path.remote))
             .attribute(&ResponseOrigin(origin))
             .attribute(&OtherAddress(other));

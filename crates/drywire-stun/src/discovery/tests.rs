@@ -216,6 +216,7 @@ fn every_nat_is_told_apart() {
                 assert_eq!(report.filtering, Ok(filtering), "{mapping:?}");
                 assert_eq!(report.hairpinning, (!is_direct).then_some(hairpinning));
                 assert_eq!(report.other, Some(responder().alternate));
+                assert!(!report.is_rewritten);
                 assert_eq!(report.mapped.map(|mapped| mapped.ip()), Some(address("203.0.113.1:1").ip()));
             }
         }
@@ -276,6 +277,24 @@ fn answers_from_elsewhere_do_not_count() {
     // A second copy belongs to no test that is under way.
     client.handle_input(start, sent.path, BytesMut::from(&answer[..]));
     assert_eq!(client.stats().ignored, 5);
+}
+
+#[test]
+fn a_gateway_that_rewrites_addresses_is_noticed() {
+    let start = drywire_sim::origin();
+    let (local, server) = (address("10.0.0.2:50000"), responder().primary);
+    let mut client = Discovery::new(DiscoveryConfig::new(local, server), start, [5; 32]);
+    let (mut request, mut answer) = (Vec::new(), Vec::new());
+    let sent = client.poll_transmit(start, &mut request).unwrap();
+    let id = Message::parse(&request).unwrap().transaction_id();
+    let mut response = MessageBuilder::new(&mut answer, Class::Success, Method::BINDING, id);
+    response
+        .attribute(&MappedAddress(local))
+        .attribute(&crate::attributes::XorMappedAddress(address("203.0.113.1:60000")));
+    response.finish().unwrap();
+    client.handle_input(start, sent.path, BytesMut::from(&answer[..]));
+    assert!(client.report.is_rewritten);
+    assert_eq!(client.report.mapped, Some(address("203.0.113.1:60000")));
 }
 
 #[test]
