@@ -82,6 +82,36 @@ enum State {
 
 /// The client: sends Binding requests from one socket, one test after the other, and draws the conclusions.
 ///
+/// ```
+/// # #[allow(clippy::disallowed_methods)] fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use bytes::BytesMut;
+/// use drywire_core::Instant;
+/// use drywire_stun::Message;
+/// use drywire_stun::discovery::{
+///     Discovery, DiscoveryConfig, DiscoveryEvent, Filtering, Mapping, Responder,
+/// };
+///
+/// let server = Responder { primary: "192.0.2.1:3478".parse()?, alternate: "192.0.2.2:3479".parse()? };
+/// let config = DiscoveryConfig::new("198.51.100.7:40000".parse()?, server.primary);
+/// let now = Instant::now();
+/// let mut client = Discovery::new(config, now, [7; 32]);
+/// let report = loop {
+///     let mut request = Vec::new();
+///     if let Some(sent) = client.poll_transmit(now, &mut request) {
+///         // Here the network would be, and a NAT: `poll_timeout` says how long to wait for the answer.
+///         let mut response = Vec::new();
+///         let request = Message::parse(&request)?;
+///         let answer = server.respond(sent.path.reversed(), &request, None, &mut response).unwrap();
+///         client.handle_input(now, answer.path.reversed(), BytesMut::from(&response[..]));
+///     }
+///     if let Some(DiscoveryEvent::Finished(report)) = client.poll_event() {
+///         break report;
+///     }
+/// };
+/// assert_eq!((report.mapping, report.filtering), (Ok(Mapping::Direct), Ok(Filtering::EndpointIndependent)));
+/// # Ok(()) }
+/// ```
+///
 /// It takes half a second on a path that answers, and up to half a minute behind a NAT that keeps everything out.
 pub struct Discovery {
     clock: Monotonic,

@@ -22,6 +22,15 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
+//! # Parts
+//!
+//! - Messages: [`Message`], [`MessageBuilder`], [`attributes`]; over TCP and TLS cut out of the stream by a
+//!   [`StreamFramer`].
+//! - Short-term credentials, which ICE uses: [`IntegrityKey::short_term`].
+//! - Long-term credentials, which TURN uses: [`LongTerm`] is the client's side, [`Validator`] the server's.
+//! - Requests over UDP: [`Transaction`], or [`Retransmission`] alone. Plain answers: [`binding`].
+//! - Where servers are: [`ServerUri`]. What a NAT does: [`discovery`].
+//!
 //! # Trust
 //!
 //! Before anything in a message is acted upon, the caller checks it: [`Message::check_fingerprint`] tells STUN from
