@@ -12,6 +12,7 @@ use bytes::BytesMut;
 use drywire_core::{Duration, Instant, Monotonic, Path, Protocol, Rng, Transmit};
 
 use crate::attributes::{ChangeRequest, MappedAddress, OtherAddress};
+use crate::plausible::is_plausible;
 use crate::{
     Class, Expired, Message, MessageBuilder, Method, Retransmission, RetransmissionConfig, TransactionId,
 };
@@ -286,15 +287,10 @@ impl Discovery {
             Test::Reach => {
                 let server = self.config.server;
                 self.report.mapped = Some(mapped);
-                self.report.other =
-                    message.attribute::<OtherAddress>().map(|other| other.0).filter(|other| {
-                        other.is_ipv4() == server.is_ipv4()
-                            && other.ip() != server.ip()
-                            && other.port() != server.port()
-                            && other.port() != 0
-                            && !other.ip().is_unspecified()
-                            && !other.ip().is_multicast()
-                    });
+                let other = message.attribute::<OtherAddress>().map(|other| other.0);
+                self.report.other = other.filter(|other| {
+                    is_plausible(*other, server) && other.ip() != server.ip() && other.port() != server.port()
+                });
                 if mapped == self.config.local {
                     self.report.mapping = Ok(Mapping::Direct);
                 }
@@ -379,10 +375,11 @@ impl Discovery {
     }
 
     fn ask_hairpin(&mut self) {
-        if self.is_direct() {
-            self.finish();
-        } else {
+        let local = self.config.local;
+        if !self.is_direct() && self.report.mapped.is_some_and(|mapped| is_plausible(mapped, local)) {
             self.ask(Test::Hairpin);
+        } else {
+            self.finish();
         }
     }
 

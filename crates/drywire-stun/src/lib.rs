@@ -51,6 +51,7 @@ mod long_term;
 mod message;
 mod nonce;
 mod opaque_string;
+mod plausible;
 mod retransmission;
 mod transaction;
 mod uri;

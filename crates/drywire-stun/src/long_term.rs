@@ -6,6 +6,7 @@ use crate::attributes::{
     AlternateDomain, AlternateServer, ErrorCode, Nonce, PasswordAlgorithm, PasswordAlgorithmAttribute,
     PasswordAlgorithms, Realm, UserHash, Username,
 };
+use crate::plausible::is_plausible;
 use crate::{
     Class, Credential, IntegrityAlgorithm, IntegrityKey, Message, MessageBuilder, Refusal, opaque_string,
 };
@@ -363,18 +364,6 @@ fn lacks_promised_algorithms(response: &Message<'_>) -> bool {
         .and_then(|nonce| nonce.security_features())
         .is_some_and(|features| features.password_algorithms());
     promised && response.attribute::<PasswordAlgorithms<'_>>().is_none()
-}
-
-/// Whether a server at `here` may send its clients to `there`: the same family (RFC 8489, section 14.15), an address
-/// that a server can have, and not into the client's own host from outside.
-fn is_plausible(there: SocketAddr, here: SocketAddr) -> bool {
-    let ip = there.ip().to_canonical();
-    there.is_ipv4() == here.is_ipv4()
-        && there.port() != 0
-        && !ip.is_unspecified()
-        && !ip.is_multicast()
-        && ip != std::net::IpAddr::V4(std::net::Ipv4Addr::BROADCAST)
-        && (!ip.is_loopback() || here.ip().to_canonical().is_loopback())
 }
 
 #[cfg(test)]

@@ -50,6 +50,6 @@ pub struct Report {
     /// RFC 5780, section 4.4.
     pub filtering: Result<Filtering, Undetermined>,
     /// Whether the NAT sends back what is sent to the client's own mapped address (RFC 5780, section 3.4). `None`
-    /// without a NAT.
+    /// without a NAT, or when the mapped address is one that nobody can have.
     pub hairpinning: Option<bool>,
 }

@@ -298,6 +298,27 @@ fn a_gateway_that_rewrites_addresses_is_noticed() {
 }
 
 #[test]
+fn a_server_cannot_make_the_client_knock_at_any_door() {
+    for nowhere in ["127.0.0.1:22", "0.0.0.0:9", "224.0.0.1:9", "192.0.2.9:0", "[::1]:9"] {
+        let start = drywire_sim::origin();
+        let (local, server) = (address("10.0.0.2:50000"), responder().primary);
+        let mut client = Discovery::new(DiscoveryConfig::new(local, server), start, [5; 32]);
+        let (mut request, mut answer) = (Vec::new(), Vec::new());
+        let sent = client.poll_transmit(start, &mut request).unwrap();
+        let id = Message::parse(&request).unwrap().transaction_id();
+        let mut response = MessageBuilder::new(&mut answer, Class::Success, Method::BINDING, id);
+        response
+            .attribute(&crate::attributes::XorMappedAddress(address(nowhere)))
+            .attribute(&OtherAddress(address(nowhere)));
+        response.finish().unwrap();
+        client.handle_input(start, sent.path, BytesMut::from(&answer[..]));
+        assert_eq!(client.poll_transmit(start, &mut request), None, "{nowhere}");
+        let Some(DiscoveryEvent::Finished(report)) = client.poll_event() else { panic!("not finished") };
+        assert_eq!((report.other, report.hairpinning), (None, None));
+    }
+}
+
+#[test]
 fn the_responder_answers_as_it_is_told() {
     let server = responder();
     let client = address("203.0.113.1:60000");
