@@ -41,6 +41,24 @@ pub struct Method(u16);
 impl Method {
     /// Binding, the only method of STUN itself and of ICE.
     pub const BINDING: Self = Self(1);
+    /// Allocate: asks a TURN server for a relayed address (RFC 8656, section 17).
+    pub const ALLOCATE: Self = Self(3);
+    /// Refresh: prolongs or deletes an allocation (RFC 8656, section 17).
+    pub const REFRESH: Self = Self(4);
+    /// Send: an indication with data for a peer (RFC 8656, section 17).
+    pub const SEND: Self = Self(6);
+    /// Data: an indication with data from a peer (RFC 8656, section 17).
+    pub const DATA: Self = Self(7);
+    /// CreatePermission: lets a peer's datagrams through (RFC 8656, section 17).
+    pub const CREATE_PERMISSION: Self = Self(8);
+    /// ChannelBind: gives a peer a channel (RFC 8656, section 17).
+    pub const CHANNEL_BIND: Self = Self(9);
+    /// Connect: asks for a TCP connection to a peer (RFC 6062, section 6.1).
+    pub const CONNECT: Self = Self(10);
+    /// ConnectionBind: takes a TCP connection over (RFC 6062, section 6.1).
+    pub const CONNECTION_BIND: Self = Self(11);
+    /// ConnectionAttempt: an indication of a peer's TCP connection (RFC 6062, section 6.1).
+    pub const CONNECTION_ATTEMPT: Self = Self(12);
 
     /// The method with this number, if it fits into 12 bits.
     #[must_use]
@@ -59,6 +77,15 @@ impl fmt::Debug for Method {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match *self {
             Self::BINDING => f.write_str("Binding"),
+            Self::ALLOCATE => f.write_str("Allocate"),
+            Self::REFRESH => f.write_str("Refresh"),
+            Self::SEND => f.write_str("Send"),
+            Self::DATA => f.write_str("Data"),
+            Self::CREATE_PERMISSION => f.write_str("CreatePermission"),
+            Self::CHANNEL_BIND => f.write_str("ChannelBind"),
+            Self::CONNECT => f.write_str("Connect"),
+            Self::CONNECTION_BIND => f.write_str("ConnectionBind"),
+            Self::CONNECTION_ATTEMPT => f.write_str("ConnectionAttempt"),
             Self(number) => write!(f, "Method({number:#05x})"),
         }
     }

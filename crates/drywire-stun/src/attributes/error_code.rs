@@ -21,20 +21,37 @@ pub struct ErrorCode<'a> {
 }
 
 impl ErrorCode<'static> {
-    /// 300: another server serves this request.
+    /// 300: another server shall be asked (RFC 8489, section 10).
     pub const TRY_ALTERNATE: Self = Self { code: 300, reason: "Try Alternate" };
     /// 400: the request is malformed.
     pub const BAD_REQUEST: Self = Self { code: 400, reason: "Bad Request" };
     /// 401: the request lacks the right credentials.
     pub const UNAUTHENTICATED: Self = Self { code: 401, reason: "Unauthenticated" };
+    /// 403: the policy of the server does not allow it (RFC 8656, section 19).
+    pub const FORBIDDEN: Self = Self { code: 403, reason: "Forbidden" };
     /// 420: the request has a comprehension-required attribute that is not known here.
     pub const UNKNOWN_ATTRIBUTE: Self = Self { code: 420, reason: "Unknown Attribute" };
+    /// 437: there is no allocation, or there is one where there should be none (RFC 8656, section 19).
+    pub const ALLOCATION_MISMATCH: Self = Self { code: 437, reason: "Allocation Mismatch" };
     /// 438: the nonce is no longer valid.
     pub const STALE_NONCE: Self = Self { code: 438, reason: "Stale Nonce" };
+    /// 440: the server has no addresses of this IP version (RFC 8656, section 19).
+    pub const ADDRESS_FAMILY_NOT_SUPPORTED: Self = Self { code: 440, reason: "Address Family not Supported" };
+    /// 441: not the credentials of who made the allocation (RFC 8656, section 19).
+    pub const WRONG_CREDENTIALS: Self = Self { code: 441, reason: "Wrong Credentials" };
+    /// 442: the server does not relay by this protocol (RFC 8656, section 19).
+    pub const UNSUPPORTED_TRANSPORT_PROTOCOL: Self =
+        Self { code: 442, reason: "Unsupported Transport Protocol" };
+    /// 443: the peer's IP version is not that of the relayed address (RFC 8656, section 19).
+    pub const PEER_ADDRESS_FAMILY_MISMATCH: Self = Self { code: 443, reason: "Peer Address Family Mismatch" };
+    /// 486: the user has as many allocations as allowed (RFC 8656, section 19).
+    pub const ALLOCATION_QUOTA_REACHED: Self = Self { code: 486, reason: "Allocation Quota Reached" };
     /// 487: both ICE agents believe to have the same role (RFC 8445, section 7.3.1.1).
     pub const ROLE_CONFLICT: Self = Self { code: 487, reason: "Role Conflict" };
     /// 500: the server failed for the moment.
     pub const SERVER_ERROR: Self = Self { code: 500, reason: "Server Error" };
+    /// 508: the server has no address, port or bandwidth left (RFC 8656, section 19).
+    pub const INSUFFICIENT_CAPACITY: Self = Self { code: 508, reason: "Insufficient Capacity" };
 }
 
 impl<'a> Attribute<'a> for ErrorCode<'a> {

@@ -36,6 +36,8 @@ proptest! {
             assert_round_trip!(AlternateServer(address), id);
             assert_round_trip!(ResponseOrigin(address), id);
             assert_round_trip!(OtherAddress(address), id);
+            assert_round_trip!(XorPeerAddress(address), id);
+            assert_round_trip!(XorRelayedAddress(address), id);
         }
         assert_round_trip!(AlternateDomain(&text), id);
         assert_round_trip!(ChangeRequest { ip: a & 1 != 0, port: a & 2 != 0 }, id);
@@ -56,6 +58,23 @@ proptest! {
         assert_round_trip!(PasswordAlgorithmAttribute(PasswordAlgorithm::SHA256), id);
         assert_round_trip!(PasswordAlgorithms::ALL, id);
         assert_round_trip!(DtlsInStunData(&hash), id);
+        assert_round_trip!(Lifetime(a), id);
+        assert_round_trip!(ConnectionId(a), id);
+        assert_round_trip!(ChannelNumber(code), id);
+        assert_round_trip!(Data(&hash), id);
+        assert_round_trip!(MobilityTicket(&hash), id);
+        assert_round_trip!(ReservationToken(b.to_be_bytes()), id);
+        assert_round_trip!(DontFragment, id);
+        assert_round_trip!(RequestedTransport::UDP, id);
+        assert_round_trip!(Icmp { icmp_type: 3, code: 4, error_data: a }, id);
+        for family in [AddressFamily::V4, AddressFamily::V6] {
+            assert_round_trip!(RequestedAddressFamily(family), id);
+            assert_round_trip!(AdditionalAddressFamily(family), id);
+            assert_round_trip!(AddressErrorCode { family, code, reason: "Reason" }, id);
+        }
+        for reserve_next in [false, true] {
+            assert_round_trip!(EvenPort { reserve_next }, id);
+        }
         assert_round_trip!([a, !a, a ^ 1].into_iter().collect::<DtlsInStunAck>(), id);
     }
 
@@ -68,6 +87,8 @@ proptest! {
             prop_assert!(algorithms.iter().count() <= value.len() / 4);
         }
         let _ = (PasswordAlgorithmAttribute::parse(&value, id), Priority::parse(&value, id));
+        let _ = (AddressErrorCode::parse(&value, id), RequestedAddressFamily::parse(&value, id), Icmp::parse(&value, id));
+        let _ = (ChannelNumber::parse(&value, id), EvenPort::parse(&value, id), Lifetime::parse(&value, id));
         if let Some(acks) = DtlsInStunAck::parse(&value, id) {
             prop_assert!(acks.iter().count() <= DtlsInStunAck::MAX.min(value.len() / 4));
         }
