@@ -20,6 +20,7 @@ const GRAPH: &[(&str, &[&str])] = &[
     ("drywire-sdp", &["drywire-core"]),
     ("drywire-stun", &["drywire-core", "drywire-crypto"]),
     ("drywire-ice", &["drywire-core", "drywire-crypto", "drywire-stun"]),
+    ("drywire-turn", &["drywire-core", "drywire-crypto", "drywire-stun"]),
     ("drywire-dtls", &["drywire-core", "drywire-crypto"]),
     ("drywire-rtp", &["drywire-core"]),
     ("drywire-srtp", &["drywire-crypto", "drywire-rtp"]),

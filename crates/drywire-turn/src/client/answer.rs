@@ -1,0 +1,271 @@
+//! What comes from the server: responses, Data indications, ChannelData.
+
+use std::net::SocketAddr;
+
+use bytes::{Buf, BytesMut};
+use drywire_core::{Duration, Instant, Path, Protocol};
+use drywire_stun::attributes::{
+    AlternateServer, Attribute, ErrorCode, Lifetime, XorPeerAddress, XorRelayedAddress,
+};
+use drywire_stun::{AttributeType, Class, HEADER_LEN, IntegrityError, Message, Method};
+
+use super::request::Purpose;
+use super::{Allocation, Client, Event, FailureReason, MAX_REDIRECTS, PeerRefusal, State, Timer};
+use crate::{CHANNEL_HEADER_LEN, ChannelData};
+
+/// How often one request is made anew for a 401 or 438 (attack B12).
+const MAX_CHALLENGES: u8 = 3;
+
+/// The comprehension-required attributes that responses and Data indications may carry.
+const KNOWN: &[AttributeType] = &[
+    AttributeType::MAPPED_ADDRESS,
+    AttributeType::USERNAME,
+    AttributeType::MESSAGE_INTEGRITY,
+    AttributeType::MESSAGE_INTEGRITY_SHA256,
+    AttributeType::ERROR_CODE,
+    AttributeType::UNKNOWN_ATTRIBUTES,
+    AttributeType::CHANNEL_NUMBER,
+    AttributeType::LIFETIME,
+    AttributeType::XOR_PEER_ADDRESS,
+    AttributeType::DATA,
+    AttributeType::REALM,
+    AttributeType::NONCE,
+    AttributeType::XOR_RELAYED_ADDRESS,
+    AttributeType::PASSWORD_ALGORITHM,
+    AttributeType::USERHASH,
+    AttributeType::XOR_MAPPED_ADDRESS,
+    AttributeType::RESERVATION_TOKEN,
+];
+
+impl Client {
+    /// Takes one message.
+    pub(super) fn take(&mut self, now: Instant, message: BytesMut) {
+        if message.first().is_some_and(|first| first & 0xC0 == 0x40) {
+            return self.take_channel_data(message);
+        }
+        let Ok(view) = Message::parse(&message) else {
+            self.stats.malformed += 1;
+            return;
+        };
+        if view.check_fingerprint() == Some(false) {
+            self.stats.malformed += 1;
+            return;
+        }
+        match (view.class(), view.method()) {
+            (Class::Success | Class::Error, _) => self.take_response(now, &view),
+            (Class::Indication, Method::DATA) => {
+                let peer = view.attribute::<XorPeerAddress>().map(|peer| peer.0);
+                let payload = payload_range(&view);
+                // RFC 8489, section 6.3.2: an indication with what is not understood is dropped.
+                if view.unknown_required(KNOWN).next().is_some() {
+                    self.stats.unexpected += 1;
+                    return;
+                }
+                let icmp = view.attributes().any(|raw| raw.attribute == AttributeType::ICMP);
+                match (peer, payload) {
+                    (_, None) if icmp => self.stats.icmp_received += 1,
+                    (Some(peer), Some((at, len))) => self.receive(peer, message, at, len),
+                    _ => self.stats.malformed += 1,
+                }
+            }
+            _ => self.stats.unexpected += 1,
+        }
+    }
+
+    fn take_channel_data(&mut self, message: BytesMut) {
+        let Some(data) = ChannelData::parse(&message) else {
+            self.stats.malformed += 1;
+            return;
+        };
+        let len = data.data.len();
+        match self.channels.peer(data.channel) {
+            Some(peer) => self.receive(peer, message, CHANNEL_HEADER_LEN, len),
+            None => self.stats.received_dropped += 1,
+        }
+    }
+
+    /// Hands on a peer's datagram, which is a part of `message`.
+    fn receive(&mut self, peer: SocketAddr, mut message: BytesMut, at: usize, len: usize) {
+        let State::Allocated(allocation) = &self.state else {
+            self.stats.received_dropped += 1;
+            return;
+        };
+        // RFC 8656, section 11.4: only from peers with a permission that we asked for.
+        let (Some(local), Some(permission)) =
+            (allocation.relayed_for(peer), self.permissions.get_mut(&peer.ip()))
+        else {
+            self.stats.received_dropped += 1;
+            return;
+        };
+        permission.used = true;
+        self.channels.touch(peer);
+        if self.received.len() >= self.config.max_received {
+            self.received.pop_front();
+            self.stats.received_dropped += 1;
+        }
+        message.advance(at.min(message.len()));
+        message.truncate(len);
+        self.stats.datagrams_received += 1;
+        self.received.push_back((Path::udp(local, peer), message));
+    }
+
+    fn take_response(&mut self, now: Instant, response: &Message<'_>) {
+        let id = response.transaction_id();
+        let Some(request) =
+            self.requests.get_mut(&id).filter(|request| request.purpose.method() == response.method())
+        else {
+            self.stats.unmatched += 1;
+            return;
+        };
+        let code = match (response.class(), response.attribute::<ErrorCode<'_>>()) {
+            (Class::Success, _) => None,
+            (_, Some(error)) => Some(error.code),
+            (_, None) => {
+                self.stats.malformed += 1;
+                return;
+            }
+        };
+        // RFC 8489, section 9.2.5: who answers must know the password; a challenge and a redirection come from before that.
+        // What is refused here is as if it had never come, so that nobody can make the client fail by guessing.
+        let may_be_bare = !request.signed || matches!(code, Some(300 | 401 | 438));
+        if request.signed {
+            match self.credential.check(response) {
+                Ok(()) => {}
+                Err(IntegrityError::Missing) if may_be_bare => {}
+                Err(error) => {
+                    if error == IntegrityError::Missing {
+                        request.hint = code;
+                    }
+                    self.stats.unauthenticated += 1;
+                    return;
+                }
+            }
+        }
+        let (purpose, signed, challenges) = (request.purpose, request.signed, request.challenges);
+        self.requests.remove(&id);
+        self.timers.disarm(Timer::Request(id));
+        let code = match code {
+            Some(401 | 438) => return self.challenged(now, response, purpose, signed, challenges, code),
+            // RFC 8489, section 6.3.3 and 6.3.4: the transaction has failed.
+            None if response.unknown_required(KNOWN).next().is_some() => Some(420),
+            code => code,
+        };
+        match (purpose, code) {
+            (Purpose::Allocate, None) => self.allocated(now, response),
+            (Purpose::Allocate, Some(300)) => self.redirected(now, response),
+            (Purpose::Refresh { .. }, _) if matches!(self.state, State::Closing) => self.closed(),
+            (Purpose::Refresh { lifetime }, None) => {
+                self.refreshed(now, response.attribute::<Lifetime>().map_or(lifetime, |told| told.0));
+            }
+            (Purpose::Allocate | Purpose::Refresh { .. }, Some(code)) => self.fail(FailureReason::of(code)),
+            // The allocation has gone, and with it all that belongs to it.
+            (_, Some(437)) => self.fail(FailureReason::AllocationMismatch),
+            (Purpose::Permission(peer), None) => self.permitted(now, peer),
+            (Purpose::Permission(peer), Some(code)) => {
+                self.permission_refused(now, peer, PeerRefusal::of(code));
+            }
+            (Purpose::Channel { number, .. }, None) => self.channel_bound(now, number),
+            (Purpose::Channel { number, .. }, Some(_)) => self.channel_refused(now, number),
+        }
+    }
+
+    /// 401 or 438: the request is made anew with what the server tells, a few times.
+    fn challenged(
+        &mut self,
+        now: Instant,
+        response: &Message<'_>,
+        purpose: Purpose,
+        signed: bool,
+        challenges: u8,
+        code: Option<u16>,
+    ) {
+        // A 401 to a request with credentials says that they are wrong (RFC 8489, section 9.2.5).
+        let refused = code == Some(401) && signed;
+        if !refused && challenges < MAX_CHALLENGES && self.credential.challenge(response) {
+            return self.request_again(purpose, challenges + 1);
+        }
+        let code = code.unwrap_or_default();
+        match purpose {
+            Purpose::Allocate | Purpose::Refresh { .. } => self.fail(FailureReason::of(code)),
+            Purpose::Permission(peer) => self.permission_refused(now, peer, PeerRefusal::of(code)),
+            Purpose::Channel { number, .. } => self.channel_refused(now, number),
+        }
+    }
+
+    /// RFC 8656, section 7.3.
+    fn allocated(&mut self, now: Instant, response: &Message<'_>) {
+        let id = response.transaction_id();
+        let mut relayed = response
+            .attributes()
+            .filter(|raw| raw.attribute == AttributeType::XOR_RELAYED_ADDRESS)
+            .filter_map(|raw| XorRelayedAddress::parse(raw.value, id))
+            .map(|address| address.0);
+        let first = relayed.next();
+        let additional = relayed.find(|other| first.is_some_and(|first| first.is_ipv4() != other.is_ipv4()));
+        let (Some(relayed), Some(mapped), Some(lifetime)) =
+            (first, response.xor_mapped_address(), response.attribute::<Lifetime>())
+        else {
+            return self.fail(FailureReason::Malformed);
+        };
+        if relayed.port() == 0 || relayed.ip().is_unspecified() || relayed.ip().is_multicast() {
+            return self.fail(FailureReason::Malformed);
+        }
+        let allocation = Allocation { relayed, additional, mapped, lifetime: bounded(lifetime.0) };
+        self.state = State::Allocated(allocation);
+        self.refreshed(now, lifetime.0);
+        self.tell(Event::Allocated(allocation));
+    }
+
+    fn refreshed(&mut self, now: Instant, seconds: u32) {
+        let State::Allocated(allocation) = &mut self.state else { return };
+        let lifetime = bounded(seconds);
+        allocation.lifetime = lifetime;
+        // A minute before the end (RFC 8656, section 8), which leaves time for all retransmissions.
+        let early = Duration::from_secs(60).min(lifetime / 2);
+        self.timers.arm(Timer::Refresh, now + (lifetime - early));
+        self.timers.arm(Timer::Expiry, now + lifetime);
+    }
+
+    /// 300: another server shall be asked (RFC 8489, section 10), on the same transport and of the same IP version.
+    fn redirected(&mut self, now: Instant, response: &Message<'_>) {
+        let Some(AlternateServer(server)) = response.attribute::<AlternateServer>() else {
+            return self.fail(FailureReason::Redirected);
+        };
+        let path = Path { remote: server, ..self.path };
+        let usable = server.is_ipv4() == self.path.remote.is_ipv4()
+            && server.port() != 0
+            && !server.ip().is_unspecified()
+            && !server.ip().is_multicast();
+        // RFC 8489, section 10: a server that was asked already means a loop.
+        if !usable || self.visited.contains(&path) || self.visited.len() > MAX_REDIRECTS {
+            return self.fail(FailureReason::Redirected);
+        }
+        self.visited.push(path);
+        self.credential.forget();
+        self.tell(Event::Redirected { server });
+        if self.path.protocol == Protocol::Udp {
+            self.path = path;
+            self.request(Purpose::Allocate);
+        } else {
+            self.state = State::Reconnecting;
+            self.timers.arm(Timer::Reconnect, now + Duration::from_millis(39_500));
+        }
+    }
+}
+
+/// What servers grant, in a range where refreshing makes sense: from 10 seconds to a day.
+fn bounded(seconds: u32) -> Duration {
+    Duration::from_secs(u64::from(seconds.clamp(10, 86_400)))
+}
+
+/// Where the first DATA stands in its message, and its length.
+fn payload_range(message: &Message<'_>) -> Option<(usize, usize)> {
+    let mut at = HEADER_LEN;
+    for raw in message.attributes() {
+        if raw.attribute == AttributeType::DATA {
+            return Some((at + 4, raw.value.len()));
+        }
+        at += 4 + raw.value.len().next_multiple_of(4);
+    }
+    None
+}

@@ -1,0 +1,171 @@
+use std::net::{IpAddr, SocketAddr};
+
+use drywire_core::Duration;
+
+/// What a server has given a client.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Allocation {
+    /// The relayed address: where peers send to.
+    pub relayed: SocketAddr,
+    /// The one of the other IP version, if [both](super::RelayedFamily::Both) were asked for and given.
+    pub additional: Option<SocketAddr>,
+    /// Our address as the server sees it: a server-reflexive candidate over UDP.
+    pub mapped: SocketAddr,
+    /// How long the allocation lasts without refresh.
+    pub lifetime: Duration,
+}
+
+impl Allocation {
+    /// The relayed address with the IP version of `peer`.
+    #[must_use]
+    pub fn relayed_for(&self, peer: SocketAddr) -> Option<SocketAddr> {
+        std::iter::once(self.relayed).chain(self.additional).find(|own| own.is_ipv4() == peer.is_ipv4())
+    }
+}
+
+/// What a client tells.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Event {
+    /// The relayed address is there.
+    Allocated(Allocation),
+    /// The server sent us to another one (ALTERNATE-SERVER). Over UDP the client goes on by itself, from the same socket.
+    /// Over a stream it waits for [`Client::reconnected`](super::Client::reconnected), as long as a request waits.
+    Redirected {
+        /// The server to use.
+        server: SocketAddr,
+    },
+    /// Nothing goes to or comes from this peer.
+    PeerRefused {
+        /// The peer.
+        peer: IpAddr,
+        /// Why.
+        reason: PeerRefusal,
+    },
+    /// What goes to this peer has a header of 4 bytes from now on.
+    ChannelBound {
+        /// The peer.
+        peer: SocketAddr,
+        /// The channel.
+        channel: u16,
+    },
+    /// There is no allocation, or no more.
+    Failed {
+        /// Why.
+        reason: FailureReason,
+    },
+    /// The allocation was deleted, or there was none to delete.
+    Closed,
+}
+
+/// Why a server does not relay to a peer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum PeerRefusal {
+    /// 403: its policy forbids it.
+    Forbidden,
+    /// 443, or known beforehand: the allocation has no address of the peer's IP version.
+    FamilyMismatch,
+    /// 508: it has no room for more.
+    InsufficientCapacity,
+    /// Any other error.
+    Refused(u16),
+    /// No response came.
+    TimedOut,
+    /// There are [`max_permissions`](super::Config::max_permissions) peers already.
+    TooMany,
+}
+
+/// Why there is no allocation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum FailureReason {
+    /// The server did not answer.
+    TimedOut,
+    /// The server does not take the user name and the password (401).
+    Unauthorized,
+    /// The server finds every nonce stale, even the one that it has just given (438).
+    StaleNonce,
+    /// The server, or the chain of servers, redirects without end or to nowhere (300).
+    Redirected,
+    /// 403: its policy forbids it.
+    Forbidden,
+    /// 437: another allocation lives on these addresses; use another local port. Or the server has forgotten ours.
+    AllocationMismatch,
+    /// 440: it has no addresses of this IP version.
+    UnsupportedFamily,
+    /// 441: the allocation belongs to another user.
+    WrongCredentials,
+    /// 442: it does not relay UDP.
+    UnsupportedTransport,
+    /// 486: the user has too many allocations.
+    QuotaReached,
+    /// 508: it has no addresses, ports or bandwidth left.
+    InsufficientCapacity,
+    /// Any other error.
+    Refused(u16),
+    /// A response made no sense.
+    Malformed,
+    /// What came over the stream is not TURN.
+    OutOfStep,
+    /// The time of the allocation is over.
+    Expired,
+}
+
+impl FailureReason {
+    pub(crate) const fn of(code: u16) -> Self {
+        match code {
+            401 => Self::Unauthorized,
+            403 => Self::Forbidden,
+            437 => Self::AllocationMismatch,
+            438 => Self::StaleNonce,
+            440 => Self::UnsupportedFamily,
+            441 => Self::WrongCredentials,
+            442 => Self::UnsupportedTransport,
+            486 => Self::QuotaReached,
+            508 => Self::InsufficientCapacity,
+            code => Self::Refused(code),
+        }
+    }
+}
+
+impl PeerRefusal {
+    pub(crate) const fn of(code: u16) -> Self {
+        match code {
+            403 => Self::Forbidden,
+            443 => Self::FamilyMismatch,
+            508 => Self::InsufficientCapacity,
+            code => Self::Refused(code),
+        }
+    }
+}
+
+/// What a client counted.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Stats {
+    /// What is neither STUN nor ChannelData, or lacks what it must have.
+    pub malformed: u64,
+    /// What came from elsewhere, and messages that a client does not take.
+    pub unexpected: u64,
+    /// Responses that nobody with the password has signed.
+    pub unauthenticated: u64,
+    /// Responses to no request.
+    pub unmatched: u64,
+    /// Requests, without retransmissions.
+    pub requests_sent: u64,
+    /// Retransmissions of requests.
+    pub requests_retransmitted: u64,
+    /// Datagrams that were sent to peers.
+    pub datagrams_sent: u64,
+    /// Datagrams that came from peers.
+    pub datagrams_received: u64,
+    /// Datagrams to peers that were dropped: no allocation, no room, or the server refuses the peer.
+    pub datagrams_dropped: u64,
+    /// Datagrams from peers that were dropped, because nobody polled or because of their sender.
+    pub received_dropped: u64,
+    /// ICMP errors that the server tells of.
+    pub icmp_received: u64,
+    /// Events that were lost because nobody polled them.
+    pub events_dropped: u64,
+}
