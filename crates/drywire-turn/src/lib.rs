@@ -1,7 +1,7 @@
 //! TURN (RFC 8656) without I/O: how hosts reach each other through a relay.
 //!
 //! [`client::Client`] holds one allocation on one server: a relayed address, the permissions of peers, channels.
-//! `server` is the other side for any number of clients.
+//! [`server::Server`] is the other side for any number of clients.
 //!
 //! # Paths
 //!
@@ -20,7 +20,7 @@ mod credential;
 mod deadlines;
 mod error;
 mod framer;
-// server
+pub mod server;
 
 pub use channel_data::{CHANNEL_HEADER_LEN, CHANNELS, ChannelData};
 pub use error::{CommandError, SendError};

@@ -1,0 +1,75 @@
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+
+use drywire_core::Duration;
+use drywire_crypto::Provider;
+
+use super::PeerPolicy;
+
+/// How a server behaves.
+#[derive(Clone)]
+#[non_exhaustive]
+pub struct Config {
+    /// Where HMACs come from.
+    pub provider: Arc<dyn Provider>,
+    /// The realm of the credentials.
+    pub realm: String,
+    /// The users and their passwords.
+    pub users: BTreeMap<String, String>,
+    /// Whether relayed addresses of IPv4 are given. Default yes.
+    pub ipv4: bool,
+    /// Whether relayed addresses of IPv6 are given. Default no.
+    pub ipv6: bool,
+    /// Which peers clients may reach.
+    pub peers: PeerPolicy,
+    /// The most allocations in all (508). Default 10,000.
+    pub max_allocations: usize,
+    /// The most allocations of one user (486). Default 100.
+    pub max_allocations_per_user: usize,
+    /// The most permissions, and the most channels, of one allocation (508). Default 256.
+    pub max_peers: usize,
+    /// The most streams with an incomplete message. Default 10,000.
+    pub max_streams: usize,
+    /// How long an allocation lasts at least from one refresh to the next. Default 600 s.
+    pub default_lifetime: Duration,
+    /// How long it lasts at most. Default 3,600 s.
+    pub max_lifetime: Duration,
+    /// How long a nonce is taken. Default 3,600 s.
+    pub nonce_lifetime: Duration,
+    /// How long the adapter may take to open a relayed address. Default 5 s.
+    pub open_timeout: Duration,
+    /// The most bytes that wait to be sent. Default 4 MiB.
+    pub max_queued: usize,
+}
+
+impl Config {
+    /// The defaults, with a realm and without users.
+    #[must_use]
+    pub fn new(provider: Arc<dyn Provider>, realm: impl Into<String>) -> Self {
+        Self {
+            provider,
+            realm: realm.into(),
+            users: BTreeMap::new(),
+            ipv4: true,
+            ipv6: false,
+            peers: PeerPolicy::default(),
+            max_allocations: 10_000,
+            max_allocations_per_user: 100,
+            max_peers: 256,
+            max_streams: 10_000,
+            default_lifetime: Duration::from_secs(600),
+            max_lifetime: Duration::from_secs(3600),
+            nonce_lifetime: Duration::from_secs(3600),
+            open_timeout: Duration::from_secs(5),
+            max_queued: 4 * 1024 * 1024,
+        }
+    }
+}
+
+impl fmt::Debug for Config {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let users = self.users.len();
+        f.debug_struct("Config").field("realm", &self.realm).field("users", &users).finish_non_exhaustive()
+    }
+}
