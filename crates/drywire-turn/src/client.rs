@@ -7,8 +7,6 @@ mod event;
 mod permission;
 mod relay;
 mod request;
-#[cfg(test)]
-mod tests;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::net::IpAddr;

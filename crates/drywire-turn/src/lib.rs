@@ -24,3 +24,6 @@ pub mod server;
 
 pub use channel_data::{CHANNEL_HEADER_LEN, CHANNELS, ChannelData};
 pub use error::{CommandError, SendError};
+
+#[cfg(test)]
+mod tests;

@@ -7,8 +7,6 @@ mod peers;
 mod policy;
 mod relay;
 mod request;
-#[cfg(test)]
-mod tests;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;

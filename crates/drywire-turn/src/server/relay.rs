@@ -13,6 +13,8 @@ use crate::{CHANNEL_HEADER_LEN, ChannelData};
 /// The longest train, in datagrams and bytes: what UDP segmentation offload takes.
 const TRAIN: usize = 64;
 const TRAIN_BYTES: usize = 64_000;
+/// The longest datagram of a peer.
+const LONGEST: usize = 65_400;
 
 /// Something to send.
 #[derive(Debug)]
@@ -70,7 +72,7 @@ impl Server {
         let len = data.len();
         let allocation = self.by_client.get(&path).and_then(|id| self.allocations.get(id));
         match allocation.and_then(|allocation| allocation.peer_of(now, channel)) {
-            Some(peer) => self.to_peer(now, path, peer, message, CHANNEL_HEADER_LEN, len),
+            Some(peer) => self.relay_to_peer(now, path, peer, message, CHANNEL_HEADER_LEN, len),
             None => self.stats.not_permitted += 1,
         }
     }
@@ -84,11 +86,11 @@ impl Server {
         at: usize,
         len: usize,
     ) {
-        self.to_peer(now, path, peer, message, at, len);
+        self.relay_to_peer(now, path, peer, message, at, len);
     }
 
     /// Sends a part of a client's message to a peer, if there is a permission (attack B08).
-    fn to_peer(
+    fn relay_to_peer(
         &mut self,
         now: Instant,
         path: Path,
@@ -129,6 +131,11 @@ impl Server {
             self.stats.not_permitted += 1;
             return;
         };
+        // No socket gives more; what has no room for its headers could not be sent.
+        if datagram.len() > LONGEST {
+            self.stats.malformed += 1;
+            return;
+        }
         let frame = allocation.channel_to(now, peer).map_or(Frame::Data(peer), Frame::Channel);
         self.stats.bytes_relayed += u64::try_from(datagram.len()).unwrap_or(u64::MAX);
         if self.enqueue(Outgoing { path: allocation.client, frame, payload: datagram }) {

@@ -1,0 +1,6 @@
+//! Client against server in virtual time, each alone against an attacker, and both in the hands of a confused caller.
+
+mod attacks;
+mod misuse;
+mod relay;
+mod world;
