@@ -9,7 +9,7 @@ mod relay;
 mod request;
 
 use std::collections::{BTreeMap, VecDeque};
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use bytes::BytesMut;
 use drywire_core::{Duration, Instant, Monotonic, Path, Protocol, Rng, Transmit};
@@ -49,7 +49,7 @@ pub struct Client {
     credential: Credential,
     state: State,
     /// The servers that were asked.
-    visited: Vec<Path>,
+    visited: Vec<SocketAddr>,
     requests: BTreeMap<TransactionId, Request>,
     /// The requests to send now, in this order.
     ready: VecDeque<TransactionId>,
@@ -111,7 +111,7 @@ impl Client {
             path,
             credential,
             state: State::Allocating,
-            visited: vec![path],
+            visited: vec![path.remote],
             requests: BTreeMap::new(),
             ready: VecDeque::new(),
             timers: Deadlines::new(),
@@ -175,7 +175,7 @@ impl Client {
     }
 
     /// Gives a peer a channel before the first datagram that is not STUN does it.
-    pub fn bind_channel(&mut self, now: Instant, peer: std::net::SocketAddr) -> Result<(), CommandError> {
+    pub fn bind_channel(&mut self, now: Instant, peer: SocketAddr) -> Result<(), CommandError> {
         let now = self.advance(now);
         if !matches!(self.state, State::Allocated(_)) {
             return Err(CommandError::State);
@@ -190,7 +190,8 @@ impl Client {
             return Err(CommandError::State);
         }
         self.timers.disarm(Timer::Reconnect);
-        self.path = path;
+        // The transport stays what it was (RFC 8489, section 10).
+        self.path = Path { protocol: self.path.protocol, ..path };
         self.framer = Framer::default();
         self.state = State::Allocating;
         self.request(Purpose::Allocate);
@@ -343,10 +344,12 @@ impl Client {
     }
 
     fn tell(&mut self, event: Event) {
-        if self.events.len() >= MAX_EVENTS {
-            self.events.pop_front();
+        // Of the others there are a few in a client's life: they always find room.
+        let common = matches!(event, Event::PeerRefused { .. } | Event::ChannelBound { .. });
+        if common && self.events.len() >= MAX_EVENTS {
             self.stats.events_dropped += 1;
+        } else {
+            self.events.push_back(event);
         }
-        self.events.push_back(event);
     }
 }

@@ -3,6 +3,45 @@
 //! [`client::Client`] holds one allocation on one server: a relayed address, the permissions of peers, channels.
 //! [`server::Server`] is the other side for any number of clients.
 //!
+//! ```
+//! # #[allow(clippy::disallowed_methods)] fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! use bytes::{Bytes, BytesMut};
+//! use drywire_core::{Instant, Path};
+//! use drywire_stun::attributes::AddressFamily;
+//! use drywire_turn::{client, server};
+//!
+//! let provider = drywire_crypto_aws_lc::provider();
+//! let (now, seed) = (Instant::now(), [7; 32]); // a fresh one from the operating system
+//! let mut config = server::Config::new(provider.clone(), "example.org");
+//! config.users.insert("alice".to_owned(), "secret".to_owned());
+//! let mut server = server::Server::new(config, now, seed);
+//!
+//! let path = Path::udp("203.0.113.1:4000".parse()?, "198.51.100.1:3478".parse()?);
+//! let mut client = client::Client::new(client::Config::new(provider, path, "alice", "secret"), now, seed);
+//!
+//! // Two loops of adapters, as one. The relayed address would be that of a fresh socket.
+//! let mut buffer = Vec::new();
+//! while client.allocation().is_none() {
+//!     if client.poll_transmit(now, &mut buffer).is_some() {
+//!         server.handle_input(now, path.reversed(), BytesMut::from(&*buffer));
+//!     }
+//!     if let Some(server::Event::RelayWanted { allocation, .. }) = server.poll_event() {
+//!         server.relay_opened(now, allocation, "198.51.100.1:50000".parse()?)?;
+//!     }
+//!     buffer.clear();
+//!     if server.poll_transmit(now, &mut buffer).is_some() {
+//!         client.handle_input(now, path, BytesMut::from(&*buffer));
+//!     }
+//!     buffer.clear();
+//! }
+//!
+//! // A peer is reached along a path that begins at the relayed address.
+//! let relayed = client.allocation().ok_or("no allocation")?.relayed;
+//! let peer = Path::udp(relayed, "203.0.113.99:9000".parse()?);
+//! client.send(now, peer, Bytes::from_static(b"hello"))?;
+//! # Ok(()) }
+//! ```
+//!
 //! # Paths
 //!
 //! A client speaks to its server along [`client::Config::path`]. Datagrams through the allocation have paths of their

@@ -237,10 +237,10 @@ impl Client {
             && !server.ip().is_unspecified()
             && !server.ip().is_multicast();
         // RFC 8489, section 10: a server that was asked already means a loop.
-        if !usable || self.visited.contains(&path) || self.visited.len() > MAX_REDIRECTS {
+        if !usable || self.visited.contains(&server) || self.visited.len() > MAX_REDIRECTS {
             return self.fail(FailureReason::Redirected);
         }
-        self.visited.push(path);
+        self.visited.push(server);
         self.credential.forget();
         self.tell(Event::Redirected { server });
         if self.path.protocol == Protocol::Udp {

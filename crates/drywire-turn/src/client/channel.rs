@@ -132,7 +132,14 @@ impl Client {
     pub(super) fn channel_refused(&mut self, now: Instant, number: u16) {
         if let Some((_, channel)) = self.channels.channel(number) {
             channel.state = ChannelState::Refused;
-            // Whether the server has bound it is not known.
+            self.timers.arm(Timer::Channel(number), now + LIFETIME + REST);
+        }
+    }
+
+    /// Whether the server has bound it is not known: the same may be tried again.
+    pub(super) fn channel_timed_out(&mut self, now: Instant, number: u16) {
+        if let Some((_, channel)) = self.channels.channel(number) {
+            channel.state = ChannelState::Resting;
             self.timers.arm(Timer::Channel(number), now + LIFETIME + REST);
         }
     }

@@ -70,10 +70,8 @@ pub enum PeerRefusal {
     InsufficientCapacity,
     /// Any other error.
     Refused(u16),
-    /// No response came.
+    /// No response came. The next datagram asks again.
     TimedOut,
-    /// There are [`max_permissions`](super::Config::max_permissions) peers already.
-    TooMany,
 }
 
 /// Why there is no allocation.

@@ -29,12 +29,10 @@ impl Client {
             return Some(());
         }
         let State::Allocated(allocation) = self.state else { return None };
-        let full = self.permissions.len() >= self.config.max_permissions;
-        if full || allocation.relayed_for((peer, 0).into()).is_none() {
-            if full {
-                self.tell(Event::PeerRefused { peer, reason: PeerRefusal::TooMany });
-                return None;
-            }
+        if self.permissions.len() >= self.config.max_permissions {
+            return None;
+        }
+        if allocation.relayed_for((peer, 0).into()).is_none() {
             self.permissions.insert(peer, Permission { refused: true, used: true });
             self.permission_refused(now, peer, PeerRefusal::FamilyMismatch);
             return Some(());
@@ -57,6 +55,13 @@ impl Client {
             permission.used = false;
             self.timers.arm(Timer::Permission(peer), now + LIFETIME);
             self.tell(Event::PeerRefused { peer, reason });
+        }
+    }
+
+    /// The server said nothing: it is asked anew as soon as something goes to the peer.
+    pub(super) fn permission_timed_out(&mut self, peer: IpAddr) {
+        if self.permissions.remove(&peer).is_some() {
+            self.tell(Event::PeerRefused { peer, reason: PeerRefusal::TimedOut });
         }
     }
 

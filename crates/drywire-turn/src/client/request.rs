@@ -137,10 +137,14 @@ impl Client {
             Purpose::Allocate | Purpose::Refresh { .. } => {
                 self.fail(hint.map_or(FailureReason::TimedOut, FailureReason::of));
             }
-            Purpose::Permission(peer) => {
-                self.permission_refused(now, peer, hint.map_or(PeerRefusal::TimedOut, PeerRefusal::of));
-            }
-            Purpose::Channel { number, .. } => self.channel_refused(now, number),
+            Purpose::Permission(peer) => match hint {
+                Some(code) => self.permission_refused(now, peer, PeerRefusal::of(code)),
+                None => self.permission_timed_out(peer),
+            },
+            Purpose::Channel { number, .. } => match hint {
+                Some(_) => self.channel_refused(now, number),
+                None => self.channel_timed_out(now, number),
+            },
         }
     }
 }

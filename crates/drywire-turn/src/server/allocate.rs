@@ -5,8 +5,8 @@ use std::net::{IpAddr, SocketAddr};
 
 use drywire_core::{Duration, Instant, Path};
 use drywire_stun::attributes::{
-    AdditionalAddressFamily, AddressErrorCode, AddressFamily, ErrorCode, Lifetime, RequestedAddressFamily,
-    RequestedTransport, XorMappedAddress, XorRelayedAddress,
+    AdditionalAddressFamily, AddressErrorCode, AddressFamily, ErrorCode, EvenPort, Lifetime,
+    RequestedAddressFamily, RequestedTransport, ReservationToken, XorMappedAddress, XorRelayedAddress,
 };
 use drywire_stun::{Class, Message, Method, TransactionId};
 
@@ -92,6 +92,15 @@ impl Server {
             Some(_) => return Err(ErrorCode::UNSUPPORTED_TRANSPORT_PROTOCOL),
         }
         let (v4, v6) = self.families(request)?;
+        let even = request.find::<EvenPort>().map_err(bad)?;
+        let token = request.find::<ReservationToken>().map_err(bad)?;
+        if token.is_some() && (even.is_some() || request.attribute::<RequestedAddressFamily>().is_some()) {
+            return Err(ErrorCode::BAD_REQUEST);
+        }
+        // No ports are reserved here: who needs the next one, or names one, finds that there is none.
+        if token.is_some() || even.is_some_and(|even| even.reserve_next) {
+            return Err(ErrorCode::INSUFFICIENT_CAPACITY);
+        }
         let of_user = self.users.get(username).copied().unwrap_or(0);
         if of_user >= self.config.max_allocations_per_user {
             return Err(ErrorCode::ALLOCATION_QUOTA_REACHED);
@@ -121,7 +130,11 @@ impl Server {
         self.timers.arm(id, now + self.config.open_timeout.max(Duration::from_millis(1)));
         for (wanted, family) in [(v4, AddressFamily::V4), (v6, AddressFamily::V6)] {
             if wanted {
-                self.events.push_back(Event::RelayWanted { allocation: id, family });
+                self.events.push_back(Event::RelayWanted {
+                    allocation: id,
+                    family,
+                    even_port: even.is_some(),
+                });
             }
         }
         Ok(())

@@ -19,6 +19,8 @@ pub enum Event {
         allocation: AllocationId,
         /// Of which IP version.
         family: AddressFamily,
+        /// Whether the port must be even (EVEN-PORT).
+        even_port: bool,
     },
     /// Close the socket with this address: its allocation is over.
     RelayReleased {

@@ -9,8 +9,8 @@ use super::Server;
 use super::allocate::Allocation;
 use super::event::AllocationId;
 
-/// The comprehension-required attributes that this server understands in requests. EVEN-PORT, RESERVATION-TOKEN and
-/// DONT-FRAGMENT are not among them: requests that insist on them get 420.
+/// The comprehension-required attributes that this server understands in requests. DONT-FRAGMENT is not among them: requests
+/// that insist on it get 420.
 const KNOWN: &[AttributeType] = &[
     AttributeType::USERNAME,
     AttributeType::MESSAGE_INTEGRITY,
@@ -25,6 +25,8 @@ const KNOWN: &[AttributeType] = &[
     AttributeType::DATA,
     AttributeType::REQUESTED_ADDRESS_FAMILY,
     AttributeType::REQUESTED_TRANSPORT,
+    AttributeType::EVEN_PORT,
+    AttributeType::RESERVATION_TOKEN,
 ];
 
 impl Server {

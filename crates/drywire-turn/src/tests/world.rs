@@ -90,7 +90,7 @@ impl Node for Host {
             Self::Server(host) => {
                 while let Some(event) = host.server.poll_event() {
                     match event {
-                        server::Event::RelayWanted { allocation, family } => {
+                        server::Event::RelayWanted { allocation, family, .. } => {
                             let relayed = relay_address(family, host.opened);
                             host.opened += 1;
                             host.server.relay_opened(now, allocation, relayed).unwrap();
@@ -297,7 +297,7 @@ impl Raw {
 /// Gives the server what it wants, on ports that follow each other.
 pub(super) fn open_relays(server: &mut Server, now: Instant) {
     while let Some(event) = server.poll_event() {
-        if let server::Event::RelayWanted { allocation, family } = event {
+        if let server::Event::RelayWanted { allocation, family, .. } = event {
             let index = (0..2000)
                 .find(|index| server.relay_opened(now, allocation, relay_address(family, *index)).is_ok());
             assert!(index.is_some());
