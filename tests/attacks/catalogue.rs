@@ -17,8 +17,6 @@ macro_rules! later {
 
 later! {
     a14_addresses_behind_mdns_names_stay_hidden: "no mDNS names are made yet",
-    b04_reflection_by_401: "challenges are not limited by rate yet",
-    b05_state_for_unauthenticated_packets: "no test counts the memory of the TURN server yet",
     d13_depacketisers: "payload formats are not built yet",
     d15_retransmission_loops: "NACK is not answered yet: there is no retransmission cache",
 }

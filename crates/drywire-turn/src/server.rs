@@ -3,6 +3,7 @@
 mod allocate;
 mod config;
 mod event;
+mod limit;
 mod peers;
 mod policy;
 mod relay;
@@ -24,6 +25,7 @@ use crate::credential::Authority;
 use crate::deadlines::Deadlines;
 use crate::framer::Framer;
 use allocate::Allocation;
+use limit::ReflectionLimit;
 use relay::Outgoing;
 
 /// Relays between its clients and their peers.
@@ -37,6 +39,7 @@ pub struct Server {
     config: Config,
     rng: Rng,
     authority: Authority,
+    limit: ReflectionLimit,
     next_id: u64,
     allocations: BTreeMap<AllocationId, Allocation>,
     by_client: BTreeMap<Path, AllocationId>,
@@ -65,11 +68,13 @@ impl Server {
             now,
             config.nonce_lifetime,
         );
+        let limit = ReflectionLimit::new(config.unproven_bytes_per_second, now, &mut rng);
         Self {
             clock: Monotonic::new(now),
             config,
             rng,
             authority,
+            limit,
             next_id: 0,
             allocations: BTreeMap::new(),
             by_client: BTreeMap::new(),

@@ -39,6 +39,9 @@ pub struct Config {
     pub nonce_lifetime: Duration,
     /// How long the adapter may take to open a relayed address. Default 5 s.
     pub open_timeout: Duration,
+    /// The most bytes that one source is sent in a second before it has proven, by a nonce, to be where it says: what forged
+    /// requests can make of a server. Default 8 KiB: some 50 challenges.
+    pub unproven_bytes_per_second: usize,
     /// The most bytes that wait to be sent. Default 4 MiB.
     pub max_queued: usize,
 }
@@ -62,6 +65,7 @@ impl Config {
             max_lifetime: Duration::from_secs(3600),
             nonce_lifetime: Duration::from_secs(3600),
             open_timeout: Duration::from_secs(5),
+            unproven_bytes_per_second: 8 * 1024,
             max_queued: 4 * 1024 * 1024,
         }
     }

@@ -60,6 +60,8 @@ pub struct Stats {
     pub bytes_relayed: u64,
     /// Datagrams without a permission or a channel.
     pub not_permitted: u64,
+    /// Answers that were not sent because the source had got too many already.
+    pub limited: u64,
     /// What was dropped because too much was waiting.
     pub queue_full: u64,
 }

@@ -143,6 +143,15 @@ impl Server {
         }
     }
 
+    /// Sends a message to where a datagram says it comes from. A stream has proven it by its handshake.
+    pub(super) fn reply_unproven(&mut self, now: Instant, path: Path, message: Vec<u8>) {
+        if path.protocol == Protocol::Udp && !self.limit.allows(now, path.remote, message.len()) {
+            self.stats.limited += 1;
+            return;
+        }
+        self.reply(path, message);
+    }
+
     /// Sends a message to a client.
     pub(super) fn reply(&mut self, path: Path, message: Vec<u8>) {
         if !message.is_empty() {

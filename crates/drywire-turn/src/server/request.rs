@@ -48,7 +48,7 @@ impl Server {
                 let mut response = Vec::new();
                 if binding::respond(&view, path.remote, None, &mut response).is_some() {
                     self.stats.bindings += 1;
-                    self.reply(path, response);
+                    self.reply_unproven(now, path, response);
                 }
             }
             (
@@ -87,7 +87,7 @@ impl Server {
                 }
                 builder.fingerprint();
                 if builder.finish().is_ok() {
-                    self.reply(path, response);
+                    self.reply_unproven(now, path, response);
                 }
                 return;
             }

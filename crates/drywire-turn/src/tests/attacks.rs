@@ -107,6 +107,59 @@ fn b01_b02_b03_peers_in_the_servers_own_networks_are_forbidden() {
     assert!(server.stats().forbidden > 100);
 }
 
+/// An Allocate request without credentials.
+fn bare() -> Vec<u8> {
+    let mut out = Vec::new();
+    let mut message =
+        MessageBuilder::new(&mut out, Class::Request, Method::ALLOCATE, TransactionId::new([1; 12]));
+    message.attribute(&RequestedTransport::UDP);
+    message.finish().unwrap();
+    out
+}
+
+#[test]
+fn b04_challenges_are_no_amplifier() {
+    let now = origin();
+    let mut server = Server::new(server_config(), now, [1; 32]);
+    let victim = Raw::new("alice", 4000).path;
+    let (mut asked, mut answered, mut out) = (0, 0, Vec::new());
+    for _ in 0..10_000 {
+        let request = bare();
+        asked += request.len();
+        server.handle_input(now, victim, BytesMut::from(&*request));
+        while let Some(transmit) = server.poll_transmit(now, &mut out) {
+            answered += transmit.len;
+        }
+    }
+    assert!(answered > 0 && answered <= 8192 && answered * 10 < asked, "{answered} for {asked}");
+    assert!(server.stats().limited > 9000);
+    // Others are served, and so is the victim a second later.
+    let mut bob = Raw::new("bob", 4001);
+    bob.path.remote = address("203.0.113.77:4001");
+    bob.allocate(&mut server, now);
+    Raw::new("alice", 4000).allocate(&mut server, now + Duration::from_secs(1));
+}
+
+#[test]
+fn b05_who_has_not_proven_anything_leaves_nothing_behind() {
+    let now = origin();
+    let mut server = Server::new(server_config(), now, [1; 32]);
+    let mut out = Vec::with_capacity(1000);
+    let mut path = Raw::new("alice", 4000).path;
+    let request = bare();
+    let mut flood = |sources: u32| {
+        for source in 0..sources {
+            path.remote = SocketAddr::new(Ipv4Addr::from_bits(0x0800_0000 + source).into(), 1);
+            server.handle_input(now, path, BytesMut::from(&*request));
+            out.clear();
+            server.poll_transmit(now, &mut out);
+        }
+    };
+    flood(100);
+    let growth = allocation_counter::measure(|| flood(50_000));
+    assert_eq!(growth.bytes_current, 0);
+}
+
 #[test]
 fn b07_an_allocation_belongs_to_who_made_it() {
     let now = origin();
