@@ -4,6 +4,9 @@ use drywire_core::{Reader, Writer};
 /// on the same port (RFC 7983).
 pub const CHANNELS: std::ops::RangeInclusive<u16> = 0x4000..=0x4FFF;
 
+/// The numbers of RFC 5766, of which some clients draw at random.
+pub(crate) const LEGACY_CHANNELS: std::ops::RangeInclusive<u16> = 0x4000..=0x7FFF;
+
 /// The length of the header of [`ChannelData`].
 pub const CHANNEL_HEADER_LEN: usize = 4;
 
@@ -29,10 +32,15 @@ impl<'a> ChannelData<'a> {
     /// follows is padding, which RFC 8656 (section 12.5) allows over UDP, too.
     #[must_use]
     pub fn parse(message: &'a [u8]) -> Option<Self> {
+        Self::parse_any(message).filter(|data| CHANNELS.contains(&data.channel))
+    }
+
+    /// The same, with the channel numbers of RFC 5766.
+    pub(crate) fn parse_any(message: &'a [u8]) -> Option<Self> {
         let mut reader = Reader::new(message);
         let (channel, len) = (reader.u16().ok()?, reader.u16().ok()?);
         let data = reader.take(usize::from(len)).ok()?;
-        CHANNELS.contains(&channel).then_some(Self { channel, data })
+        LEGACY_CHANNELS.contains(&channel).then_some(Self { channel, data })
     }
 
     /// Appends the message, padded with zeros if it goes over a stream. `None`, and nothing appended, when the data is

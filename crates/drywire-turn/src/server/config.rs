@@ -23,6 +23,9 @@ pub struct Config {
     pub ipv6: bool,
     /// Which peers clients may reach.
     pub peers: PeerPolicy,
+    /// Whether channels may have the numbers of RFC 5766, up to 0x7FFF, for clients that have not followed RFC 8656.
+    /// Default no.
+    pub legacy_channels: bool,
     /// The most allocations in all (508). Default 10,000.
     pub max_allocations: usize,
     /// The most allocations of one user (486). Default 100.
@@ -57,6 +60,7 @@ impl Config {
             ipv4: true,
             ipv6: false,
             peers: PeerPolicy::default(),
+            legacy_channels: false,
             max_allocations: 10_000,
             max_allocations_per_user: 100,
             max_peers: 256,

@@ -9,6 +9,7 @@ use drywire_stun::{AttributeType, Class, Message};
 use super::Server;
 use super::allocate::Allocation;
 use crate::CHANNELS;
+use crate::channel_data::LEGACY_CHANNELS;
 
 /// How long a permission lasts (RFC 8656, section 9).
 const PERMISSION: Duration = Duration::from_secs(300);
@@ -95,7 +96,8 @@ impl Server {
         };
         let (id, _) = self.own_allocation(path, username)?;
         // The number must be one of a channel, and neither it nor the peer bound to another (attack B09).
-        if !CHANNELS.contains(&number) || peer.port() == 0 {
+        let numbers = if self.config.legacy_channels { LEGACY_CHANNELS } else { CHANNELS };
+        if !numbers.contains(&number) || peer.port() == 0 {
             return Err(ErrorCode::BAD_REQUEST);
         }
         self.check_peer(id, peer)?;

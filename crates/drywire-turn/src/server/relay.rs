@@ -65,7 +65,7 @@ pub(super) fn sent(message: &Message<'_>) -> Option<(SocketAddr, usize, usize)> 
 
 impl Server {
     pub(super) fn take_channel_data(&mut self, now: Instant, path: Path, message: BytesMut) {
-        let Some(ChannelData { channel, data }) = ChannelData::parse(&message) else {
+        let Some(ChannelData { channel, data }) = ChannelData::parse_any(&message) else {
             self.stats.malformed += 1;
             return;
         };

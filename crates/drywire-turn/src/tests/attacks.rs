@@ -255,6 +255,14 @@ fn b09_channels_are_not_rebound() {
     assert_eq!(bind(&mut alice, &mut server, now, 0x4001, address(PEER)), Some(400));
     assert_eq!(bind(&mut alice, &mut server, now, 0x4FFF, address("203.0.113.98:1")), None);
     assert_eq!(bind(&mut alice, &mut server, now, 0x4002, address("203.0.113.98:0")), Some(400));
+    // Those of RFC 5766 are there for who asks for them.
+    let mut config = server_config();
+    config.legacy_channels = true;
+    let mut server = Server::new(config, now, [1; 32]);
+    let mut alice = Raw::new("alice", 4000);
+    alice.allocate(&mut server, now);
+    assert_eq!(bind(&mut alice, &mut server, now, 0x7FFF, address(PEER)), None);
+    assert_eq!(bind(&mut alice, &mut server, now, 0x8000, address(PEER)), Some(400));
 }
 
 #[test]
