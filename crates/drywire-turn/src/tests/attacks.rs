@@ -402,3 +402,62 @@ proptest! {
         prop_assert_eq!(failed, valid, "{}", code);
     }
 }
+
+#[test]
+fn an_allocation_is_answered_when_the_adapter_has_done_its_part() {
+    use drywire_stun::attributes::{
+        AdditionalAddressFamily, AddressErrorCode, AddressFamily, XorRelayedAddress,
+    };
+
+    use crate::server;
+    let now = origin();
+    let mut request = Vec::new();
+    // What the adapter does: opens the address of IPv4, refuses that of IPv6; or answers too late.
+    for (v4, v6, wait, code) in [
+        (true, true, 0, None),
+        (true, false, 0, None),
+        (false, false, 0, Some(508)),
+        (true, true, 5, Some(508)),
+    ] {
+        let mut server = Server::new(server_config(), now, [1; 32]);
+        let mut alice = Raw::new("alice", 4000);
+        // The challenge comes first; the request that follows it is sent by hand.
+        alice.ask(&mut server, now, Method::REFRESH, |_| {});
+        request.clear();
+        alice.sign(&mut request, Method::ALLOCATE, |request| {
+            request
+                .attribute(&RequestedTransport::UDP)
+                .attribute(&AdditionalAddressFamily(AddressFamily::V6));
+        });
+        alice.tell(&mut server, now, &request);
+        alice.tell(&mut server, now, &request);
+        assert!(server.poll_transmit(now, &mut Vec::new()).is_none(), "the adapter is asked first");
+        let later = now + Duration::from_secs(wait);
+        server.handle_timeout(later);
+        let mut results = Vec::new();
+        while let Some(event) = server.poll_event() {
+            let server::Event::RelayWanted { allocation, family, even_port: false } = event else {
+                panic!("{event:?}")
+            };
+            results.push(match (family, v4, v6) {
+                (AddressFamily::V4, true, _) => {
+                    server.relay_opened(later, allocation, address("198.51.100.1:50000"))
+                }
+                (AddressFamily::V6, _, true) => {
+                    server.relay_opened(later, allocation, address("[2606:4700::1]:50000"))
+                }
+                _ => server.relay_unavailable(later, allocation, family),
+            });
+        }
+        assert_eq!(results.len(), 2);
+        assert!(results.iter().all(|result| result.is_ok() == (wait == 0)), "{results:?}");
+        let mut out = Vec::new();
+        server.poll_transmit(later, &mut out).expect("an answer");
+        let answer = Message::parse(&out).unwrap();
+        assert_eq!(answer.attribute::<ErrorCode<'_>>().map(|error| error.code), code);
+        assert_eq!(server.allocations(), usize::from(code.is_none()));
+        assert_eq!(answer.attribute::<XorRelayedAddress>().is_some(), code.is_none());
+        let missing = answer.attribute::<AddressErrorCode<'_>>().map(|error| (error.family, error.code));
+        assert_eq!(missing, (code.is_none() && !v6).then_some((AddressFamily::V6, 508)));
+    }
+}

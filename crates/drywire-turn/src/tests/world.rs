@@ -237,6 +237,16 @@ impl Raw {
         Self { path, credential, rng: Rng::new([9; 32]), last: Vec::new() }
     }
 
+    /// Writes a request with the credential as it is known.
+    pub(super) fn sign(&mut self, out: &mut Vec<u8>, method: Method, fill: impl Fn(&mut MessageBuilder<'_>)) {
+        let id = TransactionId::random(&mut self.rng);
+        let mut request = MessageBuilder::new(out, Class::Request, method, id);
+        fill(&mut request);
+        self.credential.sign(&mut request);
+        request.fingerprint();
+        request.finish().unwrap();
+    }
+
     /// Sends a request, once more after a challenge.
     pub(super) fn ask(
         &mut self,
@@ -246,13 +256,11 @@ impl Raw {
         fill: impl Fn(&mut MessageBuilder<'_>),
     ) -> Answer {
         for _ in 0..2 {
-            let id = TransactionId::random(&mut self.rng);
-            self.last.clear();
-            let mut request = MessageBuilder::new(&mut self.last, Class::Request, method, id);
-            fill(&mut request);
-            self.credential.sign(&mut request);
-            request.fingerprint();
-            request.finish().unwrap();
+            let mut request = std::mem::take(&mut self.last);
+            request.clear();
+            self.sign(&mut request, method, &fill);
+            self.last = request;
+            let id = Message::parse(&self.last).unwrap().transaction_id();
             let answer = self.again(server, now).expect("an answer");
             let message = Message::parse(&answer.bytes).unwrap();
             assert_eq!(message.transaction_id(), id);
