@@ -145,7 +145,7 @@ impl Client {
         }
         self.framer.push(datagram);
         loop {
-            match self.framer.next() {
+            match self.framer.next(usize::MAX) {
                 Ok(Some(message)) => self.take(now, message),
                 Ok(None) => return,
                 Err(_) => {

@@ -24,8 +24,8 @@ impl Framer {
         }
     }
 
-    /// Takes the next complete message, without its padding.
-    pub(crate) fn next(&mut self) -> Result<Option<BytesMut>, OutOfStep> {
+    /// Takes the next complete message, without its padding. One of more than `longest` bytes is not waited for.
+    pub(crate) fn next(&mut self, longest: usize) -> Result<Option<BytesMut>, OutOfStep> {
         let mut reader = Reader::new(&self.buffer);
         let (Ok(first), Ok(len)) = (reader.u16(), reader.u16()) else { return Ok(None) };
         let len = usize::from(len);
@@ -40,6 +40,9 @@ impl Framer {
             1 => (CHANNEL_HEADER_LEN + len, CHANNEL_HEADER_LEN + len.next_multiple_of(4)),
             _ => return Err(OutOfStep),
         };
+        if framed > longest {
+            return Err(OutOfStep);
+        }
         if self.buffer.len() < framed {
             return Ok(None);
         }
@@ -82,7 +85,7 @@ mod tests {
                 if rest.is_empty() { break }
                 let (now, later) = rest.split_at((*cut).min(rest.len()));
                 framer.push(now.into());
-                while let Some(message) = framer.next().unwrap() {
+                while let Some(message) = framer.next(usize::MAX).unwrap() {
                     seen.push(message.to_vec());
                 }
                 rest = later;
@@ -97,7 +100,7 @@ mod tests {
         for bytes in [&[0x80, 0, 0, 0][..], &[0, 1, 0, 1], &[0, 1, 0, 0, 1, 2, 3, 4]] {
             let mut framer = Framer::default();
             framer.push(bytes.into());
-            assert_eq!(framer.next(), Err(OutOfStep));
+            assert_eq!(framer.next(usize::MAX), Err(OutOfStep));
         }
     }
 }

@@ -28,6 +28,9 @@ use allocate::Allocation;
 use limit::ReflectionLimit;
 use relay::Outgoing;
 
+/// The longest message over a stream before there is an allocation.
+const LONGEST_UNPROVEN: usize = 4096;
+
 /// Relays between its clients and their peers.
 ///
 /// Datagrams come in by [`handle_input`](Self::handle_input), those of clients and those of peers: `path.local` says which
@@ -178,7 +181,9 @@ impl Server {
         let mut framer = self.streams.remove(&path).unwrap_or_default();
         framer.push(bytes);
         loop {
-            match framer.next() {
+            // Who has no allocation yet has nothing long to say, and gets no memory to say it.
+            let longest = if self.by_client.contains_key(&path) { usize::MAX } else { LONGEST_UNPROVEN };
+            match framer.next(longest) {
                 Ok(Some(message)) => self.take(now, path, message),
                 Ok(None) if framer.is_empty() => return,
                 Ok(None) if self.streams.len() < self.config.max_streams => {

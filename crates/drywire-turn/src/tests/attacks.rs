@@ -158,6 +158,10 @@ fn b05_who_has_not_proven_anything_leaves_nothing_behind() {
     flood(100);
     let growth = allocation_counter::measure(|| flood(50_000));
     assert_eq!(growth.bytes_current, 0);
+    // Over a stream nobody makes the server wait for a long message before there is an allocation.
+    let path = Path { protocol: Protocol::Tcp, ..path };
+    server.handle_input(now, path, BytesMut::from(&[0, 3, 0x20, 0, 0x21, 0x12, 0xA4, 0x42][..]));
+    assert_eq!(server.poll_event(), Some(crate::server::Event::Disconnect { path }));
 }
 
 #[test]
