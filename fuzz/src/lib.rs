@@ -15,6 +15,7 @@ pub mod sctp;
 pub mod sdp;
 pub mod srtp;
 pub mod stun;
+pub mod turn;
 
 /// A target: its name and its body.
 pub type Target = (&'static str, fn(&[u8]));
@@ -37,4 +38,5 @@ pub const TARGETS: &[Target] = &[
     ("srtp_network", srtp::network),
     ("stun", stun::run),
     ("stun_stream", stun::stream),
+    ("turn", turn::run),
 ];
