@@ -7,16 +7,17 @@ use crate::attachment::Attachments;
 use crate::candidate::is_usable;
 use crate::checklist::Checklist;
 use crate::credentials::{LocalCredentials, RemoteCredentials};
+use crate::history::Latest;
 use crate::pace::Pace;
-use crate::pair::{CandidatePair, PairId};
+use crate::pair::PairId;
 use crate::respond::Reply;
 use crate::restart::Previous;
 use crate::select::Selected;
 use crate::state::Condition;
 use crate::timer::Timer;
 use crate::{
-    Attach, Candidate, CandidateError, CandidatePairInfo, Config, ConnectionState, Credentials, Event,
-    RemoteCredentialsError, Role, Stats,
+    Attach, Candidate, CandidateError, CandidatePairInfo, Config, ConnectionState, Credentials,
+    DiscardReason, Event, RemoteCredentialsError, Role, Selection, Stats,
 };
 
 /// The most events that wait to be polled. Older ones are dropped: [`Agent::state`] and the other getters are right
@@ -54,6 +55,7 @@ pub struct Agent {
     /// The pair that the controlling agent chose last.
     pub(crate) chosen: Option<PairId>,
     pub(crate) replies: VecDeque<Reply>,
+    pub(crate) selections: Latest<Selection>,
     pub(crate) attachments: Attachments,
     /// The patience of RFC 8863 is at its end.
     pub(crate) patience_over: bool,
@@ -88,6 +90,7 @@ impl Agent {
             retired: None,
             chosen: None,
             replies: VecDeque::new(),
+            selections: Latest::default(),
             attachments: Attachments::default(),
             patience_over: false,
             consent_lost: false,
@@ -168,8 +171,9 @@ impl Agent {
             None => {}
         }
         let ufrag = credentials.ufrag();
-        self.checklist
-            .retain_remotes(|remote| remote.candidate.ufrag.as_deref().is_none_or(|own| own == ufrag));
+        self.checklist.retain_remotes(now, DiscardReason::Generation, |remote| {
+            remote.candidate.ufrag.as_deref().is_none_or(|own| own == ufrag)
+        });
         let remote = RemoteCredentials::new(&*self.config.provider, credentials, &self.local.credentials);
         self.remote = Some(remote);
         // RFC 8863, section 4: patience is counted from when checks can begin.
@@ -190,7 +194,7 @@ impl Agent {
         if self.checklist.locals().count() >= self.config.max_local_candidates {
             return Err(CandidateError::TooMany);
         }
-        let new = self.checklist.add_local(candidate, self.role);
+        let new = self.checklist.add_local(now, candidate, self.role);
         self.settle(now);
         Ok(new)
     }
@@ -198,21 +202,11 @@ impl Agent {
     /// Adds a candidate that the peer signalled. One that is known already changes nothing.
     pub fn add_remote_candidate(&mut self, now: Instant, candidate: Candidate) -> Result<(), CandidateError> {
         let now = self.advance(now);
-        self.check_candidate(&candidate)?;
-        if !(self.config.accept_remote)(candidate.address) {
-            return Err(CandidateError::Unusable);
+        if let Err((error, reason)) = self.check_remote(now, &candidate) {
+            self.checklist.discard_remote(now, candidate.protocol, candidate.address, reason);
+            return Err(error);
         }
-        if let (Some(remote), Some(ufrag)) = (&self.remote, &candidate.ufrag)
-            && remote.credentials.ufrag() != ufrag
-        {
-            return Err(CandidateError::Generation);
-        }
-        let path = Path { protocol: candidate.protocol, local: candidate.address, remote: candidate.address };
-        let known = self.checklist.remote_at(path).is_some();
-        if !known && !self.has_room_for_remote() {
-            return Err(CandidateError::TooMany);
-        }
-        self.checklist.add_remote(candidate, self.role);
+        self.checklist.add_remote(now, candidate, self.role);
         self.settle(now);
         Ok(())
     }
@@ -256,7 +250,9 @@ impl Agent {
     /// The pair in use.
     #[must_use]
     pub fn selected_pair(&self) -> Option<CandidatePairInfo> {
-        self.selected.as_ref().map(Selected::info)
+        let selected = self.selected.as_ref()?;
+        let pair = selected.pair.and_then(|id| self.checklist.pair(id));
+        Some(selected.info(pair.map(|pair| &pair.history)))
     }
 
     /// The smoothed round-trip time of the path in use.
@@ -273,11 +269,6 @@ impl Agent {
     /// The peer's candidates, with those that checks have shown.
     pub fn remote_candidates(&self) -> impl Iterator<Item = &Candidate> {
         self.checklist.remotes().iter().map(|remote| &remote.candidate)
-    }
-
-    /// All pairs of the current generation.
-    pub fn pairs(&self) -> impl Iterator<Item = CandidatePairInfo> {
-        self.checklist.pairs().iter().filter_map(|pair| self.info(pair))
     }
 
     /// What was counted.
@@ -344,7 +335,7 @@ impl Agent {
             self.transition(self.condition(now));
         }
         if self.is_over() {
-            self.fall_silent();
+            self.fall_silent(now);
         } else {
             self.arm(now);
         }
@@ -377,20 +368,31 @@ impl Agent {
         self.events.push_back(event);
     }
 
-    pub(crate) fn has_room_for_remote(&mut self) -> bool {
-        self.checklist.remotes().len() < self.config.max_remote_candidates || self.checklist.evict_remote()
+    pub(crate) fn has_room_for_remote(&mut self, now: Instant) -> bool {
+        self.checklist.remotes().len() < self.config.max_remote_candidates || self.checklist.evict_remote(now)
     }
 
-    pub(crate) fn info(&self, pair: &CandidatePair) -> Option<CandidatePairInfo> {
-        Some(CandidatePairInfo {
-            local: self.checklist.local(pair.local)?.clone(),
-            remote: self.checklist.remote(pair.remote)?.clone(),
-            path: pair.path,
-            state: pair.state,
-            nominated: pair.nominated,
-            priority: pair.priority,
-            rtt: pair.rtt,
-        })
+    /// Whether a signalled candidate can be taken. The reason of a refusal is remembered, too.
+    fn check_remote(
+        &mut self,
+        now: Instant,
+        candidate: &Candidate,
+    ) -> Result<(), (CandidateError, DiscardReason)> {
+        self.check_candidate(candidate).map_err(|error| (error, DiscardReason::Unusable))?;
+        if !(self.config.accept_remote)(candidate.address) {
+            return Err((CandidateError::Unusable, DiscardReason::PolicyDenied));
+        }
+        if let (Some(remote), Some(ufrag)) = (&self.remote, &candidate.ufrag)
+            && remote.credentials.ufrag() != ufrag
+        {
+            return Err((CandidateError::Generation, DiscardReason::Generation));
+        }
+        let path = Path { protocol: candidate.protocol, local: candidate.address, remote: candidate.address };
+        let known = self.checklist.remote_at(path).is_some();
+        if !known && !self.has_room_for_remote(now) {
+            return Err((CandidateError::TooMany, DiscardReason::TooManyCandidates));
+        }
+        Ok(())
     }
 
     fn check_candidate(&self, candidate: &Candidate) -> Result<(), CandidateError> {

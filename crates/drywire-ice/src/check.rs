@@ -108,6 +108,7 @@ impl Agent {
         let role = self.role;
         let pair = self.checklist.pair_mut(id)?;
         let use_candidate = pair.nominate && role == Role::Controlling;
+        pair.history.sent(now);
         pair.check = Some(Check::start(transaction, role, use_candidate, retransmission, now));
         if !(pair.state == PairState::Succeeded && use_candidate) {
             pair.state = PairState::InProgress;
@@ -125,9 +126,11 @@ impl Agent {
         out: &mut Vec<u8>,
         attach: &mut dyn Attach,
     ) -> Option<Transmit> {
-        let check = self.checklist.pair_mut(id)?.check.as_mut()?;
+        let pair = self.checklist.pair_mut(id)?;
+        let check = pair.check.as_mut()?;
         check.due = false;
         check.last_sent = now;
+        pair.history.sent(now);
         self.stats.checks_retransmitted += 1;
         self.write_check(now, id, out, attach)
     }

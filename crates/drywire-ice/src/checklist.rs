@@ -1,10 +1,12 @@
 use std::collections::VecDeque;
+use std::net::SocketAddr;
 
-use drywire_core::{Instant, Path};
+use drywire_core::{Instant, Path, Protocol};
 
 use crate::candidate::can_pair;
+use crate::history::Latest;
 use crate::pair::{CandidatePair, Check, LocalId, PairId, PairState, RemoteId};
-use crate::{Candidate, CandidateKind, Role};
+use crate::{Candidate, CandidateKind, DiscardReason, Discarded, PairHistory, Role};
 
 /// A remote candidate and what the agent remembers about it.
 #[derive(Clone, Debug)]
@@ -32,17 +34,20 @@ pub(crate) struct Checklist {
     pairs: Vec<CandidatePair>,
     /// The triggered-check queue (RFC 8445, section 6.1.4.1).
     triggered: VecDeque<PairId>,
+    /// What is not there, and why.
+    pub(crate) discarded: Latest<Discarded>,
     next_id: u32,
     max_pairs: usize,
 }
 
 impl Checklist {
-    pub(crate) const fn new(max_pairs: usize) -> Self {
+    pub(crate) fn new(max_pairs: usize) -> Self {
         Self {
             locals: Vec::new(),
             remotes: Vec::new(),
             pairs: Vec::new(),
             triggered: VecDeque::new(),
+            discarded: Latest::default(),
             next_id: 0,
             max_pairs,
         }
@@ -106,7 +111,7 @@ impl Checklist {
     }
 
     /// Adds a local candidate with its pairs, unless it is known.
-    pub(crate) fn add_local(&mut self, candidate: Candidate, role: Role) -> bool {
+    pub(crate) fn add_local(&mut self, now: Instant, candidate: Candidate, role: Role) -> bool {
         // RFC 8445, section 5.1.3: redundant when address and base are known.
         let known = |local: &Candidate| {
             local.address == candidate.address
@@ -120,12 +125,17 @@ impl Checklist {
         let base = is_base(&candidate);
         let same = self.locals.iter().find(|local| local.candidate.foundation == candidate.foundation);
         let foundation = same.map_or(id.0, |local| local.foundation);
+        let (protocol, address) = (candidate.protocol, candidate.address);
         self.locals.push(LocalCandidate { id, candidate, foundation });
         // A reflexive candidate is paired as its base, and then is redundant (section 6.1.2.4).
-        if base {
+        if !base {
+            let reason = DiscardReason::Redundant;
+            let local = Some(address);
+            self.discarded.push(Discarded { at: now, protocol, local, remote: None, reason, failure: None });
+        } else {
             let remotes: Vec<RemoteId> = self.remotes.iter().map(|remote| remote.id).collect();
             for remote in remotes {
-                self.form(id, remote, role);
+                self.form(now, id, remote, role);
             }
         }
         true
@@ -133,7 +143,7 @@ impl Checklist {
 
     /// Adds a remote candidate with its pairs. If a peer-reflexive one with its address is known, that becomes the
     /// new one (RFC 8838, section 11.4).
-    pub(crate) fn add_remote(&mut self, candidate: Candidate, role: Role) {
+    pub(crate) fn add_remote(&mut self, now: Instant, candidate: Candidate, role: Role) {
         if let Some(known) = self.remotes.iter_mut().find(|remote| {
             remote.candidate.address == candidate.address && remote.candidate.protocol == candidate.protocol
         }) {
@@ -147,7 +157,7 @@ impl Checklist {
         let bases = self.locals.iter().filter(|local| is_base(&local.candidate));
         let locals: Vec<LocalId> = bases.map(|local| local.id).collect();
         for local in locals {
-            self.form(local, remote, role);
+            self.form(now, local, remote, role);
         }
     }
 
@@ -165,16 +175,53 @@ impl Checklist {
     }
 
     /// Drops remote candidates that `keep` refuses, with their pairs.
-    pub(crate) fn retain_remotes(&mut self, keep: impl Fn(&RemoteCandidate) -> bool) {
-        self.remotes.retain(keep);
-        let remotes = &self.remotes;
-        self.pairs.retain(|pair| remotes.iter().any(|remote| remote.id == pair.remote));
+    pub(crate) fn retain_remotes(
+        &mut self,
+        now: Instant,
+        reason: DiscardReason,
+        keep: impl Fn(&RemoteCandidate) -> bool,
+    ) {
+        let gone: Vec<RemoteId> =
+            self.remotes.iter().filter(|remote| !keep(remote)).map(|remote| remote.id).collect();
+        self.remotes.retain(|remote| !gone.contains(&remote.id));
+        self.retain_pairs(now, reason, |pair| !gone.contains(&pair.remote));
+    }
+
+    /// Drops pairs that `keep` refuses, and remembers why.
+    fn retain_pairs(&mut self, now: Instant, reason: DiscardReason, keep: impl Fn(&CandidatePair) -> bool) {
+        let discarded = &mut self.discarded;
+        self.pairs.retain(|pair| {
+            let kept = keep(pair);
+            if !kept {
+                discarded.push(Discarded {
+                    at: now,
+                    protocol: pair.path.protocol,
+                    local: Some(pair.path.local),
+                    remote: Some(pair.path.remote),
+                    reason,
+                    failure: pair.history.failure,
+                });
+            }
+            kept
+        });
         let pairs = &self.pairs;
         self.triggered.retain(|id| pairs.iter().any(|pair| pair.id == *id));
     }
 
+    /// Remembers that a candidate of the peer was not taken.
+    pub(crate) fn discard_remote(
+        &mut self,
+        now: Instant,
+        protocol: Protocol,
+        remote: SocketAddr,
+        reason: DiscardReason,
+    ) {
+        let remote = Some(remote);
+        self.discarded.push(Discarded { at: now, protocol, local: None, remote, reason, failure: None });
+    }
+
     /// Drops the peer-reflexive remote candidate of which least can be hoped for. Says whether there was one.
-    pub(crate) fn evict_remote(&mut self) -> bool {
+    pub(crate) fn evict_remote(&mut self, now: Instant) -> bool {
         let worst = self
             .remotes
             .iter()
@@ -186,7 +233,7 @@ impl Checklist {
             .min_by_key(|remote| remote.candidate.priority)
             .map(|remote| remote.id);
         if let Some(worst) = worst {
-            self.retain_remotes(|remote| remote.id != worst);
+            self.retain_remotes(now, DiscardReason::TooManyCandidates, |remote| remote.id != worst);
         }
         worst.is_some()
     }
@@ -200,23 +247,37 @@ impl Checklist {
     }
 
     /// Pairs two signalled candidates, if they fit.
-    fn form(&mut self, local: LocalId, remote: RemoteId, role: Role) {
+    fn form(&mut self, now: Instant, local: LocalId, remote: RemoteId, role: Role) {
         let (Some(ours), Some(theirs)) = (self.local(local), self.remote(remote)) else { return };
         if ours.protocol == theirs.protocol && can_pair(ours.base, theirs.address) {
-            self.add_pair(local, remote, role);
+            self.add_pair(now, local, remote, role);
         }
     }
 
     /// Adds a pair, in the place of the worst one if there are too many (RFC 8445, section 6.1.2.5).
-    pub(crate) fn add_pair(&mut self, local: LocalId, remote: RemoteId, role: Role) -> Option<PairId> {
+    pub(crate) fn add_pair(
+        &mut self,
+        now: Instant,
+        local: LocalId,
+        remote: RemoteId,
+        role: Role,
+    ) -> Option<PairId> {
         let (ours, theirs) = (self.local(local)?, self.remote(remote)?);
         let path = Path { protocol: ours.protocol, local: ours.base, remote: theirs.address };
         if let Some(known) = self.pair_on(path) {
             return Some(known);
         }
         let priority = CandidatePair::priority(role, ours.priority, theirs.priority);
-        if self.pairs.len() >= self.max_pairs {
-            self.drop_worst(priority)?;
+        if self.pairs.len() >= self.max_pairs && !self.drop_worst(now, priority) {
+            self.discarded.push(Discarded {
+                at: now,
+                protocol: path.protocol,
+                local: Some(path.local),
+                remote: Some(path.remote),
+                reason: DiscardReason::TooManyPairs,
+                failure: None,
+            });
+            return None;
         }
         let foundation = self.foundation(local, remote)?;
         let id = PairId(self.fresh_id());
@@ -236,6 +297,7 @@ impl Checklist {
             answered: None,
             answered_at: None,
             rtt: None,
+            history: PairHistory::new(now),
         };
         // RFC 8838, section 10: a pair whose foundation is new, or has succeeded, does not wait.
         let mut akin = self.pairs.iter().filter(|other| other.foundation == foundation).peekable();
@@ -247,16 +309,16 @@ impl Checklist {
     }
 
     /// Drops the worst pair that no check has been spent on, or whose checks failed, if it is worse than `priority`.
-    fn drop_worst(&mut self, priority: u64) -> Option<()> {
+    fn drop_worst(&mut self, now: Instant, priority: u64) -> bool {
         let worst = self
             .pairs
             .iter()
             .filter(|pair| !pair.valid && pair.check.is_none() && !self.triggered.contains(&pair.id))
             .min_by_key(|pair| (pair.state != PairState::Failed, pair.priority))
-            .filter(|pair| pair.state == PairState::Failed || pair.priority < priority)?
-            .id;
-        self.pairs.retain(|pair| pair.id != worst);
-        Some(())
+            .filter(|pair| pair.state == PairState::Failed || pair.priority < priority)
+            .map(|pair| pair.id);
+        self.retain_pairs(now, DiscardReason::TooManyPairs, |pair| Some(pair.id) != worst);
+        worst.is_some()
     }
 
     /// Computes the priorities again, after a role or a candidate changed (RFC 8445, section 7.3.1.1).
@@ -313,6 +375,10 @@ impl Checklist {
                 self.triggered.push_back(id);
             }
         }
+    }
+
+    pub(crate) fn is_triggered(&self, id: PairId) -> bool {
+        self.triggered.contains(&id)
     }
 
     pub(crate) fn has_triggered(&self) -> bool {

@@ -8,7 +8,7 @@ use drywire_stun::{Class, Message, TransactionId};
 
 use crate::credentials::RemoteCredentials;
 use crate::pair::{CandidatePair, LocalId, PairId, PairState, smooth};
-use crate::{Agent, Candidate, CandidateKind, Role};
+use crate::{Agent, Candidate, CandidateKind, FailureReason, Role};
 
 impl Agent {
     /// A response. It counts only if it answers a check that is on its way, came along the same path (RFC 8445,
@@ -28,18 +28,23 @@ impl Agent {
             }
             return;
         };
+        let authentic = |remote: &RemoteCredentials| message.check_integrity(&remote.key).is_ok();
+        let authentic = self.remote.as_ref().is_some_and(authentic);
         if path != expected {
             self.stats.unmatched += 1;
+            if authentic {
+                self.suspect(expected, FailureReason::Asymmetric);
+            }
             return;
         }
-        let authentic = |remote: &RemoteCredentials| message.check_integrity(&remote.key);
-        if self.remote.as_ref().map(authentic).is_none_or(|result| result.is_err()) {
+        if !authentic {
             self.stats.unauthenticated += 1;
+            self.suspect(expected, FailureReason::Unauthentic);
             return;
         }
         self.stats.responses_received += 1;
         if message.class() == Class::Error {
-            self.refused(pair, message);
+            self.refused(now, pair, message);
         } else {
             self.succeeded(now, pair, message);
         }
@@ -73,6 +78,7 @@ impl Agent {
         pair.state = PairState::Succeeded;
         pair.valid = true;
         pair.answered_at = Some(now);
+        pair.history.answered(now);
         pair.answered = Some(check.id);
         pair.measure(check.round_trip(now));
         let nominated = match role {
@@ -87,7 +93,7 @@ impl Agent {
         let (local, path) = (pair.local, pair.path);
         self.take_attachment(message);
         if mapped != path.local {
-            self.learn_own_address(local, path, mapped);
+            self.learn_own_address(now, local, path, mapped);
         }
         self.checklist.unfreeze(id);
         if nominated {
@@ -97,7 +103,7 @@ impl Agent {
 
     /// The peer sees us at an address that we did not know (RFC 8445, section 7.2.5.3.1). It is told for the
     /// statistics; datagrams keep going out from the base.
-    fn learn_own_address(&mut self, local: LocalId, path: Path, mapped: SocketAddr) {
+    fn learn_own_address(&mut self, now: Instant, local: LocalId, path: Path, mapped: SocketAddr) {
         let Some(base) = self.checklist.local(local) else { return };
         if self.checklist.locals().count() >= self.config.max_local_candidates {
             return;
@@ -111,19 +117,20 @@ impl Agent {
         );
         candidate.base = path.local;
         candidate.related = Some(path.local);
-        self.checklist.add_local(candidate, self.role);
+        self.checklist.add_local(now, candidate, self.role);
     }
 
     /// An authentic error (RFC 8445, section 7.2.5.1 and 7.2.5.2.4).
-    fn refused(&mut self, id: PairId, message: &Message<'_>) {
+    fn refused(&mut self, now: Instant, id: PairId, message: &Message<'_>) {
         let code = message.attribute::<ErrorCode<'_>>().map_or(0, |error| error.code);
         let Some(pair) = self.checklist.pair_mut(id) else { return };
         let Some(check) = pair.check else { return };
         if code == ErrorCode::ROLE_CONFLICT.code {
+            pair.history.role_conflicts = pair.history.role_conflicts.saturating_add(1);
             self.concede(check.role);
             self.checklist.trigger(id);
         } else {
-            pair.fail();
+            pair.fail(now, FailureReason::Refused(code));
         }
     }
 
@@ -169,6 +176,7 @@ impl Agent {
         self.take_attachment(message);
         let Some(pair) = self.checklist.pair_mut(in_use) else { return };
         pair.answered_at = Some(now);
+        pair.history.answered(now);
         pair.measure(Some(rtt));
         if pair.state == PairState::Failed {
             pair.state = PairState::Succeeded;

@@ -58,6 +58,7 @@ mod consent;
 mod credentials;
 mod error;
 mod event;
+mod history;
 mod nominate;
 mod pace;
 mod pair;
@@ -75,6 +76,9 @@ pub use config::Config;
 pub use credentials::Credentials;
 pub use error::{CandidateError, CredentialsError, RemoteCredentialsError};
 pub use event::{Event, Stats};
+pub use history::{
+    DiscardReason, Discarded, Failure, FailureReason, PairHistory, Selection, SelectionReason, StateReason,
+};
 pub use pair::{CandidatePairInfo, PairState};
 pub use role::Role;
 pub use state::ConnectionState;

@@ -47,6 +47,7 @@ impl Agent {
         let timeout = self.config.consent_timeout;
         let Some(pair) = self.checklist.pair_mut(id) else { return };
         pair.nominated = true;
+        pair.history.nominated_at = Some(now);
         let (priority, at) = (pair.priority, pair.chosen_at.unwrap_or(now));
         let chosen = self.chosen.and_then(|chosen| self.checklist.pair(chosen));
         let stays =

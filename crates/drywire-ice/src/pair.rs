@@ -1,7 +1,7 @@
 use drywire_core::{Duration, Instant, Path};
 use drywire_stun::{Expired, Retransmission, RetransmissionConfig, TransactionId};
 
-use crate::{Candidate, Role};
+use crate::{Candidate, FailureReason, PairHistory, Role, StateReason};
 
 /// The number of a local candidate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,12 +42,16 @@ pub struct CandidatePairInfo {
     pub path: Path,
     /// How far its checks have come.
     pub state: PairState,
+    /// Why it is in that state.
+    pub reason: StateReason,
     /// Whether the controlling agent chose it.
     pub nominated: bool,
     /// Its priority (RFC 8445, section 6.1.2.3).
     pub priority: u64,
     /// The smoothed round-trip time of its checks.
     pub rtt: Option<Duration>,
+    /// What has happened to it.
+    pub history: PairHistory,
 }
 
 /// The request of a pair that is on its way.
@@ -66,6 +70,8 @@ pub(crate) struct Check {
     pub(crate) due: bool,
     /// The peer's check came: ours is to be sent again then, ahead of its schedule.
     again_at: Option<Instant>,
+    /// What will have been the reason if no answer comes.
+    pub(crate) suspicion: Option<FailureReason>,
 }
 
 impl Check {
@@ -77,7 +83,17 @@ impl Check {
         now: Instant,
     ) -> Self {
         let schedule = Retransmission::start(config, now);
-        Self { id, role, use_candidate, sent_at: now, last_sent: now, schedule, due: false, again_at: None }
+        Self {
+            id,
+            role,
+            use_candidate,
+            sent_at: now,
+            last_sent: now,
+            schedule,
+            due: false,
+            again_at: None,
+            suspicion: None,
+        }
     }
 
     /// When there is something to do if no answer comes.
@@ -130,6 +146,7 @@ pub(crate) struct CandidatePair {
     /// When a check was last answered.
     pub(crate) answered_at: Option<Instant>,
     pub(crate) rtt: Option<Duration>,
+    pub(crate) history: PairHistory,
 }
 
 impl CandidatePair {
@@ -161,7 +178,20 @@ impl CandidatePair {
     }
 
     /// Gives the pair up.
-    pub(crate) fn fail(&mut self) {
+    pub(crate) fn fail(&mut self, now: Instant, reason: FailureReason) {
+        self.history.failed(now, reason);
+        self.withdraw();
+    }
+
+    /// The agent stops: the pair is given up, if that has not happened yet.
+    pub(crate) fn stop(&mut self, now: Instant) {
+        if self.state != PairState::Failed {
+            self.history.failed(now, FailureReason::Stopped);
+        }
+        self.withdraw();
+    }
+
+    fn withdraw(&mut self) {
         self.state = PairState::Failed;
         self.valid = false;
         self.nominated = false;
@@ -181,7 +211,10 @@ impl CandidatePair {
             None => {}
             Some(Expired::Retransmit) => check.due = true,
             // RFC 8445, section 7.2.5.2.3: no response, the pair has failed. So has a nomination (section 8.1.1).
-            Some(Expired::TimedOut) => self.fail(),
+            Some(Expired::TimedOut) => {
+                let reason = check.suspicion.unwrap_or(FailureReason::Timeout);
+                self.fail(now, reason);
+            }
         }
     }
 }

@@ -11,7 +11,7 @@ use drywire_stun::{
 use crate::candidate::is_usable;
 use crate::pair::{PairId, PairState};
 use crate::role::{Conflict, resolve};
-use crate::{Agent, Attach, Candidate, CandidateKind, Event, Role, attachment};
+use crate::{Agent, Attach, Candidate, CandidateKind, DiscardReason, Event, Role, attachment};
 
 /// The most responses that wait to be sent. More requests at once than this are as if lost on the way.
 const MAX_REPLIES: usize = 64;
@@ -170,15 +170,28 @@ impl Agent {
     fn learn(&mut self, now: Instant, path: Path, theirs: &str, priority: u32, use_candidate: bool) -> bool {
         // Another fragment than the signalled one is of another generation.
         let stale = self.remote.as_ref().is_some_and(|remote| remote.credentials.ufrag() != theirs);
-        if stale || !is_usable(path.remote) || !(self.config.accept_remote)(path.remote) {
+        let refusal = if stale {
+            Some(DiscardReason::Generation)
+        } else if !is_usable(path.remote) {
+            Some(DiscardReason::Unusable)
+        } else if !(self.config.accept_remote)(path.remote) {
+            Some(DiscardReason::PolicyDenied)
+        } else {
+            None
+        };
+        if let Some(reason) = refusal {
             self.stats.refused += 1;
+            self.checklist.discard_remote(now, path.protocol, path.remote, reason);
             return false;
         }
-        let Some(pair) = self.pair_of(path, theirs, priority) else {
+        let Some(pair) = self.pair_of(now, path, theirs, priority) else {
             self.stats.refused += 1;
             return false;
         };
         let use_candidate = use_candidate && self.role == Role::Controlled;
+        if let Some(known) = self.checklist.pair_mut(pair) {
+            known.history.requested(now);
+        }
         if self.config.lite {
             self.learn_lite(now, pair, use_candidate);
             return true;
@@ -214,6 +227,7 @@ impl Agent {
         }
         if pair.valid {
             pair.answered_at = Some(now);
+            pair.history.answered(now);
             self.renew_consent(now, id);
         }
         if use_candidate {
@@ -222,11 +236,11 @@ impl Agent {
     }
 
     /// The pair of a path, which is made if it is new, as is the peer-reflexive candidate.
-    fn pair_of(&mut self, path: Path, theirs: &str, priority: u32) -> Option<PairId> {
+    fn pair_of(&mut self, now: Instant, path: Path, theirs: &str, priority: u32) -> Option<PairId> {
         let local = self.checklist.local_on(path)?;
         let remote = match self.checklist.remote_at(path) {
             Some(known) => known,
-            None if self.has_room_for_remote() => {
+            None if self.has_room_for_remote(now) => {
                 let foundation = format!("p{:x}", self.rng.u32());
                 let kind = CandidateKind::PeerReflexive;
                 let mut candidate = Candidate::remote(path.protocol, kind, path.remote, priority, foundation);
@@ -234,9 +248,13 @@ impl Agent {
                 self.tell(Event::RemoteCandidateDiscovered(candidate.clone()));
                 self.checklist.push_remote(candidate)
             }
-            None => return None,
+            None => {
+                let reason = DiscardReason::TooManyCandidates;
+                self.checklist.discard_remote(now, path.protocol, path.remote, reason);
+                return None;
+            }
         };
-        self.checklist.add_pair(local, remote, self.role)
+        self.checklist.add_pair(now, local, remote, self.role)
     }
 
     fn queue(&mut self, reply: Reply) {

@@ -5,7 +5,10 @@ use drywire_core::{Duration, Instant, Path};
 use crate::consent::Consent;
 use crate::pair::{CandidatePair, PairId, PairState};
 use crate::state::Condition;
-use crate::{Agent, Candidate, CandidatePairInfo, Event};
+use crate::{
+    Agent, Candidate, CandidatePairInfo, Event, FailureReason, PairHistory, Role, SelectionReason,
+    StateReason,
+};
 
 /// The pair in use.
 #[derive(Clone, Debug)]
@@ -19,18 +22,25 @@ pub(crate) struct Selected {
     pub(crate) nominated: bool,
     pub(crate) rtt: Option<Duration>,
     pub(crate) consent: Consent,
+    /// What had happened to the pair when it was selected.
+    history: PairHistory,
 }
 
 impl Selected {
-    pub(crate) fn info(&self) -> CandidatePairInfo {
+    /// What may be known of it; `history` is the one of the pair, if that is still there.
+    pub(crate) fn info(&self, history: Option<&PairHistory>) -> CandidatePairInfo {
+        let history = history.unwrap_or(&self.history).clone();
+        let answered_at = history.last_answered_at.unwrap_or(history.formed_at);
         CandidatePairInfo {
             local: self.local.clone(),
             remote: self.remote.clone(),
             path: self.path,
             state: PairState::Succeeded,
+            reason: StateReason::Answered(answered_at),
             nominated: self.nominated,
             priority: self.priority,
             rtt: self.rtt,
+            history,
         }
     }
 }
@@ -43,8 +53,8 @@ impl Agent {
         if self.is_silent(now) {
             self.call_for_help();
             if let Some(other) = self.answering(now) {
-                self.leave_selected();
-                self.use_pair(now, other);
+                self.leave_selected(now, FailureReason::Silent);
+                self.use_pair(now, other, SelectionReason::Fallback);
             }
             return;
         }
@@ -55,7 +65,11 @@ impl Agent {
             if self.selected.as_ref().is_some_and(|selected| selected.pair.is_none()) {
                 self.retired = self.selected_path();
             }
-            self.use_pair(now, chosen);
+            let reason = match self.role {
+                Role::Controlling => SelectionReason::Nominated,
+                Role::Controlled => SelectionReason::NominatedByPeer,
+            };
+            self.use_pair(now, chosen, reason);
             // RFC 8445, section 9: the restart is complete, and the old credentials are no longer good (attack A12).
             self.previous = None;
             return;
@@ -64,7 +78,7 @@ impl Agent {
         if self.selected.as_ref().is_none_or(|selected| selected.pair.is_some()) {
             let best = self.checklist.pairs().iter().filter(alive).max_by_key(|pair| pair.priority);
             if let Some(best) = best.map(|pair| pair.id) {
-                self.use_pair(now, best);
+                self.use_pair(now, best, SelectionReason::BestValid);
             }
         }
     }
@@ -99,32 +113,35 @@ impl Agent {
         if !self.selected.as_ref().is_some_and(|selected| selected.consent.is_expired(now)) {
             return;
         }
-        self.leave_selected();
+        self.leave_selected(now, FailureReason::ConsentExpired);
         let timeout = self.config.consent_timeout;
         let hope = self.remote.is_none() || self.previous.take().is_some();
         self.consent_lost = !hope && !self.checklist.pairs().iter().any(|pair| pair.is_alive(now, timeout));
     }
 
     /// Gives up the pair in use.
-    fn leave_selected(&mut self) {
+    fn leave_selected(&mut self, now: Instant, reason: FailureReason) {
         let Some(left) = self.selected.take() else { return };
         if self.chosen == left.pair {
             self.chosen = None;
         }
         if let Some(pair) = left.pair.and_then(|id| self.checklist.pair_mut(id)) {
-            pair.fail();
+            pair.fail(now, reason);
         }
     }
 
-    fn use_pair(&mut self, now: Instant, id: PairId) {
+    fn use_pair(&mut self, now: Instant, id: PairId, reason: SelectionReason) {
         let Some(pair) = self.checklist.pair(id) else { return };
-        let nominated = pair.nominated;
+        let (nominated, path) = (pair.nominated, pair.path);
         if let Some(selected) = &mut self.selected
             && selected.pair == Some(id)
         {
             selected.nominated = nominated;
             selected.priority = pair.priority;
             selected.rtt = selected.rtt.or(pair.rtt);
+            if reason != SelectionReason::BestValid {
+                self.remember_selection(now, path, reason);
+            }
             return;
         }
         let Some(info) = self.info(pair) else { return };
@@ -135,6 +152,7 @@ impl Agent {
             tracing::debug!(path = %info.path, nominated, "ice selected path");
             self.tell(Event::SelectedPathChanged(info.path));
         }
+        self.remember_selection(now, path, reason);
         self.selected = Some(Selected {
             pair: Some(id),
             path: info.path,
@@ -144,6 +162,7 @@ impl Agent {
             nominated,
             rtt: info.rtt,
             consent,
+            history: info.history,
         });
     }
 

@@ -76,7 +76,7 @@ impl Agent {
     }
 
     /// Nothing is to be done any more.
-    pub(crate) fn fall_silent(&mut self) {
+    pub(crate) fn fall_silent(&mut self, now: Instant) {
         self.timers.clear();
         self.send_at = None;
         self.selected = None;
@@ -85,7 +85,7 @@ impl Agent {
         self.chosen = None;
         self.replies.clear();
         for pair in self.checklist.pairs_mut() {
-            pair.fail();
+            pair.stop(now);
             pair.answered_at = None;
         }
     }

@@ -2,6 +2,12 @@ use drywire_core::Protocol;
 use proptest::prelude::*;
 
 use super::*;
+use crate::FailureReason;
+
+#[allow(clippy::disallowed_methods, reason = "tests may read a clock")]
+fn now() -> Instant {
+    Instant::now()
+}
 
 fn local(index: u8) -> Candidate {
     Candidate::host(format!("10.0.0.{index}:5000").parse().unwrap(), u16::from(index))
@@ -23,11 +29,11 @@ fn states(list: &Checklist) -> Vec<PairState> {
 #[test]
 fn one_pair_of_a_foundation_goes_first_and_frees_the_others() {
     let mut list = Checklist::new(100);
-    list.add_local(local(1), Role::Controlling);
+    list.add_local(now(), local(1), Role::Controlling);
     for index in 1..4 {
-        list.add_remote(remote(index, "a"), Role::Controlling);
+        list.add_remote(now(), remote(index, "a"), Role::Controlling);
     }
-    list.add_remote(remote(9, "b"), Role::Controlling);
+    list.add_remote(now(), remote(9, "b"), Role::Controlling);
     use PairState::{Frozen, Succeeded, Waiting};
     assert_eq!(states(&list), [Waiting, Frozen, Frozen, Waiting]);
     let first = list.pairs()[0].id;
@@ -35,23 +41,23 @@ fn one_pair_of_a_foundation_goes_first_and_frees_the_others() {
     list.unfreeze(first);
     assert_eq!(states(&list), [Succeeded, Waiting, Waiting, Waiting]);
     // A pair that comes later to a foundation that has succeeded does not wait either.
-    list.add_remote(remote(4, "a"), Role::Controlling);
+    list.add_remote(now(), remote(4, "a"), Role::Controlling);
     assert_eq!(states(&list)[4], Waiting);
 }
 
 #[test]
 fn a_foundation_that_failed_gives_the_next_one_a_try() {
     let mut list = Checklist::new(100);
-    list.add_local(local(1), Role::Controlling);
+    list.add_local(now(), local(1), Role::Controlling);
     for index in 1..4 {
-        list.add_remote(remote(index, "a"), Role::Controlling);
+        list.add_remote(now(), remote(index, "a"), Role::Controlling);
     }
     let first = list.next_ordinary(|_| true).unwrap();
     assert_eq!(first, list.pairs()[0].id);
     list.pair_mut(first).unwrap().state = PairState::InProgress;
     // Nothing else before the outcome is known.
     assert_eq!(list.next_ordinary(|_| true), None);
-    list.pair_mut(first).unwrap().fail();
+    list.pair_mut(first).unwrap().fail(now(), FailureReason::Timeout);
     // The best of the rest: the highest priority.
     assert_eq!(list.next_ordinary(|_| true), Some(list.pairs()[2].id));
 }
@@ -59,10 +65,10 @@ fn a_foundation_that_failed_gives_the_next_one_a_try() {
 #[test]
 fn the_best_pair_goes_first() {
     let mut list = Checklist::new(100);
-    list.add_local(local(1), Role::Controlled);
-    list.add_local(local(2), Role::Controlled);
+    list.add_local(now(), local(1), Role::Controlled);
+    list.add_local(now(), local(2), Role::Controlled);
     for index in 1..4 {
-        list.add_remote(remote(index, &index.to_string()), Role::Controlled);
+        list.add_remote(now(), remote(index, &index.to_string()), Role::Controlled);
     }
     let mut order = Vec::new();
     while let Some(id) = list.next_ordinary(|_| true) {
@@ -77,9 +83,9 @@ fn the_best_pair_goes_first() {
 #[test]
 fn peer_reflexive_candidates_share_no_foundation() {
     let mut list = Checklist::new(100);
-    list.add_local(local(1), Role::Controlled);
+    list.add_local(now(), local(1), Role::Controlled);
     for index in 1..4 {
-        list.add_remote(reflexive(index), Role::Controlled);
+        list.add_remote(now(), reflexive(index), Role::Controlled);
     }
     assert!(states(&list).iter().all(|state| *state == PairState::Waiting));
 }
@@ -87,37 +93,37 @@ fn peer_reflexive_candidates_share_no_foundation() {
 #[test]
 fn the_worst_pair_gives_way_and_busy_ones_stay() {
     let mut list = Checklist::new(3);
-    list.add_local(local(1), Role::Controlling);
+    list.add_local(now(), local(1), Role::Controlling);
     for index in 1..4 {
-        list.add_remote(remote(index, &index.to_string()), Role::Controlling);
+        list.add_remote(now(), remote(index, &index.to_string()), Role::Controlling);
     }
     let worst = list.pairs()[0].id;
     // A worse one is not taken, a better one is, in place of the worst.
-    list.add_remote(remote(0, "0"), Role::Controlling);
+    list.add_remote(now(), remote(0, "0"), Role::Controlling);
     assert_eq!(list.pairs().len(), 3);
-    list.add_remote(remote(9, "9"), Role::Controlling);
+    list.add_remote(now(), remote(9, "9"), Role::Controlling);
     assert!(list.pair(worst).is_none());
     // Valid and triggered ones stay, whatever comes.
     let kept: Vec<PairId> = list.pairs().iter().map(|pair| pair.id).collect();
     list.pair_mut(kept[0]).unwrap().valid = true;
     list.trigger(kept[1]);
     list.pair_mut(kept[2]).unwrap().valid = true;
-    list.add_remote(remote(10, "10"), Role::Controlling);
+    list.add_remote(now(), remote(10, "10"), Role::Controlling);
     assert_eq!(list.pairs().iter().map(|pair| pair.id).collect::<Vec<_>>(), kept);
     // A failed one goes even for a worse one.
-    list.pair_mut(kept[2]).unwrap().fail();
-    list.add_remote(remote(11, "11"), Role::Controlling);
+    list.pair_mut(kept[2]).unwrap().fail(now(), FailureReason::Timeout);
+    list.add_remote(now(), remote(11, "11"), Role::Controlling);
     assert!(list.pair(kept[2]).is_none());
 }
 
 #[test]
 fn a_restart_forgets_the_peer_and_keeps_our_sockets() {
     let mut list = Checklist::new(100);
-    list.add_local(local(1), Role::Controlling);
+    list.add_local(now(), local(1), Role::Controlling);
     let mut seen = local(2);
     seen.kind = CandidateKind::PeerReflexive;
-    list.add_local(seen, Role::Controlling);
-    list.add_remote(remote(1, "a"), Role::Controlling);
+    list.add_local(now(), seen, Role::Controlling);
+    list.add_remote(now(), remote(1, "a"), Role::Controlling);
     let id = list.pairs()[0].id;
     list.trigger(id);
     list.restart();
@@ -132,9 +138,9 @@ proptest! {
         let mut list = Checklist::new(max);
         for (ours, index, flag) in steps {
             if ours {
-                list.add_local(local(index), Role::Controlling);
+                list.add_local(now(), local(index), Role::Controlling);
             } else {
-                list.add_remote(if flag { reflexive(index) } else { remote(index, "f") }, Role::Controlling);
+                list.add_remote(now(), if flag { reflexive(index) } else { remote(index, "f") }, Role::Controlling);
             }
             prop_assert!(list.pairs().len() <= max);
         }
