@@ -9,6 +9,7 @@ pub mod dtls;
 pub mod file;
 pub mod ice;
 pub mod jsep;
+pub mod mdns;
 pub mod rtcp;
 pub mod rtp;
 pub mod sctp;
@@ -29,6 +30,7 @@ pub const TARGETS: &[Target] = &[
     ("file", file::run),
     ("ice", ice::run),
     ("jsep", jsep::run),
+    ("mdns", mdns::run),
     ("rtcp", rtcp::run),
     ("rtp", rtp::run),
     ("sctp_association", sctp::sctp_association),

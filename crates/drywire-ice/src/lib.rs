@@ -45,7 +45,7 @@
 //!
 //! It never does anything on a message that is not authentic, and answers none. It never names a path that none of our
 //! own checks proved (but on a lite agent, which has no other choice than to follow the peer). It never resolves
-//! names: who has a name like `….local` for a candidate resolves it first, or leaves it away.
+//! names: who has a name like `….local` for a candidate resolves it first, with [`mdns`], or leaves it away.
 
 mod agent;
 mod attachment;
@@ -59,6 +59,7 @@ mod credentials;
 mod error;
 mod event;
 mod history;
+pub mod mdns;
 mod nominate;
 mod pace;
 mod pair;
