@@ -58,6 +58,7 @@ mod consent;
 mod credentials;
 mod error;
 mod event;
+pub mod gather;
 mod history;
 pub mod mdns;
 mod nominate;

@@ -7,6 +7,7 @@ mod attacks;
 mod chaos;
 mod connect;
 mod consent;
+mod gathering;
 mod history;
 mod misuse;
 mod net;

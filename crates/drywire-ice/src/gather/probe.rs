@@ -1,0 +1,105 @@
+//! Asking a STUN server how it sees a socket (RFC 8445, section 5.1.1.2).
+
+use std::net::SocketAddr;
+
+use drywire_core::{Instant, Path};
+use drywire_stun::attributes::{ErrorCode, MappedAddress};
+use drywire_stun::{
+    Class, Expired, Message, MessageBuilder, Method, Retransmission, RetransmissionConfig, TransactionId,
+};
+
+use super::GatherFailure;
+
+/// A question to a server about a socket.
+#[derive(Debug)]
+pub(crate) struct Probe {
+    pub(crate) path: Path,
+    /// The server's place in the list.
+    pub(crate) server: usize,
+    pub(crate) local_preference: u16,
+    pub(crate) gives_up: Instant,
+    id: TransactionId,
+    /// `None`: not asked yet.
+    schedule: Option<Retransmission>,
+    due: bool,
+}
+
+/// What a server's answer amounts to.
+#[derive(Debug)]
+pub(crate) enum Answer {
+    Mapped(SocketAddr),
+    Error { reason: GatherFailure, code: u16, text: String },
+}
+
+impl Probe {
+    pub(crate) const fn new(
+        path: Path,
+        server: usize,
+        local_preference: u16,
+        id: TransactionId,
+        gives_up: Instant,
+    ) -> Self {
+        Self { path, server, local_preference, gives_up, id, schedule: None, due: false }
+    }
+
+    pub(crate) const fn is_asked(&self) -> bool {
+        self.schedule.is_some()
+    }
+
+    pub(crate) const fn is_due(&self) -> bool {
+        self.due
+    }
+
+    pub(crate) fn deadline(&self) -> Instant {
+        self.schedule.map_or(self.gives_up, |schedule| schedule.deadline().min(self.gives_up))
+    }
+
+    /// Lets the time pass. Says whether there is still hope.
+    pub(crate) fn expire(&mut self, now: Instant) -> bool {
+        match self.schedule.as_mut().and_then(|schedule| schedule.expire(now)) {
+            Some(Expired::TimedOut) => return false,
+            Some(Expired::Retransmit) => self.due = true,
+            None => {}
+        }
+        now < self.gives_up
+    }
+
+    /// Appends the request.
+    pub(crate) fn write(
+        &mut self,
+        now: Instant,
+        config: RetransmissionConfig,
+        out: &mut Vec<u8>,
+    ) -> Option<usize> {
+        self.due = false;
+        self.schedule.get_or_insert_with(|| Retransmission::start(config, now));
+        let mut message = MessageBuilder::new(out, Class::Request, Method::BINDING, self.id);
+        message.fingerprint();
+        message.finish().ok()
+    }
+
+    /// Whether a message that came along `path` is the answer.
+    pub(crate) fn awaits(&self, path: Path, message: &Message<'_>) -> bool {
+        self.is_asked()
+            && path == self.path
+            && message.transaction_id() == self.id
+            && message.method() == Method::BINDING
+            && matches!(message.class(), Class::Success | Class::Error)
+    }
+}
+
+/// Reads an answer. Nobody has signed it: all it can do is give us an address that does not work.
+pub(crate) fn read(message: &Message<'_>) -> Answer {
+    if message.class() == Class::Error {
+        let error = message.attribute::<ErrorCode<'_>>();
+        let (code, reason) = error.map_or((500, ""), |error| (error.code, error.reason));
+        let text = reason.chars().take(128).collect();
+        return Answer::Error { reason: GatherFailure::Refused, code, text };
+    }
+    // Servers older than RFC 5389 know only the plain one.
+    let plain = || message.attribute::<MappedAddress>().map(|mapped| mapped.0);
+    match message.xor_mapped_address().or_else(plain).filter(|mapped| crate::candidate::is_usable(*mapped)) {
+        Some(mapped) => Answer::Mapped(mapped),
+        None => Answer::Error { reason: GatherFailure::Useless, code: 500, text: String::new() },
+    }
+}
