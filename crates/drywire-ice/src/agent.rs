@@ -56,6 +56,8 @@ pub struct Agent {
     pub(crate) chosen: Option<PairId>,
     pub(crate) replies: VecDeque<Reply>,
     pub(crate) selections: Latest<Selection>,
+    /// How often a check had to wait for a connection.
+    pub(crate) connects: u32,
     pub(crate) attachments: Attachments,
     /// The patience of RFC 8863 is at its end.
     pub(crate) patience_over: bool,
@@ -91,6 +93,7 @@ impl Agent {
             chosen: None,
             replies: VecDeque::new(),
             selections: Latest::default(),
+            connects: 0,
             attachments: Attachments::default(),
             patience_over: false,
             consent_lost: false,
@@ -294,12 +297,16 @@ impl Agent {
         if let Some(transmit) = self.send_reply(now, out, attach) {
             return Some(transmit);
         }
-        if self.send_at.is_none_or(|at| at > now) {
-            return None;
+        while self.send_at.is_some_and(|at| at <= now) {
+            let connects = self.connects;
+            let transmit = self.send_due(now, out, attach);
+            self.arm(now);
+            // A check that waits for its connection lets others go first.
+            if transmit.is_some() || connects == self.connects {
+                return transmit;
+            }
         }
-        let transmit = self.send_due(now, out, attach);
-        self.arm(now);
-        transmit
+        None
     }
 
     /// Takes the next event.

@@ -3,6 +3,8 @@ use std::net::{IpAddr, SocketAddr};
 
 use drywire_core::Protocol;
 
+use crate::TcpType;
+
 /// How a candidate was found (RFC 8445, section 5.1.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum CandidateKind {
@@ -24,6 +26,17 @@ impl CandidateKind {
             Self::Host => 126,
             Self::PeerReflexive => 110,
             Self::ServerReflexive => 100,
+            Self::Relayed => 0,
+        }
+    }
+
+    /// The same over TCP: below all direct ways over UDP, as media over TCP is late when anything is lost (RFC 6544,
+    /// section 4.2, leaves the numbers to the agent).
+    pub(crate) const fn tcp_type_preference(self) -> u32 {
+        match self {
+            Self::Host => 90,
+            Self::PeerReflexive => 80,
+            Self::ServerReflexive => 75,
             Self::Relayed => 0,
         }
     }
@@ -65,6 +78,8 @@ pub struct Candidate {
     pub priority: u32,
     /// Candidates of one kind, base and server share it (RFC 8445, section 5.1.1.3).
     pub foundation: String,
+    /// Which side connects, of TCP candidates (RFC 6544).
+    pub tcp_type: Option<TcpType>,
     /// The component: always 1.
     pub component: u16,
     /// Of a remote candidate, the user name fragment that it was signalled with, if it was: late candidates of the
@@ -78,6 +93,20 @@ impl Candidate {
     #[must_use]
     pub fn host(address: SocketAddr, local_preference: u16) -> Self {
         Self::local(CandidateKind::Host, address, address, None).with_local_preference(local_preference)
+    }
+
+    /// A local address for TCP (RFC 6544, section 5.1): the one of a listening socket, if it is passive; one to connect
+    /// from, if it is active, and then the port is of no meaning and becomes 9.
+    #[must_use]
+    pub fn tcp_host(mut address: SocketAddr, tcp_type: TcpType, local_preference: u16) -> Self {
+        if tcp_type == TcpType::Active {
+            address.set_port(9);
+        }
+        let mut candidate = Self::host(address, local_preference);
+        candidate.protocol = Protocol::Tcp;
+        candidate.tcp_type = Some(tcp_type);
+        candidate.foundation = foundation(candidate.kind, address.ip(), Protocol::Tcp);
+        candidate.with_local_preference(local_preference)
     }
 
     /// The address that a STUN server saw a request from `base` come from.
@@ -110,6 +139,7 @@ impl Candidate {
             related: None,
             priority,
             foundation: foundation.into(),
+            tcp_type: None,
             component: 1,
             ufrag: None,
         }
@@ -118,7 +148,15 @@ impl Candidate {
     /// The same candidate with another local preference in its priority (RFC 8445, section 5.1.2.1).
     #[must_use]
     pub fn with_local_preference(mut self, local_preference: u16) -> Self {
-        self.priority = priority(self.kind, local_preference, self.component);
+        self.priority = match self.tcp_type {
+            None => priority(self.kind.type_preference(), local_preference, self.component),
+            // RFC 6544, section 4.2: three bits of direction, then thirteen of the rest.
+            Some(tcp_type) => {
+                let direction = tcp_type.direction_preference(self.kind);
+                let type_preference = self.kind.tcp_type_preference();
+                priority(type_preference, direction << 13 | local_preference >> 3, self.component)
+            }
+        };
         self
     }
 
@@ -129,14 +167,17 @@ impl Candidate {
         related: Option<SocketAddr>,
     ) -> Self {
         let foundation = foundation(kind, base.ip(), Protocol::Udp);
-        let priority = priority(kind, u16::MAX, 1);
+        let priority = priority(kind.type_preference(), u16::MAX, 1);
         Self { related, base, ..Self::remote(Protocol::Udp, kind, address, priority, foundation) }
     }
 
     /// The priority that a peer-reflexive candidate found through this one would have, for the PRIORITY attribute
     /// (RFC 8445, section 7.1.1).
     pub(crate) const fn reflexive_priority(&self) -> u32 {
-        (CandidateKind::PeerReflexive.type_preference() << 24) | (self.priority & 0x00FF_FFFF)
+        let kind = CandidateKind::PeerReflexive;
+        let preference =
+            if self.tcp_type.is_some() { kind.tcp_type_preference() } else { kind.type_preference() };
+        (preference << 24) | (self.priority & 0x00FF_FFFF)
     }
 }
 
@@ -147,8 +188,8 @@ impl fmt::Display for Candidate {
 }
 
 /// RFC 8445, section 5.1.2.1.
-fn priority(kind: CandidateKind, local_preference: u16, component: u16) -> u32 {
-    (kind.type_preference() << 24)
+fn priority(type_preference: u32, local_preference: u16, component: u16) -> u32 {
+    (type_preference << 24)
         | (u32::from(local_preference) << 8)
         | u32::from(256_u16.saturating_sub(component)).min(255)
 }
@@ -198,6 +239,11 @@ mod tests {
         assert_eq!(Candidate::server_reflexive(address, address).priority, 1_694_498_815);
         assert_eq!(Candidate::relayed(address, address).priority, 16_777_215);
         assert_eq!(Candidate::host(address, 65_535).reflexive_priority(), 1_862_270_975);
+        // RFC 6544, section 4.2: what libwebrtc gives its active candidates.
+        let active = Candidate::tcp_host(address, TcpType::Active, 0);
+        assert_eq!((active.priority, active.address.port()), (90 << 24 | 6 << 21 | 255, 9));
+        assert!(active.priority > Candidate::tcp_host(address, TcpType::Passive, 65_535).priority);
+        assert!(active.priority < Candidate::server_reflexive(address, address).priority);
     }
 
     #[test]

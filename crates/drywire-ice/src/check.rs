@@ -1,6 +1,6 @@
 //! Sending checks (RFC 8445, sections 6.1.4.2 and 7.2.4).
 
-use drywire_core::{Duration, Instant, Path, Transmit};
+use drywire_core::{Duration, Instant, Path, Protocol, Transmit};
 use drywire_stun::attributes::{IceControlled, IceControlling, Priority, UseCandidate, Username};
 use drywire_stun::{Class, IntegrityAlgorithm, MessageBuilder, Method, RetransmissionConfig, TransactionId};
 
@@ -99,10 +99,16 @@ impl Agent {
         out: &mut Vec<u8>,
         attach: &mut dyn Attach,
     ) -> Option<Transmit> {
-        let retransmission = RetransmissionConfig {
-            rto: self.rto(),
-            max_sent: self.config.max_sent,
-            last_wait: self.config.last_wait,
+        if !self.has_connection(now, id) {
+            return None;
+        }
+        let retransmission = match self.checklist.pair(id)?.path.protocol {
+            Protocol::Tcp => self.tcp_schedule(),
+            _ => RetransmissionConfig {
+                rto: self.rto(),
+                max_sent: self.config.max_sent,
+                last_wait: self.config.last_wait,
+            },
         };
         let transaction = TransactionId::random(&mut self.rng);
         let role = self.role;
@@ -156,8 +162,9 @@ impl Agent {
         };
         tracing::trace!(path = %pair.path, id = ?check.id, nominates = check.use_candidate, "ice check");
         let (transmit, again) = write(pair.path, &request, remote, out, attach)?;
-        let check = self.checklist.pair_mut(id).and_then(|pair| pair.check.as_mut());
-        if let Some((check, after)) = check.zip(again) {
+        let udp = |pair: &&mut CandidatePair| pair.path.protocol != Protocol::Tcp;
+        let pair = self.checklist.pair_mut(id).filter(udp);
+        if let Some((check, after)) = pair.and_then(|pair| pair.check.as_mut()).zip(again) {
             check.again_by(now + after);
         }
         Some(transmit)

@@ -6,6 +6,7 @@ use drywire_core::{Instant, Path, Protocol};
 use crate::candidate::can_pair;
 use crate::history::Latest;
 use crate::pair::{CandidatePair, Check, LocalId, PairId, PairState, RemoteId};
+use crate::tcp::Connection;
 use crate::{Candidate, CandidateKind, DiscardReason, Discarded, PairHistory, Role};
 
 /// A remote candidate and what the agent remembers about it.
@@ -99,6 +100,8 @@ impl Checklist {
                     && local.candidate.protocol == path.protocol
             })
             .map(|local| local.id)
+            // A connection that we opened has got a port of its own.
+            .or_else(|| self.pairs.iter().find(|pair| pair.path == path).map(|pair| pair.local))
     }
 
     pub(crate) fn remote_at(&self, path: Path) -> Option<RemoteId> {
@@ -249,7 +252,12 @@ impl Checklist {
     /// Pairs two signalled candidates, if they fit.
     fn form(&mut self, now: Instant, local: LocalId, remote: RemoteId, role: Role) {
         let (Some(ours), Some(theirs)) = (self.local(local), self.remote(remote)) else { return };
-        if ours.protocol == theirs.protocol && can_pair(ours.base, theirs.address) {
+        let types_fit = match (ours.tcp_type, theirs.tcp_type) {
+            (None, None) => ours.protocol != Protocol::Tcp,
+            (Some(ours), Some(theirs)) => ours.connects_to(theirs),
+            _ => false,
+        };
+        if types_fit && ours.protocol == theirs.protocol && can_pair(ours.base, theirs.address) {
             self.add_pair(now, local, remote, role);
         }
     }
@@ -290,6 +298,7 @@ impl Checklist {
             priority,
             state: PairState::Frozen,
             valid: false,
+            connection: Connection::of(path.protocol),
             check: None,
             nominate: false,
             nominated: false,
@@ -420,6 +429,17 @@ impl Checklist {
         }
     }
 
+    /// The connection of a pair is gone: the next one will have another port. A pair whose place was taken meanwhile
+    /// stays as it is, and leads nowhere.
+    pub(crate) fn close_connection(&mut self, id: PairId, base: SocketAddr) {
+        let Some(path) = self.pair(id).map(|pair| Path { local: base, ..pair.path }) else { return };
+        if self.pair_on(path).is_none()
+            && let Some(pair) = self.pair_mut(id)
+        {
+            pair.path = path;
+        }
+    }
+
     /// How many pairs wait or are being checked: what the retransmission timer grows with (RFC 8445, section 14.3).
     pub(crate) fn busy(&self) -> usize {
         let busy = |pair: &&CandidatePair| matches!(pair.state, PairState::Waiting | PairState::InProgress);
@@ -428,7 +448,8 @@ impl Checklist {
 
     /// The earliest retransmission of all checks.
     pub(crate) fn next_retransmission(&self) -> Option<Instant> {
-        self.pairs.iter().filter_map(|pair| pair.check.as_ref()).map(Check::deadline).min()
+        let checks = self.pairs.iter().filter_map(|pair| pair.check.as_ref()).map(Check::deadline);
+        checks.chain(self.pairs.iter().filter_map(|pair| pair.connection.until())).min()
     }
 
     fn foundation(&self, local: LocalId, remote: RemoteId) -> Option<(u32, u32)> {

@@ -110,6 +110,10 @@ pub enum FailureReason {
     Silent,
     /// It was in use, and the peer's consent expired (RFC 7675, section 5.1).
     ConsentExpired,
+    /// Its TCP connection could not be opened.
+    ConnectFailed,
+    /// Its TCP connection is gone.
+    ConnectionLost,
     /// The agent failed or was closed before an answer came.
     Stopped,
 }
@@ -131,6 +135,8 @@ pub enum StateReason {
     /// Waiting, ahead of others: the peer's check asked for one in return, or it is to be nominated (RFC 8445,
     /// section 6.1.4.1).
     Triggered,
+    /// In progress: its TCP connection is being opened.
+    Connecting,
     /// In progress: `sent` transmissions of its checks, the first of them at `since`, await an answer.
     Unanswered {
         /// When the check on its way was first sent.
@@ -294,7 +300,7 @@ impl Agent {
             ),
             PairState::InProgress => match &pair.check {
                 Some(check) => StateReason::Unanswered { since: check.sent_at, sent: check.schedule.sent() },
-                None => StateReason::Paced,
+                None => StateReason::Connecting,
             },
             PairState::Frozen | PairState::Waiting if self.config.lite => StateReason::Lite,
             PairState::Frozen | PairState::Waiting if self.remote.is_none() => StateReason::NoCredentials,

@@ -1,7 +1,7 @@
 //! ICE agent (RFC 8445) without I/O: finds the path between two peers, keeps the peer's consent, survives changes.
 //!
 //! One [`Agent`] serves one data stream with one component, as WebRTC uses it. It follows the RFCs 8445 (ICE), 8838
-//! (trickle ICE), 7675 (consent) and 8863 (patience). Host and peer-reflexive candidates work out of the box;
+//! (trickle ICE), 7675 (consent), 8863 (patience) and 6544 (TCP candidates). Host and peer-reflexive candidates work out of the box;
 //! server-reflexive and relayed ones are paired as soon as somebody who gathers them adds them. Checks can carry payloads
 //! for somebody else (draft-hancke-webrtc-sped-00): see [`Attach`].
 //!
@@ -58,6 +58,7 @@ mod consent;
 mod credentials;
 mod error;
 mod event;
+mod framing;
 pub mod gather;
 mod history;
 pub mod mdns;
@@ -69,6 +70,7 @@ mod restart;
 mod role;
 mod select;
 mod state;
+mod tcp;
 mod timer;
 
 pub use agent::Agent;
@@ -78,9 +80,11 @@ pub use config::Config;
 pub use credentials::Credentials;
 pub use error::{CandidateError, CredentialsError, RemoteCredentialsError};
 pub use event::{Event, Stats};
+pub use framing::{Deframer, frame_header};
 pub use history::{
     DiscardReason, Discarded, Failure, FailureReason, PairHistory, Selection, SelectionReason, StateReason,
 };
 pub use pair::{CandidatePairInfo, PairState};
 pub use role::Role;
 pub use state::ConnectionState;
+pub use tcp::TcpType;

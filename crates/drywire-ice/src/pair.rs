@@ -1,6 +1,7 @@
 use drywire_core::{Duration, Instant, Path};
 use drywire_stun::{Expired, Retransmission, RetransmissionConfig, TransactionId};
 
+use crate::tcp::Connection;
 use crate::{Candidate, FailureReason, PairHistory, Role, StateReason};
 
 /// The number of a local candidate.
@@ -134,6 +135,8 @@ pub(crate) struct CandidatePair {
     pub(crate) state: PairState,
     /// In the valid list: a check was answered, and nothing speaks against the pair since.
     pub(crate) valid: bool,
+    /// Whether datagrams can go along the path.
+    pub(crate) connection: Connection,
     pub(crate) check: Option<Check>,
     /// The next check of this pair is to nominate it.
     pub(crate) nominate: bool,
@@ -202,6 +205,7 @@ impl CandidatePair {
 
     /// Lets the time pass for the check on its way.
     pub(crate) fn expire(&mut self, now: Instant) {
+        self.expire_connection(now);
         let Some(check) = &mut self.check else { return };
         if check.again_at.is_some_and(|at| at <= now) {
             check.again_at = None;

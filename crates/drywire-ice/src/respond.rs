@@ -1,6 +1,6 @@
 //! Answering the peer's checks (RFC 8445, section 7.3).
 
-use drywire_core::{Duration, Instant, Path, Transmit};
+use drywire_core::{Duration, Instant, Path, Protocol, Transmit};
 use drywire_stun::attributes::{
     ErrorCode, IceControlled, IceControlling, UnknownAttributes, XorMappedAddress,
 };
@@ -11,6 +11,7 @@ use drywire_stun::{
 use crate::candidate::is_usable;
 use crate::pair::{PairId, PairState};
 use crate::role::{Conflict, resolve};
+use crate::tcp::Connection;
 use crate::{Agent, Attach, Candidate, CandidateKind, DiscardReason, Event, Role, attachment};
 
 /// The most responses that wait to be sent. More requests at once than this are as if lost on the way.
@@ -112,7 +113,7 @@ impl Agent {
             return;
         };
         self.stats.requests_received += 1;
-        if self.checklist.local_on(path).is_none() {
+        if self.checklist.local_on(path).is_none() && self.selected_path() != Some(path) {
             self.stats.refused += 1;
             return;
         }
@@ -191,6 +192,7 @@ impl Agent {
         let use_candidate = use_candidate && self.role == Role::Controlled;
         if let Some(known) = self.checklist.pair_mut(pair) {
             known.history.requested(now);
+            known.connection = Connection::Open;
         }
         if self.config.lite {
             self.learn_lite(now, pair, use_candidate);
@@ -207,9 +209,7 @@ impl Agent {
             // Its consent is outdated, as it was not in use: ask anew, and choose it then.
             PairState::Succeeded => self.checklist.trigger(pair),
             PairState::InProgress => {
-                if let Some(check) = &mut known.check {
-                    check.hasten(pace);
-                }
+                known.hasten(pace);
             }
             PairState::Frozen | PairState::Waiting | PairState::Failed => self.checklist.trigger(pair),
         }
@@ -237,6 +237,10 @@ impl Agent {
 
     /// The pair of a path, which is made if it is new, as is the peer-reflexive candidate.
     fn pair_of(&mut self, now: Instant, path: Path, theirs: &str, priority: u32) -> Option<PairId> {
+        // A connection that we opened has another port than its candidate.
+        if let Some(known) = self.checklist.pair_on(path) {
+            return Some(known);
+        }
         let local = self.checklist.local_on(path)?;
         let remote = match self.checklist.remote_at(path) {
             Some(known) => known,
@@ -287,6 +291,7 @@ impl Agent {
     /// What rides wants another chance: our own check of that path, if it is on its way, can give it.
     fn repeat_check(&mut self, now: Instant, path: Path, after: Duration) {
         let pair = self.checklist.pair_on(path).and_then(|id| self.checklist.pair_mut(id));
+        let pair = pair.filter(|pair| pair.path.protocol != Protocol::Tcp);
         if let Some(check) = pair.and_then(|pair| pair.check.as_mut()) {
             check.again_by(now + after);
             self.arm(now);

@@ -5,6 +5,7 @@ use drywire_core::{Duration, Instant, Path};
 use crate::consent::Consent;
 use crate::pair::{CandidatePair, PairId, PairState};
 use crate::state::Condition;
+use crate::timer::Timer;
 use crate::{
     Agent, Candidate, CandidatePairInfo, Event, FailureReason, PairHistory, Role, SelectionReason,
     StateReason,
@@ -117,6 +118,15 @@ impl Agent {
         let timeout = self.config.consent_timeout;
         let hope = self.remote.is_none() || self.previous.take().is_some();
         self.consent_lost = !hope && !self.checklist.pairs().iter().any(|pair| pair.is_alive(now, timeout));
+    }
+
+    /// The path in use is gone for good: no time is lost waiting for it.
+    pub(crate) fn lose_selected(&mut self, now: Instant, reason: FailureReason) {
+        self.call_for_help();
+        self.leave_selected(now, reason);
+        // The peer may have a way, too: it is given the time that it had at the beginning (RFC 8863, section 4).
+        self.patience_over = false;
+        self.timers.arm(Timer::Patience, now + self.config.patience);
     }
 
     /// Gives up the pair in use.

@@ -13,3 +13,4 @@ mod misuse;
 mod net;
 mod nomination;
 mod restart;
+mod tcp;

@@ -1,6 +1,6 @@
 use bytes::BytesMut;
 use drywire_core::{Duration, Path, Protocol};
-use drywire_ice::{Agent, Candidate, CandidateKind, Role};
+use drywire_ice::{Agent, Candidate, CandidateKind, Role, TcpType};
 use proptest::prelude::*;
 
 use crate::net::{Net, address, config, start};
@@ -23,6 +23,10 @@ enum Call {
     Close,
     Transmit,
     Event,
+    AddTcp(bool, u8),
+    /// What became of the connection that is wanted, or of another one.
+    Connect(u8, u8),
+    Unreachable(u8, u8),
 }
 
 fn call() -> impl Strategy<Value = Call> {
@@ -43,6 +47,9 @@ fn call() -> impl Strategy<Value = Call> {
         1 => proptest::bool::weighted(0.05).prop_map(|close| if close { Call::Close } else { Call::Event }),
         6 => Just(Call::Transmit),
         2 => Just(Call::Event),
+        3 => (any::<bool>(), 0..6_u8).prop_map(|(local, kind)| Call::AddTcp(local, kind)),
+        4 => (any::<u8>(), any::<u8>()).prop_map(|(outcome, port)| Call::Connect(outcome, port)),
+        1 => (any::<u8>(), any::<u8>()).prop_map(|(local, remote)| Call::Unreachable(local, remote)),
     ]
 }
 
@@ -117,6 +124,34 @@ proptest! {
                     prop_assert_eq!(&out[..3], &[0xEE; 3]);
                 }
                 Call::Event => drop(agents[who].poll_event()),
+                Call::AddTcp(ours, kind) => {
+                    let tcp_type =
+                        [TcpType::Active, TcpType::Passive, TcpType::SimultaneousOpen][usize::from(kind % 3)];
+                    let candidate = Candidate::tcp_host(local(kind), tcp_type, 7);
+                    if ours {
+                        let _ = agents[who].add_local_candidate(now, candidate);
+                    } else {
+                        let _ = agents[who].add_remote_candidate(now, candidate);
+                    }
+                }
+                Call::Connect(outcome, port) => {
+                    let any = Path { protocol: Protocol::Tcp, local: local(port), remote: local(outcome) };
+                    let wanted = agents[who].poll_connect();
+                    let known = agents[who].pairs().map(|pair| pair.path).nth(usize::from(port % 4));
+                    match outcome % 4 {
+                        0 => agents[who].connect_failed(now, wanted.unwrap_or(any)),
+                        1 => agents[who].disconnected(now, known.unwrap_or(any)),
+                        _ => {
+                            let path = wanted.or(known).unwrap_or(any);
+                            let mut actual = path.local;
+                            actual.set_port(40_000 + u16::from(port));
+                            agents[who].connected(now, path, actual);
+                        }
+                    }
+                }
+                Call::Unreachable(ours, theirs) => {
+                    agents[who].path_unreachable(now, Path::udp(local(ours), local(theirs)));
+                }
             }
             let agent = &agents[who];
             prop_assert!(agent.pairs().count() <= 100 && agent.remote_candidates().count() <= 100);

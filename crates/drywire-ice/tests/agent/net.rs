@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 
 use bytes::BytesMut;
-use drywire_core::{Duration, Instant, Path, Rng};
+use drywire_core::{Duration, Instant, Path, Protocol, Rng};
 use drywire_ice::{Agent, Candidate, Config, ConnectionState, Event, Role};
 use drywire_stun::{Class, Message};
 
@@ -65,6 +65,10 @@ pub(crate) struct Net {
     pub(crate) only_ufrag: Option<String>,
     /// The agent whom no response reaches.
     pub(crate) drop_responses_to: Option<usize>,
+    /// TCP connections: who opened them, from where, to whom, to where.
+    pub(crate) connections: Vec<(usize, SocketAddr, usize, SocketAddr)>,
+    /// Whether connections can be opened.
+    pub(crate) accepts: bool,
     /// How often an agent was woken by its timer.
     pub(crate) wakes: u32,
     flying: BTreeMap<(Instant, u64), (usize, Path, Vec<u8>)>,
@@ -90,6 +94,8 @@ impl Net {
             nats: Vec::new(),
             only_ufrag: None,
             drop_responses_to: None,
+            connections: Vec::new(),
+            accepts: true,
             wakes: 0,
             flying: BTreeMap::new(),
             count: 0,
@@ -194,12 +200,50 @@ impl Net {
                 self.carry(by, transmit.path, std::mem::take(&mut bytes));
             }
             assert!(bytes.is_empty());
+            self.connect(by);
+            while let Some(transmit) = self.agents[by].poll_transmit(self.now, &mut bytes) {
+                self.carry(by, transmit.path, std::mem::take(&mut bytes));
+                assert_eq!(transmit.path.protocol, Protocol::Tcp);
+            }
             // An agent that was drained has nothing to do at the same moment (no busy loop).
             self.agents[by].handle_timeout(self.now);
             assert!(self.agents[by].poll_timeout().is_none_or(|at| at > self.now));
             while let Some(event) = self.agents[by].poll_event() {
                 self.events[by].push(event);
             }
+        }
+    }
+
+    /// Opens the connections that an agent wants.
+    fn connect(&mut self, by: usize) {
+        while let Some(path) = self.agents[by].poll_connect() {
+            assert_eq!(path.protocol, Protocol::Tcp);
+            let listens = |agent: &Agent| {
+                agent
+                    .local_candidates()
+                    .any(|local| local.protocol == Protocol::Tcp && local.address == path.remote)
+            };
+            let owner = self.agents.iter().position(listens).filter(|_| self.accepts);
+            let Some(owner) = owner else {
+                self.agents[by].connect_failed(self.now, path);
+                continue;
+            };
+            let mut local = path.local;
+            if local.port() == 9 {
+                local.set_port(40_000 + u16::try_from(self.count % 20_000).unwrap());
+                self.count += 1;
+            }
+            self.connections.push((by, local, owner, path.remote));
+            self.agents[by].connected(self.now, path, local);
+        }
+    }
+
+    /// Cuts all connections.
+    pub(crate) fn cut(&mut self) {
+        for (opener, from, owner, to) in std::mem::take(&mut self.connections) {
+            let path = Path { protocol: Protocol::Tcp, local: from, remote: to };
+            self.agents[opener].disconnected(self.now, path);
+            self.agents[owner].disconnected(self.now, path.reversed());
         }
     }
 
@@ -216,9 +260,10 @@ impl Net {
         if is_response && self.drop_responses_to == Some(to) {
             return;
         }
-        let copies = 1 + u32::from(self.rng.below(100) < self.duplication);
+        let twice = self.rng.below(100) < self.duplication && path.protocol == Protocol::Udp;
+        let copies = 1 + u32::from(twice);
         for _ in 0..copies {
-            if self.rng.below(100) < self.loss {
+            if path.protocol == Protocol::Udp && self.rng.below(100) < self.loss {
                 continue;
             }
             let spread = self.delay.end - self.delay.start;
@@ -230,6 +275,14 @@ impl Net {
 
     /// Whom a datagram reaches, and by which path as that one sees it.
     fn route(&mut self, by: usize, path: Path) -> Option<(usize, Path)> {
+        if path.protocol == Protocol::Tcp {
+            let (opener, from, owner, to) = *self.connections.iter().find(|(opener, from, owner, to)| {
+                (*opener, *from, *to) == (by, path.local, path.remote)
+                    || (*owner, *to, *from) == (by, path.local, path.remote)
+            })?;
+            let forth = (opener, from, to) == (by, path.local, path.remote);
+            return Some((if forth { owner } else { opener }, path.reversed()));
+        }
         let mut source = path.local;
         if let Some(nat) = self.nats.iter_mut().find(|nat| nat.agent == by && nat.inside == path.local) {
             nat.open.insert(path.remote);

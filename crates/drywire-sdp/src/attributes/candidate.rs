@@ -118,6 +118,26 @@ impl Candidate {
         })
     }
 
+    /// The same candidate over TCP (RFC 6544 section 4.5).
+    #[must_use]
+    pub fn with_tcp_type(mut self, tcp_type: TcpType) -> Self {
+        self.transport = Transport::Tcp;
+        self.tcp_type = Some(tcp_type);
+        self
+    }
+
+    /// The same candidate with a name in the place of its address, as that of an mDNS candidate.
+    ///
+    /// # Errors
+    /// [`Invalid::Attribute`] when the name is no word of at most 255 bytes.
+    pub fn with_name(mut self, name: &str) -> Result<Self, Invalid> {
+        if !CandidateAddress::check(name) {
+            return Err(INVALID);
+        }
+        self.address = CandidateAddress::parse(name);
+        Ok(self)
+    }
+
     /// What candidates of the same kind, base and server have in common.
     #[must_use]
     pub fn foundation(&self) -> &str {
@@ -397,6 +417,21 @@ mod tests {
 
         let six: Candidate = "1 1 udp 1 2001:db8::2 47136 typ host".parse().unwrap();
         assert_eq!(six.socket_addr(), Some("[2001:db8::2]:47136".parse().unwrap()));
+    }
+
+    #[test]
+    fn over_tcp_and_with_names() {
+        let address = "192.0.2.1:9".parse().unwrap();
+        let host = Candidate::udp("1", 7, address, CandidateKind::Host, None).unwrap();
+        let tcp = host.clone().with_tcp_type(TcpType::Active);
+        assert_eq!(tcp.to_string(), "candidate:1 1 tcp 7 192.0.2.1 9 typ host tcptype active");
+        assert_eq!(tcp.to_string().parse(), Ok(tcp));
+        let named = host.clone().with_name("d4df7acb-4c9f-4dc0-8396-275c234b4555.local").unwrap();
+        assert_eq!(
+            named.to_string(),
+            "candidate:1 1 udp 7 d4df7acb-4c9f-4dc0-8396-275c234b4555.local 9 typ host"
+        );
+        assert_eq!(host.with_name("a b"), Err(INVALID));
     }
 
     #[test]

@@ -342,6 +342,10 @@ fn usable_fingerprints(texts: &[String]) -> Result<Vec<Fingerprint>, Negotiation
 }
 
 fn to_sdp(candidate: &Candidate) -> Option<drywire_sdp::Candidate> {
+    // Connections are not opened here yet: the peer is not offered any.
+    if candidate.protocol != Protocol::Udp {
+        return None;
+    }
     let kind = match candidate.kind {
         drywire_ice::CandidateKind::Host => drywire_sdp::CandidateKind::Host,
         drywire_ice::CandidateKind::ServerReflexive => drywire_sdp::CandidateKind::ServerReflexive,
