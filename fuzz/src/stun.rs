@@ -7,7 +7,7 @@ use bytes::BytesMut;
 use drywire_core::{Instant, Path};
 use drywire_stun::attributes::{
     AlternateDomain, AlternateServer, ChangeRequest, DtlsInStunAck, DtlsInStunData, ErrorCode, MappedAddress,
-    NetworkCost, Nonce, OtherAddress, Padding, PasswordAlgorithm, PasswordAlgorithmAttribute,
+    NetworkCost, Nomination, Nonce, OtherAddress, Padding, PasswordAlgorithm, PasswordAlgorithmAttribute,
     PasswordAlgorithms, Priority, Realm, ResponseOrigin, ResponsePort, Software, UnknownAttributes, UserHash,
     Username, XorMappedAddress,
 };
@@ -37,6 +37,7 @@ pub fn run(data: &[u8]) {
     let _ = message.find::<ErrorCode<'_>>();
     let _ = message.find::<MappedAddress>();
     let _ = message.find::<NetworkCost>();
+    let _ = message.find::<Nomination>();
     let _ = message.find::<Nonce<'_>>();
     let _ = message.find::<OtherAddress>();
     let _ = message.find::<Padding>();

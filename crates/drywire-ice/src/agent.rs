@@ -44,6 +44,9 @@ pub struct Agent {
     pub(crate) tie_breaker: u64,
     pub(crate) remote_lite: bool,
     pub(crate) remote_ended: bool,
+    pub(crate) remote_renomination: bool,
+    /// The number of our latest nomination.
+    pub(crate) nomination: u32,
     pub(crate) local: LocalCredentials,
     pub(crate) remote: Option<RemoteCredentials>,
     pub(crate) checklist: Checklist,
@@ -84,6 +87,8 @@ impl Agent {
             tie_breaker: rng.u64(),
             remote_lite: false,
             remote_ended: false,
+            remote_renomination: false,
+            nomination: 0,
             local: LocalCredentials::new(&*config.provider, credentials),
             remote: None,
             checklist: Checklist::new(config.max_pairs),

@@ -2,6 +2,7 @@ use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 
 use drywire_core::Protocol;
+use drywire_stun::attributes::NetworkCost;
 
 use crate::TcpType;
 
@@ -80,6 +81,9 @@ pub struct Candidate {
     pub foundation: String,
     /// Which side connects, of TCP candidates (RFC 6544).
     pub tcp_type: Option<TcpType>,
+    /// The number of the network interface and what it costs (`network-id` and `network-cost` of libwebrtc). Of pairs
+    /// that work, the one that costs less on both sides together is preferred, whatever the priorities. Default 0.
+    pub network: NetworkCost,
     /// The component: always 1.
     pub component: u16,
     /// Of a remote candidate, the user name fragment that it was signalled with, if it was: late candidates of the
@@ -140,6 +144,7 @@ impl Candidate {
             priority,
             foundation: foundation.into(),
             tcp_type: None,
+            network: NetworkCost(0),
             component: 1,
             ufrag: None,
         }

@@ -1,11 +1,13 @@
 //! Sending checks (RFC 8445, sections 6.1.4.2 and 7.2.4).
 
 use drywire_core::{Duration, Instant, Path, Protocol, Transmit};
-use drywire_stun::attributes::{IceControlled, IceControlling, Priority, UseCandidate, Username};
+use drywire_stun::attributes::{
+    IceControlled, IceControlling, NetworkCost, Nomination, Priority, UseCandidate, Username,
+};
 use drywire_stun::{Class, IntegrityAlgorithm, MessageBuilder, Method, RetransmissionConfig, TransactionId};
 
 use crate::credentials::RemoteCredentials;
-use crate::pair::{CandidatePair, Check, PairId, PairState};
+use crate::pair::{CandidatePair, Check, PairId, PairState, Rank};
 use crate::{Agent, Attach, Role, attachment};
 
 /// What is to be sent next.
@@ -24,6 +26,9 @@ struct Request {
     tie_breaker: u64,
     priority: u32,
     use_candidate: bool,
+    /// The number of the nomination, if the peer knows numbered ones.
+    nomination: Option<u32>,
+    network: NetworkCost,
     /// Whether the path that it goes along is valid already.
     is_valid: bool,
 }
@@ -56,20 +61,20 @@ impl Agent {
             return Some((ahead, Due::Triggered));
         }
         let floor = self.least_wanted();
-        let ordinary = self.checklist.next_ordinary(|pair| pair.priority > floor)?;
+        let ordinary = self.checklist.next_ordinary(|pair| pair.rank() > floor)?;
         Some((self.pace.ordinary_at().unwrap_or(now), Due::Ordinary(ordinary)))
     }
 
-    /// Pairs up to this priority are not checked on our own account: a better one is in use, and answers
+    /// Pairs up to this rank are not checked on our own account: a better one is in use, and answers
     /// (RFC 8445, section 8.1.2).
-    pub(crate) fn least_wanted(&self) -> u64 {
+    pub(crate) fn least_wanted(&self) -> Rank {
         match &self.selected {
             Some(selected)
                 if selected.nominated && selected.pair.is_some() && !selected.consent.called_for_help =>
             {
-                selected.priority
+                selected.rank
             }
-            _ => 0,
+            _ => Rank::LEAST,
         }
     }
 
@@ -111,11 +116,13 @@ impl Agent {
             },
         };
         let transaction = TransactionId::random(&mut self.rng);
-        let role = self.role;
+        let (role, renominates) = (self.role, self.renominates());
         let pair = self.checklist.pair_mut(id)?;
         let use_candidate = pair.nominate && role == Role::Controlling;
         pair.history.sent(now);
-        pair.check = Some(Check::start(transaction, role, use_candidate, retransmission, now));
+        let mut check = Check::start(transaction, role, use_candidate, retransmission, now);
+        check.nomination = pair.nomination.filter(|_| renominates);
+        pair.check = Some(check);
         if !(pair.state == PairState::Succeeded && use_candidate) {
             pair.state = PairState::InProgress;
         }
@@ -152,12 +159,15 @@ impl Agent {
         let remote = self.remote.as_ref()?;
         let pair = self.checklist.pair(id)?;
         let check = pair.check.as_ref()?;
+        let ours = self.checklist.local(pair.local)?;
         let request = Request {
             id: check.id,
             role: check.role,
             tie_breaker: self.tie_breaker,
-            priority: self.checklist.local(pair.local)?.reflexive_priority(),
+            priority: ours.reflexive_priority(),
             use_candidate: check.use_candidate,
+            nomination: check.nomination,
+            network: ours.network,
             is_valid: self.is_valid_path(pair.path),
         };
         tracing::trace!(path = %pair.path, id = ?check.id, nominates = check.use_candidate, "ice check");
@@ -173,6 +183,7 @@ impl Agent {
     /// A check of the path in use, for consent (RFC 7675, section 5.1). That of the controlling agent nominates, be
     /// it again, so that the peer ends up where we are, whatever was lost.
     fn send_consent(&mut self, now: Instant, out: &mut Vec<u8>, attach: &mut dyn Attach) -> Option<Transmit> {
+        let nomination = self.number_consent();
         let selected = self.selected.as_mut()?;
         let id = TransactionId::random(&mut self.rng);
         selected.consent.sent(&self.config, id, self.role, selected.rtt, now);
@@ -187,6 +198,8 @@ impl Agent {
             tie_breaker: self.tie_breaker,
             priority: selected.local.reflexive_priority(),
             use_candidate: self.role == Role::Controlling && selected.pair.is_some(),
+            nomination,
+            network: selected.local.network,
             is_valid: true,
         };
         Some(write(selected.path, &request, remote, out, attach)?.0)
@@ -218,8 +231,14 @@ fn write(
         Role::Controlling => message.attribute(&IceControlling(request.tie_breaker)),
         Role::Controlled => message.attribute(&IceControlled(request.tie_breaker)),
     };
-    if request.use_candidate {
-        message.attribute(&UseCandidate);
+    match request.nomination.filter(|_| request.use_candidate) {
+        // The draft, section 4: it takes the place of USE-CANDIDATE.
+        Some(number) => drop(message.attribute(&Nomination(number))),
+        None if request.use_candidate => drop(message.attribute(&UseCandidate)),
+        None => {}
+    }
+    if request.network != NetworkCost(0) {
+        message.attribute(&request.network);
     }
     let again = attachment::write(&mut message, path, request.is_valid, attach);
     message.integrity(&remote.key, IntegrityAlgorithm::Sha1).fingerprint();

@@ -3,6 +3,8 @@ use std::net::SocketAddr;
 
 use drywire_core::{Instant, Path, Protocol};
 
+use drywire_stun::attributes::NetworkCost;
+
 use crate::candidate::can_pair;
 use crate::history::Latest;
 use crate::pair::{CandidatePair, Check, LocalId, PairId, PairState, RemoteId};
@@ -276,6 +278,7 @@ impl Checklist {
             return Some(known);
         }
         let priority = CandidatePair::priority(role, ours.priority, theirs.priority);
+        let cost = u32::from(ours.network.cost()) + u32::from(theirs.network.cost());
         if self.pairs.len() >= self.max_pairs && !self.drop_worst(now, priority) {
             self.discarded.push(Discarded {
                 at: now,
@@ -296,6 +299,7 @@ impl Checklist {
             remote,
             path,
             priority,
+            cost,
             state: PairState::Frozen,
             valid: false,
             connection: Connection::of(path.protocol),
@@ -303,6 +307,7 @@ impl Checklist {
             nominate: false,
             nominated: false,
             chosen_at: None,
+            nomination: None,
             answered: None,
             answered_at: None,
             rtt: None,
@@ -337,9 +342,30 @@ impl Checklist {
             let local = locals.iter().find(|local| local.id == pair.local);
             let remote = remotes.iter().find(|remote| remote.id == pair.remote);
             if let (Some(local), Some(remote)) = (local, remote) {
+                let (ours, theirs) = (local.candidate.network, remote.candidate.network);
+                pair.cost = u32::from(ours.cost()) + u32::from(theirs.cost());
                 let (local, remote) = (local.candidate.priority, remote.candidate.priority);
                 pair.priority = CandidatePair::priority(role, local, remote);
             }
+        }
+    }
+
+    /// The interface of a local candidate costs something else now.
+    pub(crate) fn set_cost(&mut self, base: SocketAddr, network: NetworkCost, role: Role) {
+        for local in self.locals.iter_mut().filter(|local| local.candidate.base == base) {
+            local.candidate.network = network;
+        }
+        self.reprioritize(role);
+    }
+
+    /// The peer says what the interface of a candidate costs that only its checks have shown.
+    pub(crate) fn set_remote_cost(&mut self, id: RemoteId, network: NetworkCost, role: Role) {
+        let known = self.remotes.iter_mut().find(|remote| remote.id == id);
+        if let Some(remote) = known.filter(|remote| {
+            remote.candidate.kind == CandidateKind::PeerReflexive && remote.candidate.network != network
+        }) {
+            remote.candidate.network = network;
+            self.reprioritize(role);
         }
     }
 
@@ -347,6 +373,7 @@ impl Checklist {
     pub(crate) fn repeat_checks(&mut self) {
         for pair in &mut self.pairs {
             pair.nominate = false;
+            pair.nomination = None;
             if pair.check.take().is_some() && pair.state == PairState::InProgress {
                 pair.state = PairState::Waiting;
                 if !self.triggered.contains(&pair.id) {
@@ -377,9 +404,10 @@ impl Checklist {
     }
 
     /// Puts a pair, whatever its state, into the queue for a check that nominates it.
-    pub(crate) fn trigger_nomination(&mut self, id: PairId) {
+    pub(crate) fn trigger_nomination(&mut self, id: PairId, number: Option<u32>) {
         if let Some(pair) = self.pair_mut(id) {
             pair.nominate = true;
+            pair.nomination = number;
             if !self.triggered.contains(&id) {
                 self.triggered.push_back(id);
             }

@@ -42,6 +42,9 @@ pub struct Config {
     /// How long to wait for a first pair, whatever the checks say (RFC 8863, section 4), and how often the checks of a
     /// restart that fail are made anew while the old path works. Default 39.5 s.
     pub patience: Duration,
+    /// Whether nominations are numbered (draft-thatcher-ice-renomination-01) if the peer says that it knows that; to be
+    /// signalled as `renomination` among the `a=ice-options`. Default no.
+    pub renomination: bool,
     /// The most pairs in the checklist (RFC 8445, section 6.1.2.5). Default 100.
     pub max_pairs: usize,
     /// The most local candidates. Default 50.
@@ -72,6 +75,7 @@ impl Config {
             consent_retry: Duration::from_millis(500),
             silence: Duration::from_secs(2),
             patience: Duration::from_millis(39_500),
+            renomination: false,
             max_pairs: 100,
             max_local_candidates: 50,
             max_remote_candidates: 100,

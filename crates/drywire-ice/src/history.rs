@@ -305,7 +305,7 @@ impl Agent {
             PairState::Frozen | PairState::Waiting if self.config.lite => StateReason::Lite,
             PairState::Frozen | PairState::Waiting if self.remote.is_none() => StateReason::NoCredentials,
             PairState::Waiting if self.checklist.is_triggered(pair.id) => StateReason::Triggered,
-            _ if pair.priority <= self.least_wanted() => StateReason::BetterInUse,
+            _ if pair.rank() <= self.least_wanted() => StateReason::BetterInUse,
             PairState::Waiting => StateReason::Paced,
             PairState::Frozen => StateReason::FoundationBusy,
         }

@@ -1,8 +1,11 @@
 //! Nomination (RFC 8445, section 8.1).
 
-use drywire_core::{Duration, Instant};
+use std::net::SocketAddr;
 
-use crate::pair::{CandidatePair, PairId};
+use drywire_core::{Duration, Instant};
+use drywire_stun::attributes::NetworkCost;
+
+use crate::pair::{CandidatePair, PairId, PairState};
 use crate::{Agent, Role};
 
 /// Within this time of the nomination of a better pair, that of a worse one is taken for a straggler.
@@ -20,22 +23,74 @@ impl Agent {
             .chosen
             .and_then(|id| self.checklist.pair(id))
             .filter(|pair| pair.nominated && pair.is_alive(now, timeout))
-            .map(|pair| pair.priority);
+            .map(CandidatePair::rank);
         let in_use = self.selected.as_ref().and_then(|selected| selected.pair);
         let best = self
             .checklist
             .pairs()
             .iter()
             .filter(|pair| pair.is_alive(now, timeout) && !pair.nominated && !pair.nominate)
-            .filter(|pair| chosen.is_none_or(|chosen| pair.priority > chosen))
-            .max_by_key(|pair| (chosen.is_none() && Some(pair.id) == in_use, pair.priority))
-            .map(|pair| (pair.id, pair.priority));
-        let Some((best, priority)) = best else { return };
+            .filter(|pair| chosen.is_none_or(|chosen| pair.rank() > chosen))
+            .max_by_key(|pair| (chosen.is_none() && Some(pair.id) == in_use, pair.rank()))
+            .map(|pair| (pair.id, pair.rank()));
+        let Some((best, rank)) = best else { return };
         // While the nomination of a pair is under way, only a better one is worth another.
-        let pending = |pair: &CandidatePair| pair.nominate && pair.valid && pair.priority > priority;
+        let pending = |pair: &CandidatePair| pair.nominate && pair.valid && pair.rank() > rank;
         if !self.checklist.pairs().iter().any(pending) {
-            self.checklist.trigger_nomination(best);
+            let number = self.next_nomination();
+            self.checklist.trigger_nomination(best, number);
         }
+    }
+
+    /// Says whether the peer knows numbered nominations (`renomination` among its `a=ice-options`). If we do, too
+    /// ([`Config::renomination`](crate::Config::renomination)), ours are numbered from now on, so that the peer follows
+    /// them in the order that we made them. Those of the peer are followed in any case.
+    pub fn set_remote_renomination(&mut self, renomination: bool) {
+        self.remote_renomination = renomination;
+    }
+
+    /// The interface of our candidates with this base has become another one, or costs something else. If others are
+    /// better now, they are checked, and as the controlling agent we choose them.
+    pub fn set_network_cost(&mut self, now: Instant, base: SocketAddr, network: NetworkCost) {
+        let now = self.advance(now);
+        self.checklist.set_cost(base, network, self.role);
+        let in_use = self.selected.as_ref().and_then(|selected| selected.pair);
+        let rank = in_use.and_then(|id| self.checklist.pair(id)).map(CandidatePair::rank);
+        if let (Some(selected), Some(rank)) = (&mut self.selected, rank) {
+            selected.rank = rank;
+            if selected.local.base == base {
+                selected.local.network = network;
+            }
+            for pair in self.checklist.pairs_mut() {
+                if Some(pair.id) != in_use && pair.rank() > rank && !pair.is_open() {
+                    pair.state = PairState::Waiting;
+                }
+            }
+        }
+        self.settle(now);
+    }
+
+    /// Whether our nominations are numbered.
+    pub(crate) const fn renominates(&self) -> bool {
+        self.config.renomination && self.remote_renomination
+    }
+
+    /// The number of a new nomination.
+    fn next_nomination(&mut self) -> Option<u32> {
+        let numbered = self.renominates();
+        numbered.then(|| {
+            self.nomination = self.nomination.saturating_add(1);
+            self.nomination
+        })
+    }
+
+    /// The number of the nomination that a consent check repeats, or makes.
+    pub(crate) fn number_consent(&mut self) -> Option<u32> {
+        let id = self.selected.as_ref()?.pair.filter(|_| self.role == Role::Controlling)?;
+        let known = self.checklist.pair(id)?.nomination.filter(|_| self.renominates());
+        let number = known.or_else(|| self.next_nomination());
+        self.checklist.pair_mut(id)?.nomination = number;
+        number
     }
 
     /// The controlling agent, be it we or the peer, has chosen a valid pair.
@@ -48,12 +103,17 @@ impl Agent {
         let Some(pair) = self.checklist.pair_mut(id) else { return };
         pair.nominated = true;
         pair.history.nominated_at = Some(now);
-        let (priority, at) = (pair.priority, pair.chosen_at.unwrap_or(now));
+        let (rank, at, number) = (pair.rank(), pair.chosen_at.unwrap_or(now), pair.nomination);
         let chosen = self.chosen.and_then(|chosen| self.checklist.pair(chosen));
         let stays =
             chosen.filter(|chosen| chosen.id != id && chosen.is_alive(now, timeout)).is_some_and(|chosen| {
-                let better = chosen.priority > priority;
+                let better = chosen.rank() > rank;
                 match (self.role, chosen.chosen_at) {
+                    // Numbered nominations leave no doubt which is the latest (draft-thatcher-ice-renomination-01,
+                    // section 4).
+                    (Role::Controlled, _) if number.is_some() && chosen.nomination.is_some() => {
+                        chosen.nomination > number
+                    }
                     (Role::Controlling, _) => better,
                     // What we chose in the other role does not count against the peer's choice.
                     (Role::Controlled, None) => false,
@@ -63,7 +123,11 @@ impl Agent {
                 }
             });
         if !stays {
-            self.chosen = Some(id);
+            let left = self.chosen.replace(id).filter(|left| *left != id && self.role == Role::Controlling);
+            // What we have left we would have to nominate again.
+            if let Some(left) = left.and_then(|left| self.checklist.pair_mut(left)) {
+                left.nominated = false;
+            }
         }
     }
 }

@@ -1,3 +1,5 @@
+use std::cmp::Reverse;
+
 use drywire_core::{Duration, Instant, Path};
 use drywire_stun::{Expired, Retransmission, RetransmissionConfig, TransactionId};
 
@@ -63,6 +65,8 @@ pub(crate) struct Check {
     pub(crate) role: Role,
     /// Whether it nominates.
     pub(crate) use_candidate: bool,
+    /// The number of the nomination.
+    pub(crate) nomination: Option<u32>,
     pub(crate) sent_at: Instant,
     /// When the last transmission went.
     pub(crate) last_sent: Instant,
@@ -88,6 +92,7 @@ impl Check {
             id,
             role,
             use_candidate,
+            nomination: None,
             sent_at: now,
             last_sent: now,
             schedule,
@@ -122,6 +127,18 @@ impl Check {
     }
 }
 
+/// How good a pair is: cheap before all, then by its priority.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Rank {
+    cost: Reverse<u32>,
+    priority: u64,
+}
+
+impl Rank {
+    /// Below all pairs.
+    pub(crate) const LEAST: Self = Self { cost: Reverse(u32::MAX), priority: 0 };
+}
+
 /// A local and a remote candidate, and what is known about the way between them.
 #[derive(Clone, Debug)]
 pub(crate) struct CandidatePair {
@@ -132,6 +149,8 @@ pub(crate) struct CandidatePair {
     pub(crate) foundation: (u32, u32),
     pub(crate) path: Path,
     pub(crate) priority: u64,
+    /// What the interfaces of both sides cost.
+    pub(crate) cost: u32,
     pub(crate) state: PairState,
     /// In the valid list: a check was answered, and nothing speaks against the pair since.
     pub(crate) valid: bool,
@@ -144,6 +163,8 @@ pub(crate) struct CandidatePair {
     pub(crate) nominated: bool,
     /// When the peer last chose it.
     pub(crate) chosen_at: Option<Instant>,
+    /// The number of its latest nomination, if the controlling agent numbers them.
+    pub(crate) nomination: Option<u32>,
     /// The check that was answered last.
     pub(crate) answered: Option<TransactionId>,
     /// When a check was last answered.
@@ -168,6 +189,11 @@ impl CandidatePair {
     /// Whether the pair may carry data at `now`: valid, and its consent not expired.
     pub(crate) fn is_alive(&self, now: Instant, timeout: Duration) -> bool {
         self.valid && self.answered_at.is_some_and(|at| now < at + timeout)
+    }
+
+    /// How good the pair is, compared with others.
+    pub(crate) const fn rank(&self) -> Rank {
+        Rank { cost: Reverse(self.cost), priority: self.priority }
     }
 
     /// Whether its checks can still bring something.
@@ -200,6 +226,7 @@ impl CandidatePair {
         self.nominated = false;
         self.nominate = false;
         self.chosen_at = None;
+        self.nomination = None;
         self.check = None;
     }
 

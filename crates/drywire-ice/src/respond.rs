@@ -2,7 +2,7 @@
 
 use drywire_core::{Duration, Instant, Path, Protocol, Transmit};
 use drywire_stun::attributes::{
-    ErrorCode, IceControlled, IceControlling, UnknownAttributes, XorMappedAddress,
+    ErrorCode, IceControlled, IceControlling, NetworkCost, Nomination, UnknownAttributes, XorMappedAddress,
 };
 use drywire_stun::{
     AttributeType, Class, IntegrityAlgorithm, Message, MessageBuilder, Method, TransactionId,
@@ -61,6 +61,14 @@ enum ReplyKind {
     RoleConflict,
     BadRequest,
     UnknownAttributes(UnknownAttributes),
+}
+
+/// What an authentic check says.
+struct Claims {
+    priority: u32,
+    use_candidate: bool,
+    nomination: Option<u32>,
+    network: Option<NetworkCost>,
 }
 
 impl Agent {
@@ -141,7 +149,13 @@ impl Agent {
             return;
         }
         self.queue(reply);
-        if self.learn(now, path, theirs, priority, message.has_use_candidate()) {
+        let claims = Claims {
+            priority,
+            nomination: message.attribute::<Nomination>().map(|nomination| nomination.0),
+            use_candidate: message.has_use_candidate(),
+            network: message.attribute::<NetworkCost>(),
+        };
+        if self.learn(now, path, theirs, &claims) {
             self.take_attachment(message);
         }
     }
@@ -168,7 +182,7 @@ impl Agent {
     /// Draws what can be learnt from an authentic request: the peer's address (RFC 8445, section 7.3.1.3), a pair to
     /// be checked in return (section 7.3.1.4) and the nomination of it (section 7.3.1.5). Returns whether the request is
     /// taken up.
-    fn learn(&mut self, now: Instant, path: Path, theirs: &str, priority: u32, use_candidate: bool) -> bool {
+    fn learn(&mut self, now: Instant, path: Path, theirs: &str, claims: &Claims) -> bool {
         // Another fragment than the signalled one is of another generation.
         let stale = self.remote.as_ref().is_some_and(|remote| remote.credentials.ufrag() != theirs);
         let refusal = if stale {
@@ -185,13 +199,20 @@ impl Agent {
             self.checklist.discard_remote(now, path.protocol, path.remote, reason);
             return false;
         }
-        let Some(pair) = self.pair_of(now, path, theirs, priority) else {
+        let Some(pair) = self.pair_of(now, path, theirs, claims.priority) else {
             self.stats.refused += 1;
             return false;
         };
-        let use_candidate = use_candidate && self.role == Role::Controlled;
+        let nominates = claims.use_candidate || claims.nomination.is_some();
+        let use_candidate = nominates && self.role == Role::Controlled;
+        if let (Some(network), Some(remote)) = (claims.network, self.checklist.remote_at(path)) {
+            self.checklist.set_remote_cost(remote, network, self.role);
+        }
         if let Some(known) = self.checklist.pair_mut(pair) {
             known.history.requested(now);
+            if use_candidate {
+                known.nomination = claims.nomination;
+            }
             known.connection = Connection::Open;
         }
         if self.config.lite {

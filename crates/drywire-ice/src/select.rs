@@ -3,7 +3,7 @@
 use drywire_core::{Duration, Instant, Path};
 
 use crate::consent::Consent;
-use crate::pair::{CandidatePair, PairId, PairState};
+use crate::pair::{CandidatePair, PairId, PairState, Rank};
 use crate::state::Condition;
 use crate::timer::Timer;
 use crate::{
@@ -20,6 +20,7 @@ pub(crate) struct Selected {
     pub(crate) local: Candidate,
     pub(crate) remote: Candidate,
     pub(crate) priority: u64,
+    pub(crate) rank: Rank,
     pub(crate) nominated: bool,
     pub(crate) rtt: Option<Duration>,
     pub(crate) consent: Consent,
@@ -55,6 +56,10 @@ impl Agent {
             self.call_for_help();
             if let Some(other) = self.answering(now) {
                 self.leave_selected(now, FailureReason::Silent);
+                // Its nomination, if there was one, is an old one: it takes a new one to bring the peer there.
+                if let Some(pair) = self.checklist.pair_mut(other) {
+                    pair.nomination = None;
+                }
                 self.use_pair(now, other, SelectionReason::Fallback);
             }
             return;
@@ -77,7 +82,7 @@ impl Agent {
         }
         // The old pair stays until a new one is chosen.
         if self.selected.as_ref().is_none_or(|selected| selected.pair.is_some()) {
-            let best = self.checklist.pairs().iter().filter(alive).max_by_key(|pair| pair.priority);
+            let best = self.checklist.pairs().iter().filter(alive).max_by_key(|pair| pair.rank());
             if let Some(best) = best.map(|pair| pair.id) {
                 self.use_pair(now, best, SelectionReason::BestValid);
             }
@@ -100,7 +105,7 @@ impl Agent {
             return Condition::Silent;
         }
         let floor = self.least_wanted();
-        let busy = self.checklist.pairs().iter().any(|pair| pair.is_open() && pair.priority > floor);
+        let busy = self.checklist.pairs().iter().any(|pair| pair.is_open() && pair.rank() > floor);
         let restarting = selected.pair.is_none();
         if selected.nominated && self.remote_ended && !busy && !restarting {
             Condition::Settled
@@ -148,6 +153,7 @@ impl Agent {
         {
             selected.nominated = nominated;
             selected.priority = pair.priority;
+            selected.rank = pair.rank();
             selected.rtt = selected.rtt.or(pair.rtt);
             if reason != SelectionReason::BestValid {
                 self.remember_selection(now, path, reason);
@@ -155,7 +161,7 @@ impl Agent {
             return;
         }
         let Some(info) = self.info(pair) else { return };
-        let answered = pair.answered_at.unwrap_or(now);
+        let (answered, rank) = (pair.answered_at.unwrap_or(now), pair.rank());
         let interval = self.consent_interval();
         let consent = Consent::new(&self.config, answered, interval);
         if self.selected_path() != Some(info.path) {
@@ -169,6 +175,7 @@ impl Agent {
             local: info.local,
             remote: info.remote,
             priority: info.priority,
+            rank,
             nominated,
             rtt: info.rtt,
             consent,
@@ -192,7 +199,7 @@ impl Agent {
             .iter()
             .filter(|pair| Some(pair.id) != selected.pair && pair.is_alive(now, timeout))
             .filter(|pair| pair.answered_at.is_some_and(|at| at >= since))
-            .max_by_key(|pair| (pair.nominated, pair.priority))
+            .max_by_key(|pair| (pair.nominated, pair.rank()))
             .map(|pair| pair.id)
     }
 

@@ -45,7 +45,7 @@ impl Agent {
         let floor = self.least_wanted();
         for pair in self.checklist.pairs_mut() {
             let nominates = pair.check.is_some_and(|check| check.use_candidate) || pair.chosen_at.is_some();
-            if pair.priority <= floor && !pair.valid && !nominates && pair.check.is_some() {
+            if pair.rank() <= floor && !pair.valid && !nominates && pair.check.is_some() {
                 // RFC 8445, section 8.1.2: a better pair is in use; stop retransmitting.
                 pair.check = None;
                 pair.state = PairState::Frozen;

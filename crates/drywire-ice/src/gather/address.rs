@@ -2,6 +2,8 @@
 
 use std::net::{IpAddr, SocketAddr};
 
+use drywire_stun::attributes::NetworkCost;
+
 use crate::candidate::is_usable;
 use crate::mdns::Name;
 
@@ -13,9 +15,9 @@ pub struct LocalAddress {
     pub address: SocketAddr,
     /// Whether a default route leads over its interface, with this source address.
     pub default_route: bool,
-    /// What the interface costs, 0 best: cheaper ones are preferred. libwebrtc's numbers are 0 Ethernet, 10 Wi-Fi,
-    /// 50 unknown, 900 cellular, 999 at most.
-    pub cost: u16,
+    /// The number of its interface, and what it costs, 0 best: cheaper ones are preferred. libwebrtc's costs are
+    /// 0 Ethernet, 10 Wi-Fi, 50 unknown, 900 cellular, 999 at most.
+    pub network: NetworkCost,
     /// The name that stands for it, if there is one.
     pub name: Option<Name>,
 }
@@ -24,7 +26,7 @@ impl LocalAddress {
     /// An address that a default route leads over, of an interface without cost.
     #[must_use]
     pub const fn new(address: SocketAddr) -> Self {
-        Self { address, default_route: true, cost: 0, name: None }
+        Self { address, default_route: true, network: NetworkCost(0), name: None }
     }
 }
 
@@ -43,7 +45,7 @@ pub(crate) fn is_host(address: SocketAddr) -> bool {
 /// Puts addresses in order, best first: by their cost, and then IPv6 and IPv4 in turns, so that with one version
 /// broken the other's turn comes soon (RFC 8421, section 4).
 pub(crate) fn order(addresses: &mut Vec<LocalAddress>) {
-    addresses.sort_by_key(|local| local.cost);
+    addresses.sort_by_key(|local| local.network.cost());
     let (four, six): (Vec<_>, Vec<_>) = addresses.drain(..).partition(|local| local.address.is_ipv4());
     let (mut four, mut six) = (four.into_iter(), six.into_iter());
     loop {
@@ -67,7 +69,7 @@ mod tests {
                 .into_iter()
                 .map(|text| LocalAddress::new(text.parse().unwrap()))
                 .collect();
-        list[0].cost = 900;
+        list[0].network = NetworkCost::new(1, 900);
         order(&mut list);
         let order: Vec<_> = list.iter().map(|local| local.address.to_string()).collect();
         assert_eq!(order, ["[2001:db8::1]:1", "10.0.0.2:1", "[2001:db8::2]:1", "10.0.0.3:1", "10.0.0.1:1"]);

@@ -187,6 +187,7 @@ impl Gatherer {
         self.ranks = self.ranks.saturating_add(1).min(u16::MAX / 2);
         let mut host = Candidate::host(local.address, preference);
         host.foundation = self.foundation(CandidateKind::Host, local.address.ip(), None);
+        host.network = local.network;
         let disclosure = match &local.name {
             _ if self.config.policy == AddressPolicy::PublicOnly => Disclosure::Nothing,
             _ if !self.config.hide_hosts => Disclosure::Address,
@@ -197,9 +198,16 @@ impl Gatherer {
         for server in 0..self.config.servers.len() {
             let Some(address) = self.config.servers.get(server).map(|server| server.address) else { return };
             if address.is_ipv4() == local.address.is_ipv4() {
-                let path = Path::udp(local.address, address);
+                let (path, network) = (Path::udp(local.address, address), local.network);
                 let id = TransactionId::random(&mut self.rng);
-                self.probes.push(Probe::new(path, server, preference, id, now + self.config.timeout));
+                self.probes.push(Probe::new(
+                    path,
+                    network,
+                    server,
+                    preference,
+                    id,
+                    now + self.config.timeout,
+                ));
             }
         }
     }
@@ -213,6 +221,7 @@ impl Gatherer {
                 let mut candidate =
                     Candidate::server_reflexive(mapped, base).with_local_preference(probe.local_preference);
                 candidate.foundation = self.foundation(kind, base.ip(), Some(probe.path.remote.ip()));
+                candidate.network = probe.network;
                 self.hide_related(&mut candidate);
                 // RFC 8445, section 5.1.3: what a host candidate says already is redundant; but not if the peer was
                 // not told that one, or only a name which it may be unable to resolve.

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use drywire_core::{Instant, Path};
-use drywire_stun::attributes::{ErrorCode, MappedAddress};
+use drywire_stun::attributes::{ErrorCode, MappedAddress, NetworkCost};
 use drywire_stun::{
     Class, Expired, Message, MessageBuilder, Method, Retransmission, RetransmissionConfig, TransactionId,
 };
@@ -14,6 +14,8 @@ use super::GatherFailure;
 #[derive(Debug)]
 pub(crate) struct Probe {
     pub(crate) path: Path,
+    /// What the socket's interface costs.
+    pub(crate) network: NetworkCost,
     /// The server's place in the list.
     pub(crate) server: usize,
     pub(crate) local_preference: u16,
@@ -34,12 +36,13 @@ pub(crate) enum Answer {
 impl Probe {
     pub(crate) const fn new(
         path: Path,
+        network: NetworkCost,
         server: usize,
         local_preference: u16,
         id: TransactionId,
         gives_up: Instant,
     ) -> Self {
-        Self { path, server, local_preference, gives_up, id, schedule: None, due: false }
+        Self { path, network, server, local_preference, gives_up, id, schedule: None, due: false }
     }
 
     pub(crate) const fn is_asked(&self) -> bool {

@@ -12,5 +12,6 @@ mod history;
 mod misuse;
 mod net;
 mod nomination;
+mod renomination;
 mod restart;
 mod tcp;

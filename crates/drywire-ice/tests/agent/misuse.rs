@@ -1,6 +1,7 @@
 use bytes::BytesMut;
 use drywire_core::{Duration, Path, Protocol};
 use drywire_ice::{Agent, Candidate, CandidateKind, Role, TcpType};
+use drywire_stun::attributes::NetworkCost;
 use proptest::prelude::*;
 
 use crate::net::{Net, address, config, start};
@@ -27,6 +28,7 @@ enum Call {
     /// What became of the connection that is wanted, or of another one.
     Connect(u8, u8),
     Unreachable(u8, u8),
+    Cost(u8, u8, bool),
 }
 
 fn call() -> impl Strategy<Value = Call> {
@@ -48,6 +50,7 @@ fn call() -> impl Strategy<Value = Call> {
         6 => Just(Call::Transmit),
         2 => Just(Call::Event),
         3 => (any::<bool>(), 0..6_u8).prop_map(|(local, kind)| Call::AddTcp(local, kind)),
+        1 => (any::<u8>(), any::<u8>(), any::<bool>()).prop_map(|(local, cost, on)| Call::Cost(local, cost, on)),
         4 => (any::<u8>(), any::<u8>()).prop_map(|(outcome, port)| Call::Connect(outcome, port)),
         1 => (any::<u8>(), any::<u8>()).prop_map(|(local, remote)| Call::Unreachable(local, remote)),
     ]
@@ -66,6 +69,7 @@ proptest! {
         let first = now;
         let mut a = config(Role::Controlling);
         a.lite = lite;
+        a.renomination = seed[0] & 1 == 0;
         let mut agents = [
             Agent::new(a, now, seed),
             Agent::new(config(Role::Controlled), now, [7; 32]),
@@ -148,6 +152,11 @@ proptest! {
                             agents[who].connected(now, path, actual);
                         }
                     }
+                }
+                Call::Cost(index, cost, on) => {
+                    let network = NetworkCost::new(1, u16::from(cost));
+                    agents[who].set_network_cost(now, local(index), network);
+                    agents[who].set_remote_renomination(on);
                 }
                 Call::Unreachable(ours, theirs) => {
                     agents[who].path_unreachable(now, Path::udp(local(ours), local(theirs)));

@@ -5,7 +5,9 @@ use std::net::SocketAddr;
 use bytes::BytesMut;
 use drywire_core::{Duration, Instant, Path};
 use drywire_ice::{Agent, Candidate, Credentials, Role};
-use drywire_stun::attributes::{IceControlling, Priority, UseCandidate, Username, XorMappedAddress};
+use drywire_stun::attributes::{
+    IceControlling, Nomination, Priority, UseCandidate, Username, XorMappedAddress,
+};
 use drywire_stun::{Class, IntegrityAlgorithm, IntegrityKey, Message, MessageBuilder, Method, TransactionId};
 
 use crate::net::{address, config, host, start};
@@ -81,6 +83,10 @@ impl Peer {
 
     /// Sends a check from one of the peer's addresses.
     fn check(&mut self, from: usize, nominates: bool) {
+        self.request(from, nominates, None);
+    }
+
+    fn request(&mut self, from: usize, nominates: bool, number: Option<u32>) {
         self.count += 1;
         let local = self.agent.local_credentials().clone();
         let mut out = Vec::new();
@@ -92,6 +98,9 @@ impl Peer {
             .attribute(&IceControlling(7));
         if nominates {
             builder.attribute(&UseCandidate);
+        }
+        if let Some(number) = number {
+            builder.attribute(&Nomination(number));
         }
         builder.integrity(&self.key(local.pwd()), IntegrityAlgorithm::Sha1).fingerprint();
         builder.finish().unwrap();
@@ -126,6 +135,25 @@ fn the_latest_nomination_counts() {
         assert_eq!(peer.in_use(), Some(from));
         assert!(peer.agent.selected_pair().unwrap().nominated);
     }
+}
+
+#[test]
+fn of_numbered_nominations_the_highest_counts() {
+    let mut peer = Peer::new();
+    // All at one moment, in an order that the network made of it.
+    for (from, number, in_use) in
+        [(0, 3, 0), (2, 5, 2), (1, 4, 2), (0, 3, 2), (1, 6, 1), (2, 5, 1), (0, 7, 0)]
+    {
+        peer.request(from, false, Some(number));
+        assert_eq!(peer.in_use(), Some(in_use), "{number}");
+    }
+    peer.pass(Duration::from_secs(2));
+    peer.request(2, false, Some(7));
+    assert_eq!(peer.in_use(), Some(2), "the same number again is a repetition that moved");
+    // Who stops to number begins anew.
+    peer.pass(Duration::from_secs(2));
+    peer.check(1, true);
+    assert_eq!(peer.in_use(), Some(1));
 }
 
 #[test]

@@ -35,6 +35,7 @@ mod lifetime;
 mod mapped_address;
 mod mobility_ticket;
 mod network_cost;
+mod nomination;
 mod nonce;
 mod other_address;
 mod padding;
@@ -82,6 +83,7 @@ pub use lifetime::Lifetime;
 pub use mapped_address::MappedAddress;
 pub use mobility_ticket::MobilityTicket;
 pub use network_cost::NetworkCost;
+pub use nomination::Nomination;
 pub use nonce::{Nonce, SecurityFeatures};
 pub use other_address::OtherAddress;
 pub use padding::Padding;
@@ -223,6 +225,8 @@ attribute_types! {
     MOBILITY_TICKET = 0x8030, "MOBILITY-TICKET";
     /// The network cost that Chromium sends in ICE checks.
     NETWORK_COST = 0xC057, "NETWORK-COST";
+    /// NOMINATION (draft-thatcher-ice-renomination-01), by libwebrtc's number.
+    NOMINATION = 0xC001, "NOMINATION";
     /// DTLS-IN-STUN-DATA (draft-hancke-webrtc-sped-00), by Chromium's number.
     DTLS_IN_STUN_DATA = 0xC070, "DTLS-IN-STUN-DATA";
     /// DTLS-IN-STUN-ACK (draft-hancke-webrtc-sped-00), by Chromium's number.

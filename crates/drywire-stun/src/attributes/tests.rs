@@ -49,6 +49,9 @@ proptest! {
         assert_round_trip!(Software(&text), id);
         assert_round_trip!(Priority(a), id);
         assert_round_trip!(NetworkCost(a), id);
+        assert_eq!(NetworkCost::new(7, 900), NetworkCost(0x0007_0384));
+        assert_eq!(NetworkCost(a).id() == 0, a < 0x1_0000);
+        assert_round_trip!(Nomination(a), id);
         assert_round_trip!(IceControlled(b), id);
         assert_round_trip!(IceControlling(b), id);
         assert_round_trip!(UseCandidate, id);
