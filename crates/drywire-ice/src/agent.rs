@@ -57,6 +57,8 @@ pub struct Agent {
     pub(crate) retired: Option<Path>,
     /// The pair that the controlling agent chose last.
     pub(crate) chosen: Option<PairId>,
+    /// When it was chosen, repetitions aside.
+    pub(crate) chosen_since: Option<Instant>,
     pub(crate) replies: VecDeque<Reply>,
     pub(crate) selections: Latest<Selection>,
     /// How often a check had to wait for a connection.
@@ -66,6 +68,8 @@ pub struct Agent {
     pub(crate) patience_over: bool,
     /// Consent expired, and no other path was there.
     pub(crate) consent_lost: bool,
+    /// The path in use went away, and no other was found yet: until then the state stays.
+    pub(crate) roaming_until: Option<Instant>,
     state: ConnectionState,
     events: VecDeque<Event>,
     pub(crate) stats: Stats,
@@ -96,12 +100,14 @@ impl Agent {
             selected: None,
             retired: None,
             chosen: None,
+            chosen_since: None,
             replies: VecDeque::new(),
             selections: Latest::default(),
             connects: 0,
             attachments: Attachments::default(),
             patience_over: false,
             consent_lost: false,
+            roaming_until: None,
             state: ConnectionState::New,
             events: VecDeque::new(),
             stats: Stats::default(),

@@ -183,7 +183,8 @@ impl Agent {
     /// A check of the path in use, for consent (RFC 7675, section 5.1). That of the controlling agent nominates, be
     /// it again, so that the peer ends up where we are, whatever was lost.
     fn send_consent(&mut self, now: Instant, out: &mut Vec<u8>, attach: &mut dyn Attach) -> Option<Transmit> {
-        let nomination = self.number_consent();
+        let nominates = self.role == Role::Controlling && !self.is_nominating_other();
+        let nomination = if nominates { self.number_consent() } else { None };
         let selected = self.selected.as_mut()?;
         let id = TransactionId::random(&mut self.rng);
         selected.consent.sent(&self.config, id, self.role, selected.rtt, now);
@@ -197,7 +198,7 @@ impl Agent {
             role: self.role,
             tie_breaker: self.tie_breaker,
             priority: selected.local.reflexive_priority(),
-            use_candidate: self.role == Role::Controlling && selected.pair.is_some(),
+            use_candidate: nominates && selected.pair.is_some(),
             nomination,
             network: selected.local.network,
             is_valid: true,

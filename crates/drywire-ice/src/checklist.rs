@@ -179,6 +179,22 @@ impl Checklist {
         id
     }
 
+    /// Drops our candidates with a base, with their pairs. Returns how many there were.
+    pub(crate) fn remove_locals(
+        &mut self,
+        now: Instant,
+        reason: DiscardReason,
+        protocol: Protocol,
+        base: SocketAddr,
+    ) -> usize {
+        let is_gone =
+            |local: &&LocalCandidate| (local.candidate.protocol, local.candidate.base) == (protocol, base);
+        let gone: Vec<LocalId> = self.locals.iter().filter(is_gone).map(|local| local.id).collect();
+        self.locals.retain(|local| !gone.contains(&local.id));
+        self.retain_pairs(now, reason, |pair| !gone.contains(&pair.local));
+        gone.len()
+    }
+
     /// Drops remote candidates that `keep` refuses, with their pairs.
     pub(crate) fn retain_remotes(
         &mut self,

@@ -183,6 +183,10 @@ impl Agent {
             pair.valid = true;
         }
         // The consent checks of the controlling agent nominate.
+        if self.is_nominating_other() {
+            return;
+        }
+        let Some(pair) = self.checklist.pair_mut(in_use) else { return };
         if claimed == Role::Controlling && self.role == Role::Controlling && !pair.nominated {
             pair.nominate = false;
             pair.check = pair.check.filter(|check| !check.use_candidate);

@@ -12,6 +12,8 @@ use crate::{Config, Role};
 pub(crate) struct Consent {
     /// When the next check is to be sent.
     next: Instant,
+    /// When consent was last given.
+    renewed: Instant,
     /// When consent ends.
     expires: Instant,
     /// When the first check after the last answer was sent.
@@ -28,6 +30,7 @@ impl Consent {
     pub(crate) fn new(config: &Config, answered: Instant, interval: Duration) -> Self {
         Self {
             next: answered + interval,
+            renewed: answered,
             expires: answered + config.consent_timeout,
             unanswered_since: None,
             sent: [None; 8],
@@ -50,6 +53,21 @@ impl Consent {
 
     pub(crate) fn is_expired(&self, now: Instant) -> bool {
         now >= self.expires
+    }
+
+    /// The next check goes at once, unless the path has just been answered, or a check waits for its answer already.
+    pub(crate) fn hurry(&mut self, config: &Config, now: Instant) {
+        if self.unanswered_since.is_none() {
+            self.next = self.next.min(now.max(self.renewed + config.consent_retry));
+        }
+    }
+
+    /// When other pairs are asked, if no answer comes: early enough for their answers to be there when the path counts
+    /// as silent.
+    pub(crate) fn help_at(&self, config: &Config, rtt: Option<Duration>) -> Option<Instant> {
+        let since = self.unanswered_since?;
+        let silent = self.silent_at(config, rtt)?;
+        Some(since + silent.saturating_duration_since(since) / 2)
     }
 
     /// When the path counts as silent, if no answer comes.
@@ -108,6 +126,7 @@ impl Consent {
 
     /// The peer gave a sign of consent.
     pub(crate) fn renew(&mut self, config: &Config, interval: Duration, now: Instant) {
+        self.renewed = now;
         self.expires = now + config.consent_timeout;
         self.next = now + interval;
         self.unanswered_since = None;

@@ -114,6 +114,8 @@ pub enum FailureReason {
     ConnectFailed,
     /// Its TCP connection is gone.
     ConnectionLost,
+    /// Our candidate is gone: see [`Agent::remove_local_candidates`].
+    LocalGone,
     /// The agent failed or was closed before an answer came.
     Stopped,
 }
@@ -202,6 +204,8 @@ pub enum DiscardReason {
     Unusable,
     /// [`Config::accept_remote`](crate::Config::accept_remote) refuses the address.
     PolicyDenied,
+    /// Our candidate is gone: see [`Agent::remove_local_candidates`].
+    LocalGone,
     /// It belongs to another generation than the remote credentials in use.
     Generation,
     /// There were as many candidates as the configuration allows.

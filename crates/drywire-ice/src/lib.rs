@@ -67,6 +67,7 @@ mod pace;
 mod pair;
 mod respond;
 mod restart;
+mod roam;
 mod role;
 mod select;
 mod state;

@@ -84,6 +84,12 @@ impl Agent {
         })
     }
 
+    /// Whether a nomination of another pair than the one in use is on its way: to repeat the old one now could undo it.
+    pub(crate) fn is_nominating_other(&self) -> bool {
+        let in_use = self.selected.as_ref().and_then(|selected| selected.pair);
+        self.checklist.pairs().iter().any(|pair| pair.nominate && Some(pair.id) != in_use)
+    }
+
     /// The number of the nomination that a consent check repeats, or makes.
     pub(crate) fn number_consent(&mut self) -> Option<u32> {
         let id = self.selected.as_ref()?.pair.filter(|_| self.role == Role::Controlling)?;
@@ -119,10 +125,16 @@ impl Agent {
                     (Role::Controlled, None) => false,
                     // The nomination of `id` may be an old one, whose check has been answered only now.
                     (Role::Controlled, Some(latest)) if at < latest => better || latest > at + STRAGGLERS,
-                    (Role::Controlled, Some(earlier)) => better && at < earlier + STRAGGLERS,
+                    // It was chosen first, not repeated, a moment ago.
+                    (Role::Controlled, Some(_)) => {
+                        better && self.chosen_since.is_some_and(|since| at < since + STRAGGLERS)
+                    }
                 }
             });
         if !stays {
+            if self.chosen != Some(id) {
+                self.chosen_since = Some(at);
+            }
             let left = self.chosen.replace(id).filter(|left| *left != id && self.role == Role::Controlling);
             // What we have left we would have to nominate again.
             if let Some(left) = left.and_then(|left| self.checklist.pair_mut(left)) {

@@ -44,6 +44,10 @@ pub(crate) struct Reply {
 }
 
 impl Reply {
+    pub(crate) const fn path(&self) -> Path {
+        self.path
+    }
+
     /// Whether it is signed with the credentials of the time before the restart.
     pub(crate) const fn is_previous(&self) -> bool {
         self.previous
@@ -215,6 +219,10 @@ impl Agent {
             }
             known.connection = Connection::Open;
         }
+        // The peer checks another way: it may have moved, so ask whether it is still where we send to.
+        if let Some(selected) = self.selected.as_mut().filter(|selected| selected.path != path) {
+            selected.consent.hurry(&self.config, now);
+        }
         if self.config.lite {
             self.learn_lite(now, pair, use_candidate);
             return true;
@@ -271,6 +279,7 @@ impl Agent {
                 let mut candidate = Candidate::remote(path.protocol, kind, path.remote, priority, foundation);
                 candidate.ufrag = Some(theirs.to_owned());
                 self.tell(Event::RemoteCandidateDiscovered(candidate.clone()));
+
                 self.checklist.push_remote(candidate)
             }
             None => {

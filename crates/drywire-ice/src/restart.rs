@@ -50,6 +50,7 @@ impl Agent {
         self.remote_ended = false;
         self.patience_over = false;
         self.consent_lost = false;
+        self.roaming_until = None;
         self.timers.clear();
         self.transition(Condition::Restarted);
         self.settle(now);

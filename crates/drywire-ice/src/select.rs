@@ -52,8 +52,10 @@ impl Agent {
     /// one that answers.
     pub(crate) fn select(&mut self, now: Instant) {
         self.drop_expired(now);
-        if self.is_silent(now) {
+        if self.is_in_doubt(now) {
             self.call_for_help();
+        }
+        if self.is_silent(now) {
             if let Some(other) = self.answering(now) {
                 self.leave_selected(now, FailureReason::Silent);
                 // Its nomination, if there was one, is an old one: it takes a new one to bring the peer there.
@@ -94,6 +96,7 @@ impl Agent {
         let open = self.checklist.pairs().iter().any(CandidatePair::is_open);
         let Some(selected) = &self.selected else {
             return match &self.remote {
+                _ if self.is_roaming(now) => Condition::Roaming,
                 _ if self.consent_lost => Condition::Exhausted,
                 None => Condition::Idle,
                 // RFC 8863, section 4: peer-reflexive candidates may come up until patience is over.
@@ -169,6 +172,7 @@ impl Agent {
             self.tell(Event::SelectedPathChanged(info.path));
         }
         self.remember_selection(now, path, reason);
+        self.roaming_until = None;
         self.selected = Some(Selected {
             pair: Some(id),
             path: info.path,
@@ -187,6 +191,13 @@ impl Agent {
         self.selected
             .as_ref()
             .is_some_and(|selected| selected.consent.is_silent(&self.config, selected.rtt, now))
+    }
+
+    /// Whether answers are overdue, although not for so long that the path counts as silent.
+    fn is_in_doubt(&self, now: Instant) -> bool {
+        self.selected.as_ref().is_some_and(|selected| {
+            selected.consent.help_at(&self.config, selected.rtt).is_some_and(|at| at <= now)
+        })
     }
 
     /// The best pair, other than the silent one in use, that was answered since the silence began.

@@ -34,6 +34,8 @@ pub(crate) enum Condition {
     Silent,
     /// No path works, and there is no hope; or consent has expired.
     Exhausted,
+    /// The path in use went away a moment ago.
+    Roaming,
     /// The application restarts ICE.
     Restarted,
     /// The application closes the agent.
@@ -51,6 +53,8 @@ impl ConnectionState {
             (Self::Failed, _) => Self::Failed,
             // While a restart is under way, the old pair stays in use (RFC 8445, section 9), and so does its state.
             (state, C::Restarted) => state,
+            // Another path may be found before anybody notices.
+            (state, C::Roaming) => state,
             // RFC 8863, section 4, and RFC 7675, section 5.1.
             (_, C::Exhausted) => Self::Failed,
             (Self::New, C::Idle) => Self::New,
@@ -100,6 +104,7 @@ mod tests {
             Condition::Settled,
             Condition::Silent,
             Condition::Exhausted,
+            Condition::Roaming,
             Condition::Restarted,
             Condition::Closing,
         ];

@@ -69,10 +69,12 @@ impl Agent {
     }
 
     fn next_liveness(&self, now: Instant) -> Option<Instant> {
-        let selected = self.selected.as_ref()?;
-        let expires = selected.consent.expires();
-        let silent = selected.consent.silent_at(&self.config, selected.rtt).filter(|at| *at > now);
-        Some(silent.map_or(expires, |at| at.min(expires)))
+        let Some(selected) = &self.selected else { return self.roaming_until.filter(|at| *at > now) };
+        let consent = &selected.consent;
+        let help = consent.help_at(&self.config, selected.rtt);
+        let silent = consent.silent_at(&self.config, selected.rtt);
+        let soon = [help, silent].into_iter().flatten().filter(|at| *at > now).min();
+        Some(soon.map_or(consent.expires(), |at| at.min(consent.expires())))
     }
 
     /// Nothing is to be done any more.
@@ -81,6 +83,7 @@ impl Agent {
         self.send_at = None;
         self.selected = None;
         self.retired = None;
+        self.roaming_until = None;
         self.previous = None;
         self.chosen = None;
         self.replies.clear();

@@ -14,4 +14,5 @@ mod net;
 mod nomination;
 mod renomination;
 mod restart;
+mod roaming;
 mod tcp;

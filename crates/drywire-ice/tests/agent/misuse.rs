@@ -29,6 +29,7 @@ enum Call {
     Connect(u8, u8),
     Unreachable(u8, u8),
     Cost(u8, u8, bool),
+    RemoveLocal(u8, bool),
 }
 
 fn call() -> impl Strategy<Value = Call> {
@@ -50,6 +51,7 @@ fn call() -> impl Strategy<Value = Call> {
         6 => Just(Call::Transmit),
         2 => Just(Call::Event),
         3 => (any::<bool>(), 0..6_u8).prop_map(|(local, kind)| Call::AddTcp(local, kind)),
+        1 => (any::<u8>(), any::<bool>()).prop_map(|(index, tcp)| Call::RemoveLocal(index, tcp)),
         1 => (any::<u8>(), any::<u8>(), any::<bool>()).prop_map(|(local, cost, on)| Call::Cost(local, cost, on)),
         4 => (any::<u8>(), any::<u8>()).prop_map(|(outcome, port)| Call::Connect(outcome, port)),
         1 => (any::<u8>(), any::<u8>()).prop_map(|(local, remote)| Call::Unreachable(local, remote)),
@@ -152,6 +154,10 @@ proptest! {
                             agents[who].connected(now, path, actual);
                         }
                     }
+                }
+                Call::RemoveLocal(index, tcp) => {
+                    let protocol = if tcp { Protocol::Tcp } else { Protocol::Udp };
+                    agents[who].remove_local_candidates(now, protocol, local(index));
                 }
                 Call::Cost(index, cost, on) => {
                     let network = NetworkCost::new(1, u16::from(cost));
