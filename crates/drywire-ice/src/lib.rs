@@ -1,8 +1,8 @@
 //! ICE agent (RFC 8445) without I/O: finds the path between two peers, keeps the peer's consent, survives changes.
 //!
 //! One [`Agent`] serves one data stream with one component, as WebRTC uses it. It follows the RFCs 8445 (ICE), 8838
-//! (trickle ICE), 7675 (consent), 8863 (patience) and 6544 (TCP candidates). Host and peer-reflexive candidates work out of the box;
-//! server-reflexive and relayed ones are paired as soon as somebody who gathers them adds them. Checks can carry payloads
+//! (trickle ICE), 7675 (consent), 8863 (patience) and 6544 (TCP candidates). Candidates come from
+//! [`gather`], or from who has them otherwise; a relayed one is just a candidate. Checks can carry payloads
 //! for somebody else (draft-hancke-webrtc-sped-00): see [`Attach`].
 //!
 //! ```

@@ -3,6 +3,8 @@
 use drywire_core::{Duration, Protocol};
 use drywire_ice::{Candidate, ConnectionState, DiscardReason, Event, Role, SelectionReason};
 
+use drywire_stun::attributes::NetworkCost;
+
 use crate::net::{Nat, Net, address, config, host};
 
 const WIFI: &str = "10.0.1.1:5000";
@@ -157,4 +159,59 @@ fn a_nat_that_forgets_its_mapping_is_no_disconnection() {
             &SelectionReason::Fallback
         }));
     }
+}
+
+/// Interfaces come and go on both sides, the network loses datagrams, costs change; new candidates are signalled. In
+/// the end both use the same pair, or both know that it is over.
+#[test]
+fn whatever_comes_and_goes_they_agree_in_the_end() {
+    let mut agreed = 0;
+    let mut all = 0;
+    for seed in crate::net::seeds(60) {
+        let mut settings = [config(Role::Controlling), config(Role::Controlled)];
+        for config in &mut settings {
+            config.renomination = seed % 2 == 0;
+        }
+        let [a, b] = settings;
+        let mut net = Net::pair(1000 + seed, a, b);
+        net.delay = 5..60;
+        net.loss = 10;
+        let name = |side: usize, index: u32| format!("10.{side}.{index}.1:5000");
+        let candidate = |side: usize, index: u32| {
+            Candidate::host(address(&name(side, index)), u16::try_from(60_000 - index * 1000).unwrap())
+        };
+        for agent in &mut net.agents {
+            agent.set_remote_renomination(seed % 2 == 0);
+        }
+        net.introduce(&[candidate(0, 0), candidate(0, 1)], &[candidate(1, 0)]);
+        let mut up = [vec![0, 1], vec![0]];
+        for _ in 0..12 {
+            let spell = u64::from(net.rng.below(6000));
+            net.run(Duration::from_millis(spell));
+            let now = net.now;
+            let (side, index) = (usize::from(net.rng.below(2) == 0), net.rng.below(4));
+            let base = address(&name(side, index));
+            if up[side].contains(&index) && net.rng.below(3) == 0 {
+                let network = NetworkCost::new(1, u16::try_from(net.rng.below(3)).unwrap() * 400);
+                net.agents[side].set_network_cost(now, base, network);
+            } else if up[side].contains(&index) && up[side].len() > 1 {
+                up[side].retain(|known| *known != index);
+                net.agents[side].remove_local_candidates(now, Protocol::Udp, base);
+            } else if !up[side].contains(&index) {
+                up[side].push(index);
+                net.agents[side].add_local_candidate(now, candidate(side, index)).unwrap();
+                let _ = net.agents[1 - side].add_remote_candidate(now, candidate(side, index));
+            }
+        }
+        net.loss = 0;
+        net.run(Duration::from_secs(90));
+        let failed = net.agents.iter().filter(|agent| agent.state() == ConnectionState::Failed).count();
+        assert!(
+            failed == 2 || (failed == 0 && net.agree() && net.is_connected()),
+            "seed {seed}: {failed} failed"
+        );
+        agreed += u32::from(failed == 0);
+        all += 1;
+    }
+    assert!(agreed * 10 >= all * 9, "{agreed} of {all}");
 }
