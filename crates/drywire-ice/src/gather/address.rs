@@ -4,10 +4,11 @@ use std::net::{IpAddr, SocketAddr};
 
 use drywire_stun::attributes::NetworkCost;
 
+use crate::TcpType;
 use crate::candidate::is_usable;
 use crate::mdns::Name;
 
-/// An address of the host with a UDP socket bound to it: the base of candidates.
+/// An address of the host with a socket bound to it: the base of candidates.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct LocalAddress {
@@ -20,13 +21,16 @@ pub struct LocalAddress {
     pub network: NetworkCost,
     /// The name that stands for it, if there is one.
     pub name: Option<Name>,
+    /// Which kind of TCP candidate it gives (RFC 6544), with a listening socket if that is passive. `None`: it is one of a
+    /// UDP socket. Servers are asked about those only.
+    pub tcp_type: Option<TcpType>,
 }
 
 impl LocalAddress {
     /// An address that a default route leads over, of an interface without cost.
     #[must_use]
     pub const fn new(address: SocketAddr) -> Self {
-        Self { address, default_route: true, network: NetworkCost(0), name: None }
+        Self { address, default_route: true, network: NetworkCost(0), name: None, tcp_type: None }
     }
 }
 

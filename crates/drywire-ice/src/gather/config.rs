@@ -78,9 +78,11 @@ impl Default for Config {
 }
 
 impl Config {
+    pub(crate) const MAX_SERVERS: usize = 16;
+
     pub(crate) fn bounded(mut self) -> Self {
         let least = Duration::from_millis(5);
-        self.servers.truncate(16);
+        self.servers.truncate(Self::MAX_SERVERS);
         self.pace = self.pace.clamp(least, Duration::from_secs(60));
         self.rto = self.rto.clamp(least, Duration::from_secs(60));
         self.timeout = self.timeout.clamp(least, Duration::from_secs(600));

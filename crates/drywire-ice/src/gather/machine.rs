@@ -2,13 +2,16 @@ use std::collections::VecDeque;
 use std::net::{IpAddr, SocketAddr};
 
 use bytes::BytesMut;
-use drywire_core::{Instant, Monotonic, Path, Rng, Transmit};
+use drywire_core::{Instant, Monotonic, Path, Protocol, Rng, Transmit};
 use drywire_stun::{Message, RetransmissionConfig, TransactionId};
 
 use super::address::{is_host, order};
 use super::probe::{Answer, Probe, read};
 use super::relay::Expected;
-use super::{AddressPolicy, Config, Disclosure, Event, GatherError, GatherFailure, Gathered, LocalAddress};
+use super::{
+    AddressPolicy, Config, Disclosure, Event, GatherError, GatherFailure, Gathered, LocalAddress, StunServer,
+};
+use crate::candidate::can_pair;
 use crate::{Candidate, CandidateKind};
 
 /// The most events that wait to be polled. Older ones are dropped.
@@ -17,8 +20,15 @@ const MAX_EVENTS: usize = 1024;
 /// The most candidates.
 const MAX_CANDIDATES: usize = 1024;
 
+/// An address of the host that is used, and the local preference of its candidates.
+#[derive(Debug)]
+struct Local {
+    address: LocalAddress,
+    preference: u16,
+}
+
 /// What candidates of one foundation have in common (RFC 8445, section 5.1.1.3).
-type Foundation = (CandidateKind, IpAddr, Option<IpAddr>);
+type Foundation = (CandidateKind, Protocol, IpAddr, Option<IpAddr>);
 
 /// Gathers candidates: see the [module](super).
 #[derive(Debug)]
@@ -26,7 +36,7 @@ pub struct Gatherer {
     pub(crate) config: Config,
     clock: Monotonic,
     rng: Rng,
-    locals: Vec<LocalAddress>,
+    locals: Vec<Local>,
     candidates: Vec<Candidate>,
     /// Foundations are numbers: one computed from an address would tell it to those who can guess.
     foundations: Vec<Foundation>,
@@ -95,24 +105,53 @@ impl Gatherer {
         self.open = true;
         let mut fresh: Vec<LocalAddress> = Vec::new();
         for local in addresses {
-            let known = |other: &LocalAddress| other.address == local.address;
+            let known =
+                |other: &LocalAddress| other.address == local.address && other.tcp_type == local.tcp_type;
             let room = self.locals.len() + fresh.len() < self.config.max_addresses;
-            if room && !self.locals.iter().any(known) && !fresh.iter().any(known) && self.is_wanted(local) {
+            let is_known = self.locals.iter().any(|other| known(&other.address)) || fresh.iter().any(known);
+            if room && !is_known && self.is_wanted(local) {
                 fresh.push(local.clone());
             }
         }
         order(&mut fresh);
-        for local in fresh {
-            self.gather(now, &local);
+        for address in fresh {
+            let preference = u16::MAX - self.ranks;
+            self.ranks = self.ranks.saturating_add(1).min(u16::MAX / 2);
+            let local = Local { address, preference };
+            self.gather(&local);
+            for server in 0..self.config.servers.len() {
+                self.ask(now, server, &local);
+            }
             self.locals.push(local);
         }
         self.settle();
     }
 
+    /// Adds a server, which is asked about all addresses, those that are there and those to come. `false`: it is known
+    /// already, or there are 16.
+    pub fn add_server(&mut self, now: Instant, server: StunServer) -> bool {
+        let now = self.advance(now);
+        let servers = &mut self.config.servers;
+        if servers.len() >= Config::MAX_SERVERS || servers.iter().any(|other| other.address == server.address)
+        {
+            return false;
+        }
+        servers.push(server);
+        let index = servers.len() - 1;
+        let locals = std::mem::take(&mut self.locals);
+        for local in &locals {
+            self.ask(now, index, local);
+        }
+        self.locals = locals;
+        self.open |= !self.is_done();
+        self.settle();
+        true
+    }
+
     /// Removes an address that is gone: its candidates are forgotten, servers are no longer asked about it.
     pub fn remove_address(&mut self, now: Instant, address: SocketAddr) {
         self.advance(now);
-        self.locals.retain(|local| local.address != address);
+        self.locals.retain(|local| local.address.address != address);
         self.candidates.retain(|candidate| candidate.base != address);
         self.probes.retain(|probe| probe.path.local != address);
         self.relays.retain(|relay| relay.local != address);
@@ -181,12 +220,14 @@ impl Gatherer {
         allowed && is_host(local.address) && (self.config.filter)(local)
     }
 
-    /// Makes the host candidate of an address, and has the servers asked.
-    fn gather(&mut self, now: Instant, local: &LocalAddress) {
-        let preference = u16::MAX - self.ranks;
-        self.ranks = self.ranks.saturating_add(1).min(u16::MAX / 2);
-        let mut host = Candidate::host(local.address, preference);
-        host.foundation = self.foundation(CandidateKind::Host, local.address.ip(), None);
+    /// Makes the host candidate of an address.
+    fn gather(&mut self, local: &Local) {
+        let Local { address: local, preference } = local;
+        let mut host = match local.tcp_type {
+            None => Candidate::host(local.address, *preference),
+            Some(tcp_type) => Candidate::tcp_host(local.address, tcp_type, *preference),
+        };
+        host.foundation = self.foundation(CandidateKind::Host, host.protocol, local.address.ip(), None);
         host.network = local.network;
         let disclosure = match &local.name {
             _ if self.config.policy == AddressPolicy::PublicOnly => Disclosure::Nothing,
@@ -195,20 +236,17 @@ impl Gatherer {
             None => Disclosure::Nothing,
         };
         self.add(host, disclosure);
-        for server in 0..self.config.servers.len() {
-            let Some(address) = self.config.servers.get(server).map(|server| server.address) else { return };
-            if address.is_ipv4() == local.address.is_ipv4() {
-                let (path, network) = (Path::udp(local.address, address), local.network);
-                let id = TransactionId::random(&mut self.rng);
-                self.probes.push(Probe::new(
-                    path,
-                    network,
-                    server,
-                    preference,
-                    id,
-                    now + self.config.timeout,
-                ));
-            }
+    }
+
+    /// Has a server asked about an address, if it can be reached from there.
+    fn ask(&mut self, now: Instant, server: usize, local: &Local) {
+        let Some(address) = self.config.servers.get(server).map(|server| server.address) else { return };
+        let Local { address: local, preference } = local;
+        if local.tcp_type.is_none() && can_pair(local.address, address) {
+            let path = Path::udp(local.address, address);
+            let id = TransactionId::random(&mut self.rng);
+            let until = now + self.config.timeout;
+            self.probes.push(Probe::new(path, local.network, server, *preference, id, until));
         }
     }
 
@@ -220,7 +258,8 @@ impl Gatherer {
                 let kind = CandidateKind::ServerReflexive;
                 let mut candidate =
                     Candidate::server_reflexive(mapped, base).with_local_preference(probe.local_preference);
-                candidate.foundation = self.foundation(kind, base.ip(), Some(probe.path.remote.ip()));
+                candidate.foundation =
+                    self.foundation(kind, Protocol::Udp, base.ip(), Some(probe.path.remote.ip()));
                 candidate.network = probe.network;
                 self.hide_related(&mut candidate);
                 // RFC 8445, section 5.1.3: what a host candidate says already is redundant; but not if the peer was
@@ -245,6 +284,7 @@ impl Gatherer {
         let same = |other: &Candidate| {
             other.address == candidate.address
                 && other.base == candidate.base
+                && other.tcp_type == candidate.tcp_type
                 && (other.kind == candidate.kind || !self.hides_hosts())
         };
         if !self.candidates.iter().any(same) && self.candidates.len() < MAX_CANDIDATES {
@@ -273,8 +313,14 @@ impl Gatherer {
         self.config.hide_hosts || self.config.policy == AddressPolicy::PublicOnly
     }
 
-    pub(crate) fn foundation(&mut self, kind: CandidateKind, base: IpAddr, server: Option<IpAddr>) -> String {
-        let key = (kind, base, server);
+    pub(crate) fn foundation(
+        &mut self,
+        kind: CandidateKind,
+        protocol: Protocol,
+        base: IpAddr,
+        server: Option<IpAddr>,
+    ) -> String {
+        let key = (kind, protocol, base, server);
         let at = self.foundations.iter().position(|known| *known == key).unwrap_or_else(|| {
             // Of very old ones nothing is left to be confused with.
             if self.foundations.len() >= 10_000 {

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use drywire_core::Instant;
+use drywire_core::{Instant, Protocol};
 
 use super::event::{Disclosure, GatherError, GatherFailure};
 use super::{Gatherer, UnknownRelay};
@@ -77,7 +77,8 @@ impl Gatherer {
         self.relayed = self.relayed.saturating_add(1);
         let preference = class << 14 | 0x3FFF_u16.saturating_sub(self.relayed.min(0x3FFF));
         let mut candidate = Candidate::relayed(address, related).with_local_preference(preference);
-        candidate.foundation = self.foundation(CandidateKind::Relayed, address.ip(), Some(server.ip()));
+        candidate.foundation =
+            self.foundation(CandidateKind::Relayed, Protocol::Udp, address.ip(), Some(server.ip()));
         self.hide_related(&mut candidate);
         if crate::candidate::is_usable(address) {
             self.add(candidate, Disclosure::Address);

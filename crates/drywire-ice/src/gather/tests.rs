@@ -323,6 +323,28 @@ fn behind_no_nat_a_hidden_host_is_reached_by_what_the_server_sees() {
 }
 
 #[test]
+fn a_server_that_is_found_later_is_asked_about_all_addresses_it_can_be_reached_from() {
+    let mut world = World::new(Config::default());
+    world.map("10.0.0.7:5000", "192.0.2.1:3478", "198.51.100.9:4711");
+    let mut listener = local("10.0.0.7:9");
+    listener.tcp_type = Some(crate::TcpType::Active);
+    world.add(&[local("10.0.0.7:5000"), local("[2001:db8::7]:5000"), listener]);
+    assert_eq!(world.done.len(), 1);
+    let tcp: Vec<_> = world.candidates.iter().filter(|own| own.candidate.tcp_type.is_some()).collect();
+    assert_eq!(tcp.len(), 1);
+    let same = |own: &&Gathered| own.candidate.foundation == tcp[0].candidate.foundation;
+    assert_eq!(world.candidates.iter().filter(same).count(), 1);
+
+    let server = StunServer::new("stun:example.org", address("192.0.2.1:3478"));
+    assert!(world.gatherer.add_server(world.now, server.clone()));
+    assert!(!world.gatherer.add_server(world.now, server), "it is known");
+    world.run(Duration::from_secs(1));
+    assert_eq!(world.sent.len(), 1, "not over TCP, and not from the other IP version");
+    assert_eq!(world.candidates.last().unwrap().candidate.address, address("198.51.100.9:4711"));
+    assert_eq!(world.done.len(), 2);
+}
+
+#[test]
 fn an_address_that_is_gone_is_no_longer_asked_about() {
     let server = "192.0.2.1:3478";
     let mut world = World::new(with_servers(&[server]));
