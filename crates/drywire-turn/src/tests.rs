@@ -1,6 +1,7 @@
 //! Client against server in virtual time, each alone against an attacker, and both in the hands of a confused caller.
 
 mod attacks;
+mod discovery;
 mod misuse;
 mod relay;
 mod world;

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use drywire_core::Duration;
 use drywire_crypto::Provider;
+use drywire_stun::discovery::Responder;
 
 use super::PeerPolicy;
 
@@ -21,6 +22,9 @@ pub struct Config {
     pub ipv4: bool,
     /// Whether relayed addresses of IPv6 are given. Default no.
     pub ipv6: bool,
+    /// The two addresses and ports of NAT behaviour discovery (RFC 5780), whose requests are then answered, too: from one
+    /// of the four, which the adapter must all have. Default none.
+    pub discovery: Option<Responder>,
     /// Which peers clients may reach.
     pub peers: PeerPolicy,
     /// Whether channels may have the numbers of RFC 5766, up to 0x7FFF, for clients that have not followed RFC 8656.
@@ -59,6 +63,7 @@ impl Config {
             users: BTreeMap::new(),
             ipv4: true,
             ipv6: false,
+            discovery: None,
             peers: PeerPolicy::default(),
             legacy_channels: false,
             max_allocations: 10_000,

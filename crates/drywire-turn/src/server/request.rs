@@ -1,7 +1,7 @@
 //! What clients ask: authentication, and one answer for each request.
 
 use bytes::BytesMut;
-use drywire_core::{Instant, Path};
+use drywire_core::{Instant, Path, Protocol};
 use drywire_stun::attributes::{ErrorCode, Lifetime};
 use drywire_stun::{AttributeType, Class, Message, MessageBuilder, Method, TransactionId, binding};
 
@@ -44,13 +44,7 @@ impl Server {
             return;
         }
         match (view.class(), view.method()) {
-            (Class::Request, Method::BINDING) => {
-                let mut response = Vec::new();
-                if binding::respond(&view, path.remote, None, &mut response).is_some() {
-                    self.stats.bindings += 1;
-                    self.reply_unproven(now, path, response);
-                }
-            }
+            (Class::Request, Method::BINDING) => self.take_binding(now, path, &view),
             (
                 Class::Request,
                 Method::ALLOCATE | Method::REFRESH | Method::CREATE_PERMISSION | Method::CHANNEL_BIND,
@@ -65,6 +59,24 @@ impl Server {
             // A keepalive.
             (Class::Indication, Method::BINDING) => {}
             _ => self.stats.unexpected += 1,
+        }
+    }
+
+    /// Answers without credentials (RFC 8656, section 7.1). Behaviour discovery may be answered from another address.
+    fn take_binding(&mut self, now: Instant, path: Path, request: &Message<'_>) {
+        let mut response = Vec::new();
+        let discovery = self.config.discovery.filter(|responder| {
+            path.protocol == Protocol::Udp && responder.addresses().contains(&path.local)
+        });
+        let answered = match discovery {
+            Some(responder) => {
+                responder.respond(path, request, None, &mut response).map(|transmit| transmit.path)
+            }
+            None => binding::respond(request, path.remote, None, &mut response).map(|_| path),
+        };
+        if let Some(path) = answered {
+            self.stats.bindings += 1;
+            self.reply_unproven(now, path, response);
         }
     }
 
