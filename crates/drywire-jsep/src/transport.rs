@@ -16,6 +16,9 @@ pub struct LocalTransport {
     /// Whether this side takes DTLS inside STUN (draft-hancke-webrtc-sped-00). Offers say so; answers do if the offer
     /// does.
     pub sped: bool,
+    /// Whether this side numbers its nominations, and follows numbered ones (draft-thatcher-ice-renomination-01). Offers
+    /// say so; answers do if the offer does.
+    pub renomination: bool,
     /// The INIT chunk of the SCTP association, if it may begin without a handshake (draft-hancke-tsvwg-snap-00). Offers tell
     /// it; answers do if the offer does.
     pub sctp_init: Option<Vec<u8>>,
@@ -40,6 +43,13 @@ pub struct RemoteTransport {
     pub ice_lite: bool,
     /// Whether the peer takes DTLS inside STUN (draft-hancke-webrtc-sped-00).
     pub sped: bool,
+    /// Whether the peer numbers its nominations, and follows numbered ones (draft-thatcher-ice-renomination-01).
+    pub renomination: bool,
+    /// Whether the peer takes candidates one by one (RFC 8838). One that does not must be told all of them in a
+    /// description, and has told all of its own.
+    pub trickle: bool,
+    /// Whether the peer follows RFC 8445, not only RFC 5245, whose agents may nominate each pair that they check.
+    pub ice2: bool,
     /// The fingerprints, as `sha-256 6A:CA:…` (small letters and capitals as here).
     pub fingerprints: Vec<String>,
     /// The name of the DTLS association (RFC 8842). Most peers give none.
@@ -61,6 +71,7 @@ impl fmt::Debug for LocalTransport {
             .field("ice_ufrag", &self.ice_ufrag)
             .field("ice_lite", &self.ice_lite)
             .field("sped", &self.sped)
+            .field("renomination", &self.renomination)
             .field("sctp_init", &self.sctp_init.is_some())
             .field("fingerprints", &self.fingerprints)
             .field("candidates", &self.candidates)
@@ -76,6 +87,9 @@ impl fmt::Debug for RemoteTransport {
             .field("ice_ufrag", &self.ice_ufrag)
             .field("ice_lite", &self.ice_lite)
             .field("sped", &self.sped)
+            .field("renomination", &self.renomination)
+            .field("trickle", &self.trickle)
+            .field("ice2", &self.ice2)
             .field("fingerprints", &self.fingerprints)
             .field("tls_id", &self.tls_id)
             .field("cryptex", &self.cryptex)
@@ -124,11 +138,17 @@ impl RemoteTransport {
         if fingerprints.is_empty() {
             return Err(Error::Fingerprint);
         }
+        let options = section.ice_options().or(first.ice_options());
+        let has = |option| options.is_some_and(|options: IceOptions<'_>| options.has(option));
         let transport = Self {
             ice_ufrag: ufrag.to_owned(),
             ice_pwd: pwd.to_owned(),
             ice_lite: description.session().has("ice-lite"),
-            sped: section.ice_options().or(first.ice_options()).is_some_and(has_sped),
+            // By the name of the draft, and by that of Chromium, which listens to either.
+            sped: has("sped") || has("googspedv1"),
+            renomination: has("renomination"),
+            trickle: has("trickle"),
+            ice2: has("ice2"),
             fingerprints,
             tls_id: section.tls_id().or(first.tls_id()).map(|id| id.as_str().to_owned()),
             cryptex: false,
@@ -165,11 +185,6 @@ impl RemoteTransport {
             _ => Err(Error::IceCredentialsHalfChanged),
         }
     }
-}
-
-/// DTLS inside STUN by the name of the draft, and by that of Chromium, which listens to either.
-fn has_sped(options: IceOptions<'_>) -> bool {
-    options.has("sped") || options.has("googspedv1")
 }
 
 /// RTCP is multiplexed, so that the second component is of no use.

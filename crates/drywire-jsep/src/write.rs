@@ -18,6 +18,8 @@ pub(crate) struct Frame<'a> {
     pub(crate) transport: &'a LocalTransport,
     /// Whether DTLS inside STUN is offered, or agreed on.
     pub(crate) sped: bool,
+    /// Whether numbered nominations are offered, or agreed on.
+    pub(crate) renomination: bool,
     pub(crate) setup: Setup,
     /// The name of the DTLS association, in an answer only if the offer has one (RFC 8842 section 5.3).
     pub(crate) tls_id: Option<&'a str>,
@@ -130,8 +132,14 @@ fn shared(builder: &mut Builder, section: &PlannedSection, frame: &Frame<'_>) ->
     }
     builder.attribute(&IceUfrag::parse(&frame.transport.ice_ufrag)?)?;
     builder.attribute(&IcePwd::parse(&frame.transport.ice_pwd)?)?;
-    let options = if frame.sped { "trickle ice2 sped googspedv1" } else { "trickle ice2" };
-    builder.attribute(&IceOptions::parse(options)?)?;
+    let mut options = String::from("trickle ice2");
+    if frame.renomination {
+        options.push_str(" renomination");
+    }
+    if frame.sped {
+        options.push_str(" sped googspedv1");
+    }
+    builder.attribute(&IceOptions::parse(&options)?)?;
     for fingerprint in &frame.transport.fingerprints {
         builder.attribute(&Fingerprint::new(fingerprint)?)?;
     }

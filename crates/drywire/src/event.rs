@@ -18,6 +18,11 @@ pub enum Event {
     /// Transceivers or data channels were added or changed: an offer should be made, when the signalling state is
     /// stable.
     NegotiationNeeded,
+    /// A candidate of the peer has a name of multicast DNS in the place of its address. Whoever has an
+    /// [`Mdns`](drywire_ice::mdns::Mdns) resolves it and tells the address by
+    /// [`PeerConnection::name_resolved`](crate::PeerConnection::name_resolved); else the candidate is not used. The name
+    /// must not be looked up by any other means.
+    NameToResolve(drywire_ice::mdns::Name),
     /// The peer's offer added an m-section of media.
     TransceiverAdded(TransceiverId),
     /// An RTP packet arrived. Packets that are not taken in time are dropped, the oldest first.

@@ -26,6 +26,14 @@ pub struct Gathered {
     pub disclosure: Disclosure,
 }
 
+impl Gathered {
+    /// A candidate, however it was found, and what the peer is told of it.
+    #[must_use]
+    pub const fn new(candidate: Candidate, disclosure: Disclosure) -> Self {
+        Self { candidate, disclosure }
+    }
+}
+
 /// What the peer is told of a candidate.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Disclosure {
@@ -43,8 +51,9 @@ pub enum Disclosure {
 pub struct GatherError {
     /// The server's URI.
     pub url: Arc<str>,
-    /// Which of our addresses it was asked about. It is not for the peer.
-    pub local: SocketAddr,
+    /// Which of our addresses it was asked about; `None` if the policy hides it (W3C webrtc-pc, section 4.8.3): errors
+    /// are shown to those who do not know the addresses of the host, too.
+    pub local: Option<SocketAddr>,
     /// What happened.
     pub reason: GatherFailure,
     /// The error code of STUN (300 to 699), or 701: the server was not reached.

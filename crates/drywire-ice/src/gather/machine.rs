@@ -275,7 +275,8 @@ impl Gatherer {
     fn fail(&mut self, probe: &Probe, reason: GatherFailure, code: u16, text: String) {
         if let Some(server) = self.config.servers.get(probe.server) {
             let url = server.url.clone();
-            self.report(GatherError { url, local: probe.path.local, reason, code, text });
+            let local = self.shown(probe.path.local);
+            self.report(GatherError { url, local, reason, code, text });
         }
     }
 
@@ -307,6 +308,12 @@ impl Gatherer {
                 SocketAddr::new(nowhere, 0)
             });
         }
+    }
+
+    /// A local address as an error may tell it.
+    pub(crate) fn shown(&self, local: SocketAddr) -> Option<SocketAddr> {
+        let hidden = self.hides_hosts() || self.config.policy == AddressPolicy::RelayOnly;
+        (!hidden).then_some(local)
     }
 
     fn hides_hosts(&self) -> bool {

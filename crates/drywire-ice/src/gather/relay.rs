@@ -83,7 +83,7 @@ impl Gatherer {
         if crate::candidate::is_usable(address) {
             self.add(candidate, Disclosure::Address);
         } else {
-            self.report(relay.error(GatherFailure::Useless, 500, String::new()));
+            self.report(relay.error(self.shown(relay.local), GatherFailure::Useless, 500, String::new()));
         }
         self.settle();
         Ok(())
@@ -101,7 +101,7 @@ impl Gatherer {
         let relay = self.take_relay(id)?;
         let unreached = code == GatherError::UNREACHED;
         let reason = if unreached { GatherFailure::Unreachable } else { GatherFailure::Refused };
-        self.report(relay.error(reason, code, text.chars().take(128).collect()));
+        self.report(relay.error(self.shown(relay.local), reason, code, text.chars().take(128).collect()));
         self.settle();
         Ok(())
     }
@@ -109,7 +109,12 @@ impl Gatherer {
     pub(crate) fn expire_relays(&mut self, now: Instant) {
         while let Some(at) = self.relays.iter().position(|relay| relay.gives_up <= now) {
             let relay = self.relays.remove(at);
-            self.report(relay.error(GatherFailure::Timeout, GatherError::UNREACHED, String::new()));
+            self.report(relay.error(
+                self.shown(relay.local),
+                GatherFailure::Timeout,
+                GatherError::UNREACHED,
+                String::new(),
+            ));
         }
     }
 
@@ -120,7 +125,13 @@ impl Gatherer {
 }
 
 impl Expected {
-    fn error(&self, reason: GatherFailure, code: u16, text: String) -> GatherError {
-        GatherError { url: self.url.clone(), local: self.local, reason, code, text }
+    fn error(
+        &self,
+        local: Option<SocketAddr>,
+        reason: GatherFailure,
+        code: u16,
+        text: String,
+    ) -> GatherError {
+        GatherError { url: self.url.clone(), local, reason, code, text }
     }
 }

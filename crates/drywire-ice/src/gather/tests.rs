@@ -185,7 +185,7 @@ fn a_server_that_does_not_answer_is_given_up_and_told() {
     // At 0, 0.5, 1.5, 3.5 and 7.5 seconds.
     assert_eq!(world.sent.len(), 5);
     let error = &world.errors[0];
-    assert_eq!((&*error.url, error.local), ("stun:192.0.2.1:3478", address("10.0.0.1:1")));
+    assert_eq!((&*error.url, error.local), ("stun:192.0.2.1:3478", Some(address("10.0.0.1:1"))));
     assert_eq!((error.reason, error.code), (GatherFailure::Timeout, 701));
 }
 

@@ -9,7 +9,7 @@ use crate::session::{CreatedDescription, ExtensionId, Session};
 use crate::signaling::{DescriptionType, SignalingState};
 use crate::slot::Occupant;
 use crate::transceiver::{MediaKind, NegotiatedExtension, Transceiver};
-use crate::transport::LocalTransport;
+use crate::transport::{LocalTransport, RemoteTransport};
 use crate::write::{self, Frame};
 
 /// The protocol of media sections that we offer (RFC 9429 section 5.1.2).
@@ -43,7 +43,9 @@ impl Session {
     ) -> Result<SessionDescription, CreateError> {
         // RFC 8839, section 5.6: an option of an answer is agreed on, so the offer must have it.
         let remote = self.state.remote_transport.as_ref();
-        let offered = remote.is_some_and(|remote| remote.sped);
+        let may_tell = |offered: fn(&RemoteTransport) -> bool| {
+            kind == DescriptionType::Offer || remote.is_some_and(offered)
+        };
         let tells_init = kind == DescriptionType::Offer
             || self.state.remote.pending.as_ref().is_some_and(|offer| {
                 offer.media_sections().any(|section| section.first::<SctpInit<'_>>().is_some())
@@ -51,7 +53,8 @@ impl Session {
         let init = transport.sctp_init.as_deref().filter(|_| tells_init);
         let named = remote.is_some_and(|remote| remote.tls_id.is_some());
         let mut frame = Frame {
-            sped: transport.sped && (kind == DescriptionType::Offer || offered),
+            sped: transport.sped && may_tell(|remote| remote.sped),
+            renomination: transport.renomination && may_tell(|remote| remote.renomination),
             session_id: self.session_id,
             session_version: self.state.session_version.saturating_add(1),
             transport,

@@ -138,6 +138,36 @@ impl Candidate {
         Ok(self)
     }
 
+    /// The same candidate with the user name fragment of its generation, which tells it from those before a restart
+    /// when it is signalled alone (RFC 8839 section 5.1, RFC 8838 section 4.1).
+    ///
+    /// # Errors
+    /// [`Invalid::Attribute`] when it is not 4 to 256 letters, digits, `+` or `/`.
+    pub fn with_ufrag(mut self, ufrag: &str) -> Result<Self, Invalid> {
+        if !(4..=256).contains(&ufrag.len()) || !is_ice_string(ufrag) {
+            return Err(INVALID);
+        }
+        self.ufrag = Some(ufrag.to_owned());
+        Ok(self)
+    }
+
+    /// The same candidate with the number of its network interface and what that costs, as libwebrtc signals them.
+    #[must_use]
+    pub fn with_network(mut self, id: u16, cost: u16) -> Self {
+        let others: Vec<_> =
+            self.extensions().filter(|(name, _)| !matches!(*name, "network-id" | "network-cost")).collect();
+        let mut extensions = String::new();
+        for (name, value) in others {
+            extensions.extend([name, " ", value, " "]);
+        }
+        extensions.push_str(&format!("network-id {id}"));
+        if cost > 0 {
+            extensions.push_str(&format!(" network-cost {cost}"));
+        }
+        self.extensions = extensions;
+        self
+    }
+
     /// What candidates of the same kind, base and server have in common.
     #[must_use]
     pub fn foundation(&self) -> &str {
@@ -189,13 +219,30 @@ impl Candidate {
         self.kind
     }
 
-    /// The related address, `raddr` and `rport`, unless it is a name or hidden.
+    /// The related address, `raddr` and `rport`, unless it is a name, or hidden: then an unspecified address stands in
+    /// its place (RFC 8839 section 5.1).
     #[must_use]
     pub fn related(&self) -> Option<SocketAddr> {
         match self.related {
-            Some((CandidateAddress::Ip(ip), port)) => Some(SocketAddr::new(ip, port)),
+            Some((CandidateAddress::Ip(ip), port)) if !ip.is_unspecified() => Some(SocketAddr::new(ip, port)),
             _ => None,
         }
+    }
+
+    /// The number of the interface that it belongs to (`network-id` of libwebrtc).
+    #[must_use]
+    pub fn network_id(&self) -> Option<u16> {
+        self.extension("network-id").and_then(number)
+    }
+
+    /// What it costs to use its interface, 0 to 999 (`network-cost` of libwebrtc). A peer that says more means the most.
+    #[must_use]
+    pub fn network_cost(&self) -> Option<u16> {
+        self.extension("network-cost").and_then(number::<u16>).map(|cost| cost.min(999))
+    }
+
+    fn extension(&self, wanted: &str) -> Option<&str> {
+        self.extensions().find(|(name, _)| *name == wanted).map(|(_, value)| value)
     }
 
     /// Which side of a TCP candidate connects.
@@ -432,6 +479,28 @@ mod tests {
             "candidate:1 1 udp 7 d4df7acb-4c9f-4dc0-8396-275c234b4555.local 9 typ host"
         );
         assert_eq!(host.with_name("a b"), Err(INVALID));
+    }
+
+    #[test]
+    fn networks_generations_and_hidden_related_addresses() {
+        let text = "candidate:5 1 udp 1677729535 203.0.113.4 46154 typ srflx raddr 0.0.0.0 rport 0 generation 0 \
+                    ufrag EEtu network-id 3 network-cost 10";
+        let candidate: Candidate = text.parse().unwrap();
+        assert_eq!((candidate.network_id(), candidate.network_cost()), (Some(3), Some(10)));
+        assert_eq!((candidate.related(), candidate.ufrag()), (None, Some("EEtu")));
+        let other = candidate.with_network(4, 0).with_ufrag("abcd").unwrap();
+        assert!(
+            other.to_string().ends_with(" raddr 0.0.0.0 rport 0 ufrag abcd generation 0 network-id 4"),
+            "{other}"
+        );
+        assert_eq!((other.network_id(), other.network_cost()), (Some(4), None));
+        assert_eq!(other.with_ufrag("a b c"), Err(INVALID));
+        // What is wrong in the extensions of others costs no candidate.
+        let odd: Candidate =
+            "1 1 udp 1 192.0.2.1 9 typ host network-id x network-cost 70000".parse().unwrap();
+        assert_eq!((odd.network_id(), odd.network_cost()), (None, None));
+        let dear: Candidate = "1 1 udp 1 192.0.2.1 9 typ host network-cost 1000".parse().unwrap();
+        assert_eq!(dear.network_cost(), Some(999));
     }
 
     #[test]

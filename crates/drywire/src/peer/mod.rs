@@ -1,5 +1,6 @@
 //! A peer connection: the composition of all protocols towards one peer.
 
+mod candidates;
 mod data;
 mod media;
 mod negotiation;

@@ -1,26 +1,25 @@
-use std::str::FromStr;
-
-use drywire_core::{Instant, Protocol};
+use drywire_core::Instant;
 use drywire_crypto::{Fingerprint, HashAlgorithm};
+use drywire_ice::mdns::Name;
 use drywire_ice::{Candidate, Credentials, Role};
-use drywire_jsep::{
-    CandidateTarget, Changes, DescriptionType, DtlsRole, LocalTransport, SessionDescription, SignalingState,
-};
+use drywire_jsep::{Changes, DescriptionType, DtlsRole, LocalTransport, SessionDescription, SignalingState};
 use drywire_srtp::{ExtensionIds, HeaderEncryption};
 
 use super::PeerConnection;
-use crate::{Config, Event, NegotiationError, RemoteCandidateError};
+use crate::{Config, Event, NegotiationError};
 
 /// What our descriptions say about the transport, and what is derived from the negotiation once.
 pub(super) struct Local {
-    candidates: Vec<drywire_sdp::Candidate>,
-    ended: bool,
+    pub(super) candidates: Vec<drywire_sdp::Candidate>,
+    pub(super) ended: bool,
     /// One of each certificate for each hash function.
     fingerprints: Vec<String>,
     /// The credentials that ICE was given last.
     remote: Option<Credentials>,
-    /// How many remote candidates ICE was given of that generation.
-    remote_candidates: usize,
+    /// The remote candidates of that generation which were looked at.
+    pub(super) remote_candidates: Vec<drywire_sdp::Candidate>,
+    /// Those that wait for the address behind their name.
+    pub(super) named: Vec<(Name, Candidate)>,
     /// Whether we told that a negotiation is needed and none was made since.
     told_needed: bool,
     /// How much longer than its SCTP packet a datagram is.
@@ -34,7 +33,8 @@ impl Local {
             ended: false,
             fingerprints: fingerprints(config),
             remote: None,
-            remote_candidates: 0,
+            remote_candidates: Vec::new(),
+            named: Vec::new(),
             told_needed: false,
             record_overhead: 0,
         }
@@ -112,55 +112,6 @@ impl PeerConnection {
         Ok(answer)
     }
 
-    /// Adds a local candidate: for each address that the application's sockets have, a host candidate. Descriptions
-    /// made afterwards carry it.
-    pub fn add_local_candidate(
-        &mut self,
-        now: Instant,
-        candidate: Candidate,
-    ) -> Result<(), drywire_ice::CandidateError> {
-        let now = self.clock.observe(now);
-        let text = to_sdp(&candidate);
-        if self.transport.ice.add_local_candidate(now, candidate)? {
-            self.local.candidates.extend(text);
-        }
-        self.settle(now);
-        Ok(())
-    }
-
-    /// Says that there are no more local candidates. Descriptions made afterwards say so to the peer.
-    pub fn local_candidates_ended(&mut self) {
-        self.local.ended = true;
-    }
-
-    /// Adds a candidate that the peer signalled after its description: the value of `a=candidate`, with or without the
-    /// attribute's name; empty for the end of candidates. `mid` is the m-section that it was signalled for. Candidates
-    /// that cannot be used (a protocol or a kind of name that we do not speak) are ignored.
-    pub fn add_remote_candidate(
-        &mut self,
-        now: Instant,
-        mid: Option<&str>,
-        candidate: &str,
-    ) -> Result<(), RemoteCandidateError> {
-        let now = self.clock.observe(now);
-        if self.closed.is_some() {
-            return Err(RemoteCandidateError::Closed);
-        }
-        let text = candidate.trim();
-        let text = text.strip_prefix("a=").unwrap_or(text);
-        let text = text.strip_prefix("candidate:").unwrap_or(text);
-        let target = CandidateTarget { mid, ..CandidateTarget::default() };
-        if text.is_empty() {
-            self.negotiation.end_remote_candidates(target)?;
-        } else {
-            let candidate = drywire_sdp::Candidate::from_str(text)?;
-            self.negotiation.add_remote_candidate(target, candidate)?;
-        }
-        self.apply_remote_candidates(now);
-        self.settle(now);
-        Ok(())
-    }
-
     /// Begins an ICE restart: the next offer carries new credentials. The path in use stays until a new one is found.
     pub fn restart_ice(&mut self, now: Instant) {
         let now = self.clock.observe(now);
@@ -201,6 +152,7 @@ impl PeerConnection {
             ice_pwd: credentials.pwd().to_owned(),
             ice_lite: self.transport.ice.is_lite(),
             sped: self.config.sped,
+            renomination: self.config.ice.renomination,
             sctp_init: self.config.snap.then(|| self.data.local_init()),
             fingerprints: self.local.fingerprints.clone(),
             candidates: self.local.candidates.clone(),
@@ -244,6 +196,7 @@ impl PeerConnection {
         let credentials = Credentials::new(remote.ice_ufrag.clone(), remote.ice_pwd.clone())?;
         let (lite, dtls_role) = (remote.ice_lite, remote.dtls_role);
         self.transport.set_remote_sped(remote.sped);
+        self.transport.ice.set_remote_renomination(remote.renomination);
         if self.local.remote.as_ref() != Some(&credentials) {
             if self.local.remote.is_none() {
                 // RFC 8445, section 6.1.1: a full agent that speaks to a lite one controls; else the offerer does.
@@ -255,7 +208,8 @@ impl PeerConnection {
                 tracing::debug!(%error, "the remote ICE credentials were not taken");
             }
             self.local.remote = Some(credentials);
-            self.local.remote_candidates = 0;
+            self.local.remote_candidates.clear();
+            self.local.named.clear();
         }
         self.apply_remote_candidates(now);
         // The role is settled once the answer is; until then an offer may still be answered otherwise.
@@ -269,21 +223,6 @@ impl PeerConnection {
             self.transport.begin_dtls(now, role, fingerprints);
         }
         Ok(())
-    }
-
-    /// Gives ICE the remote candidates that it was not given yet.
-    fn apply_remote_candidates(&mut self, now: Instant) {
-        let Some(remote) = self.negotiation.remote_transport() else { return };
-        for candidate in remote.candidates.iter().skip(self.local.remote_candidates) {
-            let Some(candidate) = from_sdp(candidate) else { continue };
-            if let Err(error) = self.transport.ice.add_remote_candidate(now, candidate) {
-                tracing::debug!(%error, "a remote candidate was not taken");
-            }
-        }
-        self.local.remote_candidates = remote.candidates.len();
-        if remote.end_of_candidates {
-            self.transport.ice.remote_candidates_ended(now);
-        }
     }
 
     fn apply_data(&mut self, now: Instant) {
@@ -339,50 +278,4 @@ fn usable_fingerprints(texts: &[String]) -> Result<Vec<Fingerprint>, Negotiation
         }
     }
     if usable.is_empty() { Err(refused.into()) } else { Ok(usable) }
-}
-
-fn to_sdp(candidate: &Candidate) -> Option<drywire_sdp::Candidate> {
-    // Connections are not opened here yet: the peer is not offered any.
-    if candidate.protocol != Protocol::Udp {
-        return None;
-    }
-    let kind = match candidate.kind {
-        drywire_ice::CandidateKind::Host => drywire_sdp::CandidateKind::Host,
-        drywire_ice::CandidateKind::ServerReflexive => drywire_sdp::CandidateKind::ServerReflexive,
-        drywire_ice::CandidateKind::Relayed => drywire_sdp::CandidateKind::Relayed,
-        // RFC 8445, section 5.3: peer-reflexive candidates are not signalled.
-        drywire_ice::CandidateKind::PeerReflexive => return None,
-    };
-    let text = drywire_sdp::Candidate::udp(
-        &candidate.foundation,
-        candidate.priority,
-        candidate.address,
-        kind,
-        candidate.related,
-    );
-    text.inspect_err(|error| tracing::debug!(%error, "a local candidate cannot be signalled")).ok()
-}
-
-/// The candidate for ICE; `None` for what it does not use: names, TCP.
-fn from_sdp(candidate: &drywire_sdp::Candidate) -> Option<Candidate> {
-    if candidate.transport() != drywire_sdp::Transport::Udp {
-        return None;
-    }
-    let kind = match candidate.kind() {
-        drywire_sdp::CandidateKind::Host => drywire_ice::CandidateKind::Host,
-        drywire_sdp::CandidateKind::ServerReflexive => drywire_ice::CandidateKind::ServerReflexive,
-        drywire_sdp::CandidateKind::PeerReflexive => drywire_ice::CandidateKind::PeerReflexive,
-        drywire_sdp::CandidateKind::Relayed => drywire_ice::CandidateKind::Relayed,
-        _ => return None,
-    };
-    let address = candidate.socket_addr()?;
-    let mut remote = Candidate::remote(
-        Protocol::Udp,
-        kind,
-        address,
-        candidate.priority(),
-        candidate.foundation().to_owned(),
-    );
-    remote.ufrag = candidate.ufrag().map(str::to_owned);
-    Some(remote)
 }

@@ -199,6 +199,42 @@ fn dtls_inside_stun_is_agreed_on_by_both_or_not_at_all() {
 }
 
 #[test]
+fn numbered_nominations_are_agreed_on_by_both_or_not_at_all() {
+    for (alice, bob) in [(true, true), (true, false), (false, true), (false, false)] {
+        let (mut a, mut b) = (session(1), session(2));
+        a.enable_data();
+        let local = LocalTransport { renomination: alice, ..transport("alice") };
+        let offer = a.create_offer(&local).unwrap();
+        a.set_local_description(DescriptionType::Offer, &offer).unwrap();
+        b.set_remote_description(DescriptionType::Offer, &offer).unwrap();
+        let local = LocalTransport { renomination: bob, ..transport("bobb") };
+        let answer = b.create_answer(&local).unwrap();
+        b.set_local_description(DescriptionType::Answer, &answer).unwrap();
+        a.set_remote_description(DescriptionType::Answer, &answer).unwrap();
+        let (of_alice, of_bob) = (b.remote_transport().unwrap(), a.remote_transport().unwrap());
+        assert_eq!((of_alice.renomination, of_bob.renomination), (alice, alice && bob));
+        assert!(of_alice.trickle && of_alice.ice2 && of_bob.trickle && of_bob.ice2);
+    }
+}
+
+#[test]
+fn options_of_peers_that_know_less() {
+    for (line, trickle, ice2) in [
+        ("", false, false),
+        ("a=ice-options:ice2\r\n", false, true),
+        ("a=ice-options:trickle\r\n", true, false),
+    ] {
+        let (mut a, mut b) = (session(1), session(2));
+        a.enable_data();
+        let offer = a.create_offer(&transport("alice")).unwrap().to_string();
+        let offer = offer.replace("a=ice-options:trickle ice2\r\n", line);
+        b.set_remote_description(DescriptionType::Offer, &offer.parse().unwrap()).unwrap();
+        let remote = b.remote_transport().unwrap();
+        assert_eq!((remote.trickle, remote.ice2), (trickle, ice2), "{line}");
+    }
+}
+
+#[test]
 fn candidates_trickle() {
     let (mut a, mut b) = (session(1), session(2));
     a.enable_data();
