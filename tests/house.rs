@@ -38,6 +38,7 @@ const GRAPH: &[(&str, &[&str])] = &[
             "drywire-sdp",
             "drywire-stun",
             "drywire-ice",
+            "drywire-turn",
             "drywire-dtls",
             "drywire-rtp",
             "drywire-srtp",

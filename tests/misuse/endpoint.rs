@@ -153,7 +153,7 @@ fn pair(seed: u64) -> Drive<Host> {
         let mut limits = EndpointConfig::default();
         limits.max_peers = MAX_PEERS;
         let mut endpoint = Endpoint::new(limits, start, bytes);
-        endpoint.add_local_address(if own == 0 { path(0).local } else { path(0).remote });
+        endpoint.add_local_address(start, if own == 0 { path(0).local } else { path(0).remote });
         let (offers, signalled) = (own == 0, signalled.clone());
         Host { endpoint, start, offers, signalled, known: Vec::new(), arrived: false }
     };

@@ -121,7 +121,7 @@ fn server(max_peers: usize) -> (Network<Host>, NodeId) {
     let mut config = EndpointConfig::default();
     config.max_peers = max_peers;
     let mut endpoint = Endpoint::new(config, now, [51; 32]);
-    endpoint.add_local_address(address(1));
+    endpoint.add_local_address(now, address(1));
     let server = Server { endpoint, unsent: Vec::new(), ended: Vec::new() };
     let id = network.add(Host::Server(Box::new(server)), &[address(1)]);
     (network, id)

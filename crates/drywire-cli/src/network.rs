@@ -53,7 +53,7 @@ pub(crate) fn open(addresses: &[SocketAddr], key_log: Option<&Path>) -> Result<N
     addresses.sort_by_key(|address| address.ip().is_loopback());
     for address in addresses {
         tracing::info!(%address, "receiving UDP");
-        endpoint.add_local_address(address);
+        endpoint.add_local_address(now(), address);
     }
     let mut config = Config::new(provider, Arc::new(certificate), wall_clock());
     // Only on request, and then only encrypted, as browsers want it.

@@ -13,7 +13,7 @@
 //! let socket = Socket::bind("0.0.0.0:0".parse().expect("a constant"))?;
 //! let mut endpoint = Endpoint::new(EndpointConfig::default(), now(), [7; 32]); // a random seed, rather
 //! for address in host_addresses(socket.local_address(), &interfaces()?) {
-//!     endpoint.add_local_address(address);
+//!     endpoint.add_local_address(now(), address);
 //! }
 //! let print = |_: Instant, _: &mut Endpoint, peer: PeerId, event: Event| println!("{peer:?}: {event:?}");
 //! let (driver, handle) = Driver::new(endpoint, vec![socket], print);

@@ -47,7 +47,7 @@ fn start(address: &str, echoes: bool) -> (Handle<App>, Events, JoinHandle<std::i
     let socket = Socket::bind(address.parse().unwrap()).unwrap();
     let mut endpoint = Endpoint::new(EndpointConfig::default(), now(), [u8::from(echoes); 32]);
     for address in host_addresses(socket.local_address(), &["127.0.0.1".parse().unwrap()]) {
-        endpoint.add_local_address(address);
+        endpoint.add_local_address(now(), address);
     }
     let (sender, events) = mpsc::unbounded_channel();
     let (driver, handle) = Driver::new(endpoint, vec![socket], App { echoes, events: sender });

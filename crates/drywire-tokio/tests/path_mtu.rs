@@ -190,7 +190,7 @@ fn read_lines(sender: &UnboundedSender<String>) {
 async fn obey(address: &str, mut lines: UnboundedReceiver<String>) {
     let socket = Socket::bind(format!("{address}:0").parse().unwrap()).unwrap();
     let mut endpoint = Endpoint::new(EndpointConfig::default(), now(), [address.bytes().last().unwrap(); 32]);
-    endpoint.add_local_address(socket.local_address());
+    endpoint.add_local_address(now(), socket.local_address());
     let (driver, handle) = Driver::new(endpoint, vec![socket], App::default());
     tokio::spawn(driver.run());
     while let Some(line) = lines.recv().await {

@@ -4,6 +4,16 @@ use std::sync::Arc;
 use drywire_crypto::{CertifiedKey, HashAlgorithm, Provider};
 use drywire_media::WallClock;
 
+/// Which of our candidates are used (W3C webrtc-pc, `RTCIceTransportPolicy`).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum IceTransportPolicy {
+    /// All.
+    #[default]
+    All,
+    /// Those on relays only: the peer learns no address of this host.
+    Relay,
+}
+
 /// What peer connections are made of. Make one and share it among all of them: it holds the certificate, and a
 /// connection made from it does no public-key work before its handshake.
 #[derive(Clone)]
@@ -15,6 +25,8 @@ pub struct Config {
     pub wall_clock: WallClock,
     /// ICE: timers and limits. The role and the credentials are each connection's own.
     pub ice: drywire_ice::Config,
+    /// Which candidates are used. Default: all.
+    pub ice_transport_policy: IceTransportPolicy,
     /// DTLS: certificates, versions, groups, cipher suites, SRTP profiles, application protocols, and where keys are logged
     /// to; see [`dtls_mut`](Self::dtls_mut).
     pub dtls: Arc<drywire_dtls::Config>,
@@ -60,6 +72,7 @@ impl Config {
         Self {
             wall_clock,
             ice: drywire_ice::Config::new(provider.clone(), drywire_ice::Role::Controlled),
+            ice_transport_policy: IceTransportPolicy::All,
             dtls: Arc::new(drywire_dtls::Config::new(provider.clone(), certificate)),
             fingerprint_hashes: vec![HashAlgorithm::Sha256],
             negotiation: Arc::new(drywire_jsep::Config::default()),

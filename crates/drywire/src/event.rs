@@ -18,6 +18,12 @@ pub enum Event {
     /// Transceivers or data channels were added or changed: an offer should be made, when the signalling state is
     /// stable.
     NegotiationNeeded,
+    /// The gathering of candidates has begun or ended.
+    IceGatheringStateChanged(IceGatheringState),
+    /// A candidate of ours that our latest description does not have: the peer should be told.
+    LocalCandidate(LocalCandidate),
+    /// A server did not help to find candidates (W3C webrtc-pc, `icecandidateerror`). It is not for the peer.
+    IceCandidateError(drywire_ice::gather::GatherError),
     /// A candidate of the peer has a name of multicast DNS in the place of its address. Whoever has an
     /// [`Mdns`](drywire_ice::mdns::Mdns) resolves it and tells the address by
     /// [`PeerConnection::name_resolved`](crate::PeerConnection::name_resolved); else the candidate is not used. The name
@@ -57,6 +63,41 @@ pub enum Event {
         /// Why.
         reason: CloseReason,
     },
+}
+
+/// A candidate of ours, for the peer (W3C webrtc-pc, `RTCIceCandidate`). The peer's
+/// [`add_remote_candidate`](crate::PeerConnection::add_remote_candidate) takes it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct LocalCandidate {
+    /// The line, with `candidate:` (RFC 8839, section 5.1).
+    pub candidate: String,
+    /// The m-section that it belongs to.
+    pub mid: Option<String>,
+    /// The user name fragment of its generation.
+    pub ufrag: String,
+}
+
+/// How far the gathering of candidates is, as W3C's `RTCIceGatheringState` has it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum IceGatheringState {
+    /// There is none yet.
+    #[default]
+    New,
+    /// Some are there, others may come.
+    Gathering,
+    /// All are there. The peer can be told so: by the next description, or by an empty candidate.
+    Complete,
+}
+
+impl std::fmt::Display for IceGatheringState {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::New => "new",
+            Self::Gathering => "gathering",
+            Self::Complete => "complete",
+        })
+    }
 }
 
 /// The state of the whole connection, as W3C's `RTCPeerConnectionState` has it.

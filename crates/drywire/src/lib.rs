@@ -59,14 +59,17 @@ pub use drywire_core::{Duration, Ecn, Instant, Path, Protocol, Transmit};
 pub use {
     drywire_crypto as crypto, drywire_datachannel as datachannel, drywire_dtls as dtls, drywire_ice as ice,
     drywire_jsep as jsep, drywire_media as media, drywire_rtp as rtp, drywire_sctp as sctp,
-    drywire_sdp as sdp, drywire_srtp as srtp, drywire_stun as stun,
+    drywire_sdp as sdp, drywire_srtp as srtp, drywire_stun as stun, drywire_turn as turn,
 };
 
-pub use config::Config;
+pub use config::{Config, IceTransportPolicy};
 pub use drywire_media::{KeyframeRequest, WallClock};
-pub use endpoint::{Endpoint, EndpointConfig, EndpointStats, PeerId, PeerMut};
+pub use endpoint::{
+    ConnectId, Endpoint, EndpointConfig, EndpointStats, IceServer, IceServerError, PeerId, PeerMut,
+    StreamRequest,
+};
 pub use error::{KeyframeError, NegotiationError, RemoteCandidateError, TooManyPeers, WriteError};
-pub use event::{CloseReason, ConnectionState, Event};
+pub use event::{CloseReason, ConnectionState, Event, IceGatheringState, LocalCandidate};
 pub use packet::{Extensions, RtpPacket};
 pub use peer::{DataChannel, PeerConnection};
 pub use stats::{Stats, TransportStats};

@@ -126,7 +126,7 @@ impl World {
     fn new() -> Self {
         let now = drywire_sim::origin();
         let mut endpoint = Endpoint::new(EndpointConfig::default(), now, [1; 32]);
-        endpoint.add_local_address(address(1));
+        endpoint.add_local_address(now, address(1));
         let mut network = Network::new(now, [9; 32]);
         network.set_default_link(Link::new().delay(Duration::from_millis(10)));
         let echo = Echo::new(config(), None);

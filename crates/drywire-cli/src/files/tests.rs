@@ -99,7 +99,7 @@ impl World {
         let now = drywire_sim::origin();
         let endpoint = |host: u8| {
             let mut endpoint = Endpoint::new(EndpointConfig::default(), now, [host; 32]);
-            endpoint.add_local_address(address(host));
+            endpoint.add_local_address(now, address(host));
             endpoint
         };
         let provider = drywire::default_provider();

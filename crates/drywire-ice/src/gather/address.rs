@@ -34,6 +34,12 @@ impl LocalAddress {
     }
 }
 
+impl From<SocketAddr> for LocalAddress {
+    fn from(address: SocketAddr) -> Self {
+        Self::new(address)
+    }
+}
+
 /// Whether an address can be a host candidate's (RFC 8445, section 5.1.1.1): not a deprecated kind of IPv6.
 pub(crate) fn is_host(address: SocketAddr) -> bool {
     let deprecated = match address.ip() {

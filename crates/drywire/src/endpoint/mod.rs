@@ -1,17 +1,23 @@
 //! Many peer connections on one UDP socket.
 
+mod addresses;
+mod network;
 mod routes;
 mod timers;
 
 use std::collections::VecDeque;
-use std::net::SocketAddr;
+use std::net::IpAddr;
 use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
 
 use bytes::BytesMut;
 use drywire_core::{Instant, Monotonic, Path, Rng, Transmit};
-use drywire_ice::Candidate;
+use drywire_crypto::Provider;
+use drywire_ice::gather::Gathered;
 
+pub use self::network::{ConnectId, IceServer, IceServerError, StreamRequest};
+
+use self::network::Network;
 use self::routes::{PeerRoutes, Routes};
 use self::timers::Timers;
 use crate::{Config, Event, PeerConnection, TooManyPeers};
@@ -22,11 +28,34 @@ use crate::{Config, Event, PeerConnection, TooManyPeers};
 pub struct EndpointConfig {
     /// The most peer connections at one time. Default: 10,000.
     pub max_peers: usize,
+    /// How candidates are gathered: which addresses are used and shown, and how long servers are waited for. Default: all
+    /// addresses that the endpoint is told, but those of IPv6 that are link-local.
+    pub gathering: drywire_ice::gather::Config,
+    /// Whether peers are connected to over TCP (RFC 6544): host candidates to connect from are gathered, and
+    /// [`Endpoint::poll_stream`] asks for connections. Default: `false`.
+    pub tcp: bool,
+    /// Multicast DNS, which finds the addresses behind the names of the peers' candidates, and gives such names to ours if
+    /// they are to be [hidden](drywire_ice::gather::Config::hide_hosts). It needs
+    /// [interfaces](Endpoint::add_multicast_interface). Default: none.
+    pub multicast_dns: Option<drywire_ice::mdns::Config>,
+    /// Where TURN gets its HMACs from. Default: the default library, if the feature `aws-lc` is on; without any, TURN servers
+    /// are refused.
+    pub provider: Option<Arc<dyn Provider>>,
 }
 
 impl Default for EndpointConfig {
     fn default() -> Self {
-        Self { max_peers: 10_000 }
+        let mut gathering = drywire_ice::gather::Config::default();
+        // Whoever names an address wants it used.
+        gathering.filter = |local| match local.address.ip() {
+            IpAddr::V4(_) => true,
+            IpAddr::V6(ip) => !ip.is_unicast_link_local(),
+        };
+        #[cfg(feature = "aws-lc")]
+        let provider = Some(crate::default_provider());
+        #[cfg(not(feature = "aws-lc"))]
+        let provider = None;
+        Self { max_peers: 10_000, gathering, tcp: false, multicast_dns: None, provider }
     }
 }
 
@@ -71,7 +100,7 @@ pub struct Endpoint {
     vacant: Vec<usize>,
     len: usize,
     generation: u64,
-    local_addresses: Vec<SocketAddr>,
+    network: Network,
     routes: Routes,
     timers: Timers,
     due: Vec<PeerId>,
@@ -84,15 +113,16 @@ impl Endpoint {
     /// An endpoint without peers. The seeds of its peer connections derive from `seed`.
     #[must_use]
     pub fn new(config: EndpointConfig, now: Instant, seed: [u8; 32]) -> Self {
+        let mut rng = Rng::new(seed);
         Self {
+            network: Network::new(&config, now, &mut rng),
             config,
             clock: Monotonic::new(now),
-            rng: Rng::new(seed),
+            rng,
             slots: Vec::new(),
             vacant: Vec::new(),
             len: 0,
             generation: 0,
-            local_addresses: Vec::new(),
             routes: Routes::default(),
             timers: Timers::default(),
             due: Vec::new(),
@@ -102,10 +132,24 @@ impl Endpoint {
         }
     }
 
-    /// Takes a datagram that arrived on the socket.
+    /// Takes a datagram that arrived on a socket; or, on a path of TCP, what was read from that connection, however divided.
     pub fn handle_input(&mut self, now: Instant, path: Path, datagram: BytesMut) {
         let now = self.clock.observe(now);
         self.stats.datagrams_received += 1;
+        if !self.network.owns(path, &datagram) {
+            return self.route(now, path, datagram);
+        }
+        let routes = &self.routes;
+        self.network
+            .handle_input(now, path, datagram, |path, datagram| routes.find(path, datagram).is_some());
+        while let Some((path, datagram)) = self.network.poll_received() {
+            self.route(now, path, datagram);
+        }
+        self.apply_changes(now);
+    }
+
+    /// Hands a datagram to the peer connection that it belongs to.
+    fn route(&mut self, now: Instant, path: Path, datagram: BytesMut) {
         let Some(id) = self.routes.find(path, &datagram) else {
             self.stats.datagrams_unrouted += 1;
             tracing::trace!(%path, "a datagram belongs to no peer connection");
@@ -120,6 +164,8 @@ impl Endpoint {
     /// Lets the time pass for the peers whose timeouts have come.
     pub fn handle_timeout(&mut self, now: Instant) {
         let now = self.clock.observe(now);
+        self.network.handle_timeout(now);
+        self.apply_changes(now);
         // A peer that has something to send keeps a deadline in the past: each is looked at once.
         while let Some(id) = self.timers.expire(now) {
             self.due.push(id);
@@ -136,28 +182,19 @@ impl Endpoint {
         }
     }
 
-    /// Adds an address of the socket: a host candidate of every peer connection made afterwards. Give one for each
-    /// interface that peers may use; an unspecified address (`0.0.0.0`) is none.
-    pub fn add_local_address(&mut self, address: SocketAddr) {
-        if !self.local_addresses.contains(&address) && !address.ip().is_unspecified() {
-            self.local_addresses.push(address);
-        }
-    }
-
-    /// Makes a peer connection whose host candidates are the endpoint's addresses.
+    /// Makes a peer connection with the candidates that the endpoint has. Those that it finds later are added.
     pub fn create_peer(&mut self, now: Instant, config: Arc<Config>) -> Result<PeerId, TooManyPeers> {
         if self.len >= self.config.max_peers {
             return Err(TooManyPeers { limit: self.config.max_peers });
         }
         let now = self.clock.observe(now);
         let mut peer = PeerConnection::new(config, now, self.rng.seed());
-        for (preference, address) in (0_u16..).zip(&self.local_addresses) {
-            let candidate = Candidate::host(*address, u16::MAX.saturating_sub(preference));
-            if let Err(error) = peer.add_local_candidate(now, candidate) {
-                tracing::debug!(%address, %error, "not a usable local address");
-            }
+        for gathered in self.network.candidates() {
+            add_candidate(&mut peer, now, gathered);
         }
-        peer.local_candidates_ended();
+        if self.network.is_done() {
+            peer.local_candidates_ended();
+        }
 
         self.generation += 1;
         let slot = self.vacant.pop().unwrap_or(self.slots.len());
@@ -197,6 +234,9 @@ impl Endpoint {
     pub fn remove(&mut self, id: PeerId) -> bool {
         let Some(entry) = self.slots.get_mut(id.slot) else { return false };
         let Some(slot) = entry.take_if(|slot| slot.generation == id.generation) else { return false };
+        for path in slot.routes.connections() {
+            self.network.close_stream(path);
+        }
         self.routes.remove_peer(id, &slot.routes);
         self.timers.forget(id, slot.deadline);
         self.vacant.push(id.slot);
@@ -233,6 +273,18 @@ impl Endpoint {
     /// Appends the next datagram or train of datagrams to `out`. Peers take turns.
     pub fn poll_transmit(&mut self, now: Instant, out: &mut Vec<u8>) -> Option<Transmit> {
         let now = self.clock.observe(now);
+        loop {
+            if let Some(transmit) = self.network.poll_transmit(now, out) {
+                return Some(transmit);
+            }
+            let transmit = self.poll_peers(now, out)?;
+            if let Some(transmit) = self.network.wrap(now, transmit, out) {
+                return Some(transmit);
+            }
+        }
+    }
+
+    fn poll_peers(&mut self, now: Instant, out: &mut Vec<u8>) -> Option<Transmit> {
         while let Some(id) = self.sending.pop_front() {
             let Some(slot) = self.slot_mut(id) else { continue };
             if let Some(transmit) = slot.peer.poll_transmit(now, out) {
@@ -251,11 +303,15 @@ impl Endpoint {
     pub fn poll_event(&mut self) -> Option<(PeerId, Event)> {
         while let Some(id) = self.telling.pop_front() {
             let Some(slot) = self.slot_mut(id) else { continue };
-            if let Some(event) = slot.peer.poll_event() {
-                self.telling.push_back(id);
-                return Some((id, event));
+            let Some(event) = slot.peer.poll_event() else {
+                slot.telling = false;
+                continue;
+            };
+            self.telling.push_back(id);
+            match (event, self.network.names_mut()) {
+                (Event::NameToResolve(name), Some(names)) => names.resolve(self.clock.latest(), id, name),
+                (event, _) => return Some((id, event)),
             }
-            slot.telling = false;
         }
         None
     }
@@ -263,7 +319,7 @@ impl Endpoint {
     /// When [`handle_timeout`](Self::handle_timeout) wants to be called.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {
-        self.timers.earliest()
+        crate::earliest(self.timers.earliest(), self.network.poll_timeout())
     }
 
     fn slot_mut(&mut self, id: PeerId) -> Option<&mut Slot> {
@@ -282,6 +338,11 @@ impl Endpoint {
         let path = slot.peer.path();
         if let Some(path) = path {
             self.note_route(id, path);
+        }
+        if self.network.opens_connections() {
+            while let Some(path) = self.slot_mut(id).and_then(|slot| slot.peer.poll_connect()) {
+                self.network.connect(id, path);
+            }
         }
         self.note_progress(id);
     }
@@ -309,6 +370,12 @@ impl Endpoint {
         if let Some(slot) = self.slots.get_mut(id.slot).and_then(Option::as_mut) {
             self.routes.add_path(id, &mut slot.routes, path);
         }
+    }
+}
+
+fn add_candidate(peer: &mut PeerConnection, now: Instant, gathered: &Gathered) {
+    if let Err(error) = peer.add_gathered_candidate(now, gathered.clone()) {
+        tracing::debug!(candidate = %gathered.candidate, %error, "not a usable local candidate");
     }
 }
 

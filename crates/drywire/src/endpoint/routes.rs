@@ -1,6 +1,6 @@
 use std::collections::HashMap;
 
-use drywire_core::Path;
+use drywire_core::{Path, Protocol};
 use drywire_stun::{Class, Message};
 
 use super::PeerId;
@@ -30,6 +30,11 @@ pub(super) struct PeerRoutes {
 impl PeerRoutes {
     pub(super) fn is_latest(&self, path: Path) -> bool {
         self.latest == Some(path)
+    }
+
+    /// The TCP connections among the paths.
+    pub(super) fn connections(&self) -> impl Iterator<Item = Path> {
+        self.paths.iter().copied().filter(|path| path.protocol == Protocol::Tcp)
     }
 
     pub(super) fn knows_ufrag(&self, ufrag: &str) -> bool {

@@ -3,15 +3,15 @@
 use std::net::{IpAddr, SocketAddr};
 use std::str::FromStr;
 
-use drywire_core::{Instant, Protocol};
-use drywire_ice::gather::{Disclosure, Gathered};
+use drywire_core::{Instant, Path, Protocol};
+use drywire_ice::gather::{Disclosure, GatherError, Gathered};
 use drywire_ice::mdns::Name;
 use drywire_ice::{Candidate, CandidateKind, TcpType};
 use drywire_jsep::CandidateTarget;
 use drywire_stun::attributes::NetworkCost;
 
 use super::PeerConnection;
-use crate::{Event, RemoteCandidateError};
+use crate::{Event, IceGatheringState, IceTransportPolicy, LocalCandidate, RemoteCandidateError};
 
 /// How many candidates of the peer wait for the address behind their name. Browsers tell one for each interface.
 const MAX_NAMED: usize = 32;
@@ -46,9 +46,19 @@ impl PeerConnection {
         gathered: Gathered,
     ) -> Result<(), drywire_ice::CandidateError> {
         let now = self.clock.observe(now);
+        let only_relays = self.config.ice_transport_policy == IceTransportPolicy::Relay;
+        if only_relays && gathered.candidate.kind != CandidateKind::Relayed {
+            return Ok(());
+        }
         let text = to_sdp(&gathered);
         if self.transport.ice.add_local_candidate(now, gathered.candidate)? {
-            self.local.candidates.extend(text);
+            if self.local.gathering == IceGatheringState::New {
+                self.gathering(IceGatheringState::Gathering);
+            }
+            if let Some(candidate) = text {
+                self.local.candidates.push(candidate);
+                self.tell_candidates();
+            }
         }
         self.settle(now);
         Ok(())
@@ -56,7 +66,98 @@ impl PeerConnection {
 
     /// Says that there are no more local candidates. Descriptions made afterwards say so to the peer.
     pub fn local_candidates_ended(&mut self) {
-        self.local.ended = true;
+        self.gathering(IceGatheringState::Complete);
+    }
+
+    /// Takes back the local candidates with this base: the address of a socket that is closed, of an interface that is gone,
+    /// or of a relay that was lost. If the path in use is among them, another one takes over as soon as one works: see
+    /// [`Agent::remove_local_candidates`](drywire_ice::Agent::remove_local_candidates).
+    pub fn remove_local_candidates(&mut self, now: Instant, protocol: Protocol, base: SocketAddr) {
+        let now = self.clock.observe(now);
+        let ice = &mut self.transport.ice;
+        let of_base: Vec<String> = ice
+            .local_candidates()
+            .filter(|own| own.protocol == protocol && own.base == base)
+            .map(|own| own.foundation.clone())
+            .collect();
+        if ice.remove_local_candidates(now, protocol, base) > 0 {
+            let gone = |text: &drywire_sdp::Candidate| of_base.iter().any(|own| own == text.foundation());
+            for known in [&mut self.local.told, &mut self.local.described] {
+                *known -= self.local.candidates.iter().take(*known).filter(|own| gone(own)).count();
+            }
+            self.local.candidates.retain(|own| !gone(own));
+        }
+        self.settle(now);
+    }
+
+    /// How far the gathering of local candidates is.
+    #[must_use]
+    pub const fn ice_gathering_state(&self) -> IceGatheringState {
+        self.local.gathering
+    }
+
+    fn gathering(&mut self, state: IceGatheringState) {
+        if self.local.gathering != state && self.closed.is_none() {
+            self.local.gathering = state;
+            self.tell(Event::IceGatheringStateChanged(state));
+        }
+    }
+
+    /// Tells the candidates that the local description does not have, once there is one (W3C webrtc-pc, section 4.4.1.3).
+    pub(super) fn tell_candidates(&mut self) {
+        let Some(description) = self.negotiation.local_description() else { return };
+        let mid = description.media_section(0).and_then(|section| section.mid()).map(str::to_owned);
+        let ufrag = self.local_ufrag().to_owned();
+        let fresh: Vec<String> = self
+            .local
+            .candidates
+            .iter()
+            .skip(self.local.told)
+            .map(|own| format!("candidate:{own}"))
+            .collect();
+        self.local.told = self.local.candidates.len();
+        for candidate in fresh {
+            self.tell(Event::LocalCandidate(LocalCandidate {
+                candidate,
+                mid: mid.clone(),
+                ufrag: ufrag.clone(),
+            }));
+        }
+    }
+
+    /// A server did not help to find candidates.
+    pub(crate) fn gathering_failed(&mut self, error: GatherError) {
+        if self.local.gathering != IceGatheringState::Complete {
+            self.tell(Event::IceCandidateError(error));
+        }
+    }
+
+    /// The next connection that a pair of TCP candidates needs: see [`Agent::poll_connect`](drywire_ice::Agent::poll_connect).
+    /// What goes over it is framed ([`Deframer`](drywire_ice::Deframer)); [`handle_input`](Self::handle_input) takes, and
+    /// [`poll_transmit`](Self::poll_transmit) gives, the datagrams within. An [`Endpoint`](crate::Endpoint) does all of that.
+    pub fn poll_connect(&mut self) -> Option<Path> {
+        self.transport.ice.poll_connect()
+    }
+
+    /// A connection of [`poll_connect`](Self::poll_connect) is open, from the address `local`.
+    pub fn connected(&mut self, now: Instant, path: Path, local: SocketAddr) {
+        let now = self.clock.observe(now);
+        self.transport.ice.connected(now, path, local);
+        self.settle(now);
+    }
+
+    /// A connection of [`poll_connect`](Self::poll_connect) could not be opened.
+    pub fn connect_failed(&mut self, now: Instant, path: Path) {
+        let now = self.clock.observe(now);
+        self.transport.ice.connect_failed(now, path);
+        self.settle(now);
+    }
+
+    /// A connection is gone, whoever opened it.
+    pub fn disconnected(&mut self, now: Instant, path: Path) {
+        let now = self.clock.observe(now);
+        self.transport.ice.disconnected(now, path);
+        self.settle(now);
     }
 
     /// Adds a candidate that the peer signalled after its description: the value of `a=candidate`, with or without the

@@ -6,12 +6,16 @@ use drywire_jsep::{Changes, DescriptionType, DtlsRole, LocalTransport, SessionDe
 use drywire_srtp::{ExtensionIds, HeaderEncryption};
 
 use super::PeerConnection;
-use crate::{Config, Event, NegotiationError};
+use crate::{Config, Event, IceGatheringState, NegotiationError};
 
 /// What our descriptions say about the transport, and what is derived from the negotiation once.
 pub(super) struct Local {
     pub(super) candidates: Vec<drywire_sdp::Candidate>,
-    pub(super) ended: bool,
+    /// How many of them the description has that was made last.
+    pub(super) described: usize,
+    /// How many of them the local description has, or were told since.
+    pub(super) told: usize,
+    pub(super) gathering: IceGatheringState,
     /// One of each certificate for each hash function.
     fingerprints: Vec<String>,
     /// The credentials that ICE was given last.
@@ -30,7 +34,9 @@ impl Local {
     pub(super) fn new(config: &Config) -> Self {
         Self {
             candidates: Vec::new(),
-            ended: false,
+            described: 0,
+            told: 0,
+            gathering: IceGatheringState::New,
             fingerprints: fingerprints(config),
             remote: None,
             remote_candidates: Vec::new(),
@@ -71,6 +77,8 @@ impl PeerConnection {
         self.check_open()?;
         let before = self.negotiation.signaling_state();
         let changes = self.negotiation.set_local_description(kind, description)?;
+        self.local.told = self.local.described;
+        self.tell_candidates();
         if kind == DescriptionType::Offer && self.local.remote.is_none() && !self.transport.ice.is_lite() {
             // RFC 8445, section 6.1.1: the offerer controls. The answerer's checks may come before its answer; a
             // conflict of roles with them would cost a round trip.
@@ -145,7 +153,8 @@ impl PeerConnection {
         if self.closed.is_some() { Err(NegotiationError::Closed) } else { Ok(()) }
     }
 
-    fn local_transport(&self) -> LocalTransport {
+    fn local_transport(&mut self) -> LocalTransport {
+        self.local.described = self.local.candidates.len();
         let credentials = self.transport.ice.local_credentials();
         LocalTransport {
             ice_ufrag: credentials.ufrag().to_owned(),
@@ -156,7 +165,7 @@ impl PeerConnection {
             sctp_init: self.config.snap.then(|| self.data.local_init()),
             fingerprints: self.local.fingerprints.clone(),
             candidates: self.local.candidates.clone(),
-            end_of_candidates: self.local.ended,
+            end_of_candidates: self.local.gathering == IceGatheringState::Complete,
         }
     }
 
