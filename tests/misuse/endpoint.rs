@@ -1,14 +1,21 @@
 //! Many peers on one socket on either side, which come and go.
 
+use std::net::SocketAddr;
 use std::str::FromStr;
 use std::sync::{Arc, Mutex, OnceLock};
 
 use bytes::BytesMut;
 use drywire::datachannel::ChannelOptions;
+use drywire::ice::TcpType;
+use drywire::ice::gather::LocalAddress;
+use drywire::ice::mdns::Interface;
 use drywire::jsep::DescriptionType;
 use drywire::sdp::SessionDescription;
-use drywire::{ConnectionState, Endpoint, EndpointConfig, Event, PeerId};
-use drywire_core::{Instant, Path, Rng};
+use drywire::stun::ServerUri;
+use drywire::{
+    ConnectId, ConnectionState, Endpoint, EndpointConfig, Event, IceServer, PeerId, StreamRequest,
+};
+use drywire_core::{Instant, Path, Protocol, Rng};
 
 use crate::drive::{Drive, path};
 use crate::machine::Machine;
@@ -31,6 +38,7 @@ struct Host {
     /// All peers there ever were: names of old ones must do no harm.
     known: Vec<PeerId>,
     arrived: bool,
+    connects: Vec<ConnectId>,
 }
 
 impl Host {
@@ -64,6 +72,55 @@ impl Host {
         }
     }
 
+    /// What the host says of its addresses, servers and connections, sensible or not.
+    fn network(&mut self, now: Instant, rng: &mut Rng) {
+        let mut pick = |count: u32| usize::try_from(rng.below(count)).unwrap();
+        let port = 6000 + u16::try_from(pick(4)).unwrap();
+        let mut address = LocalAddress::new(SocketAddr::from(([192, 0, 2, 77], port)));
+        let tcp = Path { protocol: Protocol::Tcp, local: address.address, remote: path(0).remote };
+        while let Some(request) = self.endpoint.poll_stream() {
+            if let StreamRequest::Connect { id, .. } = request {
+                self.connects.push(id);
+            }
+        }
+        match pick(9) {
+            0 => {
+                address.tcp_type =
+                    [None, Some(TcpType::Passive), Some(TcpType::Active)][usize::from(port) % 3];
+                self.endpoint.add_local_addresses(now, &[address.clone(), address]);
+            }
+            1 => self.endpoint.remove_local_address(now, address.address),
+            2 | 3 => {
+                let uri = ["stun:a", "turn:a", "turn:a?transport=tcp", "turns:a", "turns:a?transport=udp"];
+                let uri: ServerUri = uri[pick(5)].parse().unwrap();
+                let addresses = [vec![], vec![tcp.remote], vec!["[2001:db8::1]:1".parse().unwrap()]];
+                let addresses = addresses[pick(3)].clone();
+                let _ =
+                    self.endpoint.add_ice_server(now, IceServer::turn(uri, addresses, "user", "password"));
+            }
+            4 | 5 => {
+                if let Some(id) = self.connects.pop() {
+                    self.endpoint.connected(now, id, tcp);
+                    if pick(2) == 0 {
+                        self.endpoint.connect_failed(now, id);
+                    }
+                }
+            }
+            6 => self.endpoint.disconnected(now, tcp),
+            7 => {
+                let bytes: Vec<u8> = (0..pick(200)).map(|_| pick(256).to_le_bytes()[0]).collect();
+                self.endpoint.handle_input(now, tcp, BytesMut::from(&bytes[..]));
+            }
+            _ => {
+                let interface = Interface { address: tcp.local, prefix: 24, index: 1 };
+                let _ = self.endpoint.add_multicast_interface(now, interface);
+                if pick(2) == 0 {
+                    self.endpoint.remove_multicast_interface(now, tcp.local);
+                }
+            }
+        }
+    }
+
     fn any(&self, rng: &mut Rng) -> Option<PeerId> {
         let count = u32::try_from(self.known.len()).unwrap();
         (count > 0).then(|| self.known[usize::try_from(rng.below(count)).unwrap()])
@@ -81,7 +138,7 @@ impl Machine for Host {
 
     fn command(&mut self, now: Instant, rng: &mut Rng) {
         let id = self.any(rng);
-        match rng.below(12) {
+        match rng.below(16) {
             0..=2 if self.offers => self.offer(now),
             0..=4 if !self.offers => self.answer(now),
             3..=6 if self.offers => self.finish(now),
@@ -107,6 +164,7 @@ impl Machine for Host {
                     peer.restart_ice(now);
                 }
             }
+            11..=13 => self.network(now, rng),
             _ => {
                 assert_eq!(self.endpoint.len(), self.endpoint.peers().count());
                 let _ = (self.endpoint.is_empty(), self.endpoint.stats());
@@ -152,10 +210,12 @@ fn pair(seed: u64) -> Drive<Host> {
         bytes[..8].copy_from_slice(&seed.to_be_bytes());
         let mut limits = EndpointConfig::default();
         limits.max_peers = MAX_PEERS;
+        limits.tcp = own == 0;
+        limits.multicast_dns = Some(drywire::ice::mdns::Config::default());
         let mut endpoint = Endpoint::new(limits, start, bytes);
         endpoint.add_local_address(start, if own == 0 { path(0).local } else { path(0).remote });
         let (offers, signalled) = (own == 0, signalled.clone());
-        Host { endpoint, start, offers, signalled, known: Vec::new(), arrived: false }
+        Host { endpoint, start, offers, signalled, known: Vec::new(), arrived: false, connects: Vec::new() }
     };
     let mut sides = [side(0), side(1)];
     let [offerer, answerer] = &mut sides;

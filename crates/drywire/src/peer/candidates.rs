@@ -43,12 +43,15 @@ impl PeerConnection {
     pub fn add_gathered_candidate(
         &mut self,
         now: Instant,
-        gathered: Gathered,
+        mut gathered: Gathered,
     ) -> Result<(), drywire_ice::CandidateError> {
         let now = self.clock.observe(now);
-        let only_relays = self.config.ice_transport_policy == IceTransportPolicy::Relay;
-        if only_relays && gathered.candidate.kind != CandidateKind::Relayed {
-            return Ok(());
+        if self.config.ice_transport_policy == IceTransportPolicy::Relay {
+            if gathered.candidate.kind != CandidateKind::Relayed {
+                return Ok(());
+            }
+            // It would tell where this host is.
+            gathered.candidate.related = Some(SocketAddr::new(UNRESOLVED, 0));
         }
         let text = to_sdp(&gathered);
         if self.transport.ice.add_local_candidate(now, gathered.candidate)? {
@@ -64,7 +67,8 @@ impl PeerConnection {
         Ok(())
     }
 
-    /// Says that there are no more local candidates. Descriptions made afterwards say so to the peer.
+    /// Says that there are no more local candidates. Descriptions made afterwards say so to the peer. Candidates that come all
+    /// the same (another interface) are used, but the peer is told of them by the next description only.
     pub fn local_candidates_ended(&mut self) {
         self.gathering(IceGatheringState::Complete);
     }
@@ -99,6 +103,8 @@ impl PeerConnection {
     fn gathering(&mut self, state: IceGatheringState) {
         if self.local.gathering != state && self.closed.is_none() {
             self.local.gathering = state;
+            self.local.told_end |=
+                state == IceGatheringState::Complete && self.negotiation.local_description().is_some();
             self.tell(Event::IceGatheringStateChanged(state));
         }
     }
@@ -106,6 +112,11 @@ impl PeerConnection {
     /// Tells the candidates that the local description does not have, once there is one (W3C webrtc-pc, section 4.4.1.3).
     pub(super) fn tell_candidates(&mut self) {
         let Some(description) = self.negotiation.local_description() else { return };
+        // RFC 8838, section 14: after the end none may come until the next restart. We use it all the same: the peer learns
+        // of it by our checks.
+        if self.local.told_end {
+            return;
+        }
         let mid = description.media_section(0).and_then(|section| section.mid()).map(str::to_owned);
         let ufrag = self.local_ufrag().to_owned();
         let fresh: Vec<String> = self

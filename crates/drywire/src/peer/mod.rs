@@ -119,6 +119,12 @@ impl PeerConnection {
         self.transport.ice.is_valid_path(path)
     }
 
+    /// ICE, to look at: its candidates, its pairs, why each is in its state, and why one was selected.
+    #[must_use]
+    pub const fn ice(&self) -> &drywire_ice::Agent {
+        &self.transport.ice
+    }
+
     /// The figures of the connection.
     #[must_use]
     pub fn stats(&self) -> Stats {

@@ -13,9 +13,13 @@ pub(super) struct Local {
     pub(super) candidates: Vec<drywire_sdp::Candidate>,
     /// How many of them the description has that was made last.
     pub(super) described: usize,
+    /// Whether it says that there are no more.
+    described_end: bool,
     /// How many of them the local description has, or were told since.
     pub(super) told: usize,
     pub(super) gathering: IceGatheringState,
+    /// Whether the peer was told that there are no more.
+    pub(super) told_end: bool,
     /// One of each certificate for each hash function.
     fingerprints: Vec<String>,
     /// The credentials that ICE was given last.
@@ -35,8 +39,10 @@ impl Local {
         Self {
             candidates: Vec::new(),
             described: 0,
+            described_end: false,
             told: 0,
             gathering: IceGatheringState::New,
+            told_end: false,
             fingerprints: fingerprints(config),
             remote: None,
             remote_candidates: Vec::new(),
@@ -77,7 +83,7 @@ impl PeerConnection {
         self.check_open()?;
         let before = self.negotiation.signaling_state();
         let changes = self.negotiation.set_local_description(kind, description)?;
-        self.local.told = self.local.described;
+        (self.local.told, self.local.told_end) = (self.local.described, self.local.described_end);
         self.tell_candidates();
         if kind == DescriptionType::Offer && self.local.remote.is_none() && !self.transport.ice.is_lite() {
             // RFC 8445, section 6.1.1: the offerer controls. The answerer's checks may come before its answer; a
@@ -155,6 +161,7 @@ impl PeerConnection {
 
     fn local_transport(&mut self) -> LocalTransport {
         self.local.described = self.local.candidates.len();
+        self.local.described_end = self.local.gathering == IceGatheringState::Complete;
         let credentials = self.transport.ice.local_credentials();
         LocalTransport {
             ice_ufrag: credentials.ufrag().to_owned(),
@@ -165,7 +172,7 @@ impl PeerConnection {
             sctp_init: self.config.snap.then(|| self.data.local_init()),
             fingerprints: self.local.fingerprints.clone(),
             candidates: self.local.candidates.clone(),
-            end_of_candidates: self.local.gathering == IceGatheringState::Complete,
+            end_of_candidates: self.local.described_end,
         }
     }
 
