@@ -154,7 +154,10 @@ fn cut(mut bytes: &[u8], piece: usize) -> (Vec<Vec<u8>>, bool) {
     let mut framer = StreamFramer::new(256);
     let mut frames = Vec::new();
     while !bytes.is_empty() {
-        let taken = framer.push(bytes.get(..piece).unwrap_or(bytes));
+        let mut read = BytesMut::from(bytes.get(..piece).unwrap_or(bytes));
+        let len = read.len();
+        framer.push(&mut read);
+        let taken = len - read.len();
         assert!(taken > 0, "nothing moves");
         assert!(framer.buffered() <= 512, "it is not bounded");
         bytes = bytes.get(taken..).unwrap_or_default();

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use bytes::{Bytes, BytesMut};
 use drywire_core::{Path, Protocol, Reader};
+use drywire_stun::Credential;
 use drywire_stun::attributes::AddressFamily;
 use drywire_turn::{client, server};
 
@@ -45,7 +46,8 @@ impl World {
             remote: ([198, 51, 100, 1], 3478).into(),
         };
         let provider = drywire_crypto_aws_lc::provider();
-        let mut config = client::Config::new(provider.clone(), path, "alice", "secret");
+        let credential = Credential::new("alice", "secret").expect("a credential");
+        let mut config = client::Config::new(provider.clone(), path, credential.clone());
         config.family = match choice >> 1 & 3 {
             0 | 1 => client::RelayedFamily::V4,
             2 => client::RelayedFamily::V6,
@@ -53,9 +55,9 @@ impl World {
         };
         let client = client::Client::new(config, now, [1; 32]);
         let mut config = server::Config::new(provider, "example.org");
-        config.users.insert("alice".to_owned(), "secret".to_owned());
+        config.users.push(credential);
         config.ipv6 = choice & 8 == 0;
-        let server = server::Server::new(config, now, [2; 32]);
+        let server = server::Server::new(config, now, [2; 32]).expect("a realm");
         Self { now, path, client, server, opened: 0, damage: None, pure: true }
     }
 

@@ -218,9 +218,9 @@ impl World {
             network.add(Host::App(Box::new(app)), &addresses)
         });
         let mut config = server::Config::new(drywire::default_provider(), "example.org");
-        config.users.insert(USER.0.to_owned(), USER.1.to_owned());
+        config.users.push(drywire::stun::Credential::new(USER.0, USER.1).unwrap());
         config.peers.own = vec![TURN.into()];
-        let turn = Turn { server: server::Server::new(config, now, [61; 32]), opened: 0 };
+        let turn = Turn { server: server::Server::new(config, now, [61; 32]).unwrap(), opened: 0 };
         let mut addresses: Vec<_> = (50_001..50_020).map(|port| SocketAddr::from((TURN, port))).collect();
         addresses.push((TURN, 3478).into());
         addresses.push((TURN, 5349).into());

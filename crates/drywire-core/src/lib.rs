@@ -44,6 +44,6 @@ pub use path::{Ecn, Path, Protocol, Transmit};
 pub use random::Rng;
 pub use read::{Reader, UnexpectedEnd};
 pub use serial::Serial;
-pub use time::{Duration, Instant, Monotonic};
+pub use time::{Duration, Instant, Monotonic, WallClock};
 pub use timer::{TimerIndex, TimerTable};
 pub use write::Writer;

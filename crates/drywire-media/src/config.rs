@@ -1,5 +1,4 @@
-use drywire_core::{Duration, Instant};
-use drywire_rtp::NtpTime;
+use drywire_core::{Duration, WallClock};
 
 /// Whether a stream is audio or video. Decides how often it is reported on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -17,32 +16,6 @@ pub struct Format {
     pub kind: Kind,
     /// The rate of the clock of the RTP timestamps, in Hz: 48000 for Opus, 90000 for video.
     pub clock_rate: u32,
-}
-
-/// The time of day at a moment of the monotonic clock. Sender reports tell the time of day (RFC 3550, section 6.4.1).
-#[derive(Clone, Copy, Debug)]
-pub struct WallClock {
-    at: Instant,
-    since_1970: Duration,
-}
-
-impl WallClock {
-    /// At the moment `at` it was `since_1970` after 1970-01-01 UTC.
-    #[must_use]
-    pub const fn new(at: Instant, since_1970: Duration) -> Self {
-        Self { at, since_1970 }
-    }
-
-    /// The time of day at another moment. Corrections of the system's clock after the start are not followed: the
-    /// difference of two times is what matters to a receiver.
-    #[must_use]
-    pub fn ntp_time(&self, now: Instant) -> NtpTime {
-        let since_1970 = match now.checked_duration_since(self.at) {
-            Some(later) => self.since_1970.saturating_add(later),
-            None => self.since_1970.saturating_sub(self.at.duration_since(now)),
-        };
-        NtpTime::from_unix(since_1970)
-    }
 }
 
 /// The parameters of [`Streams`](crate::Streams).
@@ -88,20 +61,5 @@ impl Config {
             max_datagram_len: 1180,
             reduced_size: true,
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    #[allow(clippy::disallowed_methods, reason = "tests may read a clock")]
-    fn the_time_of_day_follows_the_monotonic_clock_both_ways() {
-        let start = Instant::now() + Duration::from_secs(100);
-        let clock = WallClock::new(start, Duration::from_secs(1000));
-        let half = Duration::from_millis(500);
-        assert_eq!(clock.ntp_time(start + half), NtpTime::from_unix(Duration::from_millis(1_000_500)));
-        assert_eq!(clock.ntp_time(start - half), NtpTime::from_unix(Duration::from_millis(999_500)));
     }
 }

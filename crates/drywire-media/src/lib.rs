@@ -40,8 +40,9 @@ mod report;
 mod send;
 mod streams;
 
-pub use config::{Config, Format, Kind, WallClock};
+pub use config::{Config, Format, Kind};
 pub use demux::{Demux, Section};
+pub use drywire_core::WallClock;
 pub use error::{StreamError, UnknownStream};
 pub use event::Event;
 pub use keyframe::KeyframeRequest;

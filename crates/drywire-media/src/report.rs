@@ -9,8 +9,8 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use drywire_core::{Duration, Instant, Rng};
-use drywire_rtp::Ssrc;
 use drywire_rtp::rtcp::{MAX_COUNT, ReceiverReport, SenderInfo, SenderReport, SourceDescription};
+use drywire_rtp::{NtpTime, Ssrc};
 
 use crate::Config;
 use crate::receive::ReceiveStream;
@@ -121,7 +121,7 @@ impl ReportQueue {
         config: &Config,
         senders: &BTreeMap<Ssrc, SendStream>,
     ) -> Option<SenderInfo> {
-        let ntp_time = config.wall_clock.ntp_time(now);
+        let ntp_time = NtpTime::from_unix(config.wall_clock.since_1970(now));
         std::iter::from_fn(|| self.senders.pop_front())
             .find_map(|ssrc| senders.get(&ssrc)?.report(now, ntp_time, ssrc))
     }

@@ -2,7 +2,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use drywire_core::{Duration, Instant, Monotonic, Rng};
 use drywire_rtp::rtcp::{Compound, Goodbye, Packet, ReceiverReport, ReportBlock};
-use drywire_rtp::{RtpHeader, Ssrc};
+use drywire_rtp::{NtpTime, RtpHeader, Ssrc};
 
 use crate::receive::{ReceiveStats, ReceiveStream};
 use crate::report::{ReportQueue, randomized, write_names};
@@ -323,7 +323,7 @@ impl Streams {
     }
 
     fn handle_blocks(&mut self, now: Instant, blocks: impl Iterator<Item = ReportBlock>) {
-        let ntp_time = self.config.wall_clock.ntp_time(now);
+        let ntp_time = NtpTime::from_unix(self.config.wall_clock.since_1970(now));
         for block in blocks {
             match self.senders.get_mut(&block.ssrc) {
                 Some(stream) => stream.handle_report(now, ntp_time, &block),

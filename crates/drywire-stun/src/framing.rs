@@ -15,6 +15,7 @@ pub enum Frame {
 /// section 12.5), which say themselves how long they are.
 ///
 /// ```
+/// use bytes::BytesMut;
 /// use drywire_stun::{Class, Frame, Message, MessageBuilder, Method, StreamFramer, TransactionId};
 ///
 /// let mut bytes = Vec::new();
@@ -24,7 +25,7 @@ pub enum Frame {
 /// let mut framer = StreamFramer::default();
 /// let mut frames = Vec::new();
 /// for byte in bytes.chunks(1) {
-///     assert_eq!(framer.push(byte), 1);
+///     framer.push(&mut BytesMut::from(byte));
 ///     frames.extend(framer.next_frame()?);
 /// }
 /// let [Frame::Stun(message), Frame::ChannelData(data)] = &frames[..] else { panic!() };
@@ -36,6 +37,8 @@ pub enum Frame {
 pub struct StreamFramer {
     buffer: BytesMut,
     longest: usize,
+    /// The first byte of the highest channel number.
+    last_channel: u8,
     error: Option<FramingError>,
 }
 
@@ -61,20 +64,39 @@ impl StreamFramer {
     /// held.
     #[must_use]
     pub fn new(longest: usize) -> Self {
-        Self { buffer: BytesMut::new(), longest: longest.clamp(HEADER_LEN, Self::LONGEST), error: None }
+        Self {
+            buffer: BytesMut::new(),
+            longest: longest.clamp(HEADER_LEN, Self::LONGEST),
+            last_channel: 0x4F,
+            error: None,
+        }
     }
 
-    /// Takes the next bytes of the stream, and returns how many. Fewer than all are taken only when frames wait to be
-    /// taken out: come back with the rest after [`next_frame`](Self::next_frame). After an error all bytes are taken
-    /// and dropped.
-    pub fn push(&mut self, bytes: &[u8]) -> usize {
+    /// Also takes the channels from 0x5000 to 0x7FFF, which RFC 5766 had and RFC 8656 (section 12) reserves.
+    #[must_use]
+    pub fn with_legacy_channels(self) -> Self {
+        Self { last_channel: 0x7F, ..self }
+    }
+
+    /// Takes the next bytes of the stream off the front of `bytes`; they are copied only while a frame is incomplete.
+    /// Some are left only when frames wait to be taken out: come back with them after
+    /// [`next_frame`](Self::next_frame). After an error all bytes are taken and dropped.
+    pub fn push(&mut self, bytes: &mut BytesMut) {
         if self.error.is_some() {
-            return bytes.len();
+            return bytes.clear();
         }
         let room = (2 * self.longest).saturating_sub(self.buffer.len());
-        let taken = bytes.get(..room).unwrap_or(bytes);
-        self.buffer.extend_from_slice(taken);
-        taken.len()
+        let taken = if bytes.len() <= room { std::mem::take(bytes) } else { bytes.split_to(room) };
+        if self.buffer.is_empty() {
+            self.buffer = taken;
+        } else {
+            self.buffer.unsplit(taken);
+        }
+    }
+
+    /// From now on frames of up to `longest` bytes, as [`new`](Self::new) has it.
+    pub fn set_longest(&mut self, longest: usize) {
+        self.longest = longest.clamp(HEADER_LEN, Self::LONGEST);
     }
 
     /// The next whole frame; `None` when more bytes are needed.
@@ -86,7 +108,7 @@ impl StreamFramer {
         if let Some(error) = self.error {
             return Err(error);
         }
-        let shape = match shape(&self.buffer) {
+        let shape = match shape(&self.buffer, self.last_channel) {
             Ok(Some(shape)) if shape.padded > self.longest => {
                 Err(FramingError::TooLong { len: shape.padded })
             }
@@ -116,12 +138,11 @@ impl StreamFramer {
 }
 
 /// Reads the first bytes: `None` when there are too few to tell.
-fn shape(bytes: &[u8]) -> Result<Option<Shape>, FramingError> {
+fn shape(bytes: &[u8], last_channel: u8) -> Result<Option<Shape>, FramingError> {
     let Some(first) = bytes.first() else { return Ok(None) };
-    // RFC 8656, section 12: channels are 0x4000 to 0x4FFF, what is between 0x5000 and 0x7FFF is reserved.
     let is_stun = match first {
         0x00..=0x3F => true,
-        0x40..=0x4F => false,
+        first if (0x40..=last_channel).contains(first) => false,
         _ => return Err(FramingError::NotStun),
     };
     let Some(&[_, _, high, low]) = bytes.first_chunk::<4>() else { return Ok(None) };
@@ -184,7 +205,9 @@ mod tests {
             let (mut found, mut rest, mut cuts) = (Vec::new(), &bytes[..], cuts.iter().cycle());
             while !rest.is_empty() {
                 let piece = rest.len().min(*cuts.next().unwrap());
-                let taken = framer.push(&rest[..piece]);
+                let mut bytes = BytesMut::from(&rest[..piece]);
+                framer.push(&mut bytes);
+                let taken = piece - bytes.len();
                 prop_assert!(framer.buffered() <= 240);
                 rest = &rest[taken..];
                 // Sometimes nobody asks, until no more is taken.
@@ -200,7 +223,7 @@ mod tests {
         fn any_bytes(bytes in proptest::collection::vec(any::<u8>(), 0..200), piece in 1_usize..20) {
             let mut framer = StreamFramer::new(64);
             for piece in bytes.chunks(piece) {
-                framer.push(piece);
+                framer.push(&mut piece.into());
                 let _ = framer.next_frame();
                 prop_assert!(framer.buffered() <= 128);
             }
@@ -212,7 +235,8 @@ mod tests {
         for frame in [channel_data(&[1; 65_535]), stun(65_528)] {
             let mut framer = StreamFramer::default();
             let bytes = padded(frame.clone());
-            assert_eq!(framer.push(&bytes), bytes.len());
+            framer.push(&mut bytes[..].into());
+            assert_eq!(framer.buffered(), bytes.len());
             let (Frame::Stun(found) | Frame::ChannelData(found)) = framer.next_frame().unwrap().unwrap();
             assert_eq!(found, frame);
         }
@@ -230,23 +254,29 @@ mod tests {
         ];
         for bytes in cases {
             let mut framer = StreamFramer::default();
-            framer.push(bytes);
+            framer.push(&mut bytes.into());
             for _ in 0..2 {
                 assert_eq!(framer.next_frame(), Err(FramingError::NotStun));
-                assert_eq!(framer.push(&stun(0)), stun(0).len());
+                let mut more = BytesMut::from(&stun(0)[..]);
+                framer.push(&mut more);
+                assert!(more.is_empty());
                 assert_eq!(framer.buffered(), 0);
             }
         }
         let mut framer = StreamFramer::new(100);
-        framer.push(&channel_data(&[0; 97])[..4]);
+        framer.push(&mut channel_data(&[0; 97])[..4].into());
         assert_eq!(framer.next_frame(), Err(FramingError::TooLong { len: 104 }));
+        let mut framer = StreamFramer::default().with_legacy_channels();
+        framer.push(&mut [0x7F, 0xFF, 0, 0, 0x80][..].into());
+        assert!(framer.next_frame().is_ok_and(|frame| frame.is_some()));
+        assert_eq!(framer.next_frame(), Err(FramingError::NotStun));
     }
 
     #[test]
     fn channel_data_is_cut_to_its_length() {
         let mut framer = StreamFramer::default();
-        framer.push(&padded(channel_data(&[1])));
-        framer.push(&[0x40, 0, 0, 9, 1, 2, 3]);
+        framer.push(&mut padded(channel_data(&[1]))[..].into());
+        framer.push(&mut [0x40, 0, 0, 9, 1, 2, 3][..].into());
         assert_eq!(
             framer.next_frame(),
             Ok(Some(Frame::ChannelData(BytesMut::from(&channel_data(&[1])[..]))))

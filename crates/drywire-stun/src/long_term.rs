@@ -38,7 +38,7 @@ use crate::{
 ///     match auth.accept(&*provider, &mut attempt, &response) {
 ///         Verdict::Retry => continue,
 ///         Verdict::Accepted => break, // a success or an error: read it
-///         Verdict::Redirect { server, .. } => auth = auth.redirected(server),
+///         Verdict::Redirect { server, .. } => auth.follow(server),
 ///         Verdict::Discard => continue, // as if it had never come
 ///         Verdict::Refused(_) => break,
 ///     }
@@ -94,7 +94,7 @@ pub enum Verdict<'a> {
     Accepted,
     /// Send the request again, as a new transaction, with the same [`Attempt`].
     Retry,
-    /// Send the request to another server: see [`LongTerm::redirected`].
+    /// Send the request to another server, after [`LongTerm::follow`].
     Redirect {
         /// Where to.
         server: SocketAddr,
@@ -152,13 +152,19 @@ impl LongTerm {
         self
     }
 
-    /// The same user at the server that [`Verdict::Redirect`] named. Realm and nonce begin anew; servers that were
-    /// asked are remembered, so that they cannot send the client around in circles.
+    /// Goes on with the server that [`Verdict::Redirect`] named. Realm and nonce begin anew; servers that were asked
+    /// are remembered, so that they cannot send the client around in circles.
+    pub fn follow(&mut self, server: SocketAddr) {
+        self.session = None;
+        if self.servers.len() <= Self::MAX_REDIRECTS {
+            self.servers.push(server);
+        }
+    }
+
+    /// Whether there was a challenge, so that requests carry credentials.
     #[must_use]
-    pub fn redirected(self, server: SocketAddr) -> Self {
-        let mut servers = self.servers;
-        servers.push(server);
-        Self { session: None, servers, ..self }
+    pub const fn is_challenged(&self) -> bool {
+        self.session.is_some()
     }
 
     /// The server that is asked.

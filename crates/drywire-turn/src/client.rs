@@ -13,15 +13,13 @@ use std::net::{IpAddr, SocketAddr};
 
 use bytes::BytesMut;
 use drywire_core::{Duration, Instant, Monotonic, Path, Protocol, Rng, Transmit};
-use drywire_stun::{Class, MessageBuilder, Method, TransactionId};
+use drywire_stun::{Class, Frame, LongTerm, MessageBuilder, Method, StreamFramer, TransactionId};
 
 pub use config::{Config, RelayedFamily};
 pub use event::{Allocation, Event, FailureReason, PeerRefusal, Stats};
 
 use crate::CommandError;
-use crate::credential::Credential;
 use crate::deadlines::Deadlines;
-use crate::framer::Framer;
 use channel::Channels;
 use permission::Permission;
 use relay::Outgoing;
@@ -29,8 +27,6 @@ use request::{Purpose, Request};
 
 /// How many events wait at most.
 const MAX_EVENTS: usize = 256;
-/// How often a client lets itself be sent to another server (attack B12).
-const MAX_REDIRECTS: usize = 3;
 
 /// Holds one allocation on one server.
 ///
@@ -46,10 +42,10 @@ pub struct Client {
     config: Config,
     rng: Rng,
     path: Path,
-    credential: Credential,
+    auth: LongTerm,
     state: State,
-    /// The servers that were asked.
-    visited: Vec<SocketAddr>,
+    /// The name to look for in the certificate of the server that we were sent to.
+    alternate_domain: Option<Box<str>>,
     requests: BTreeMap<TransactionId, Request>,
     /// The requests to send now, in this order.
     ready: VecDeque<TransactionId>,
@@ -60,7 +56,7 @@ pub struct Client {
     outgoing_bytes: usize,
     received: VecDeque<(Path, BytesMut)>,
     events: VecDeque<Event>,
-    framer: Framer,
+    framer: StreamFramer,
     /// When something was sent last, of whatever kind.
     sent_at: Instant,
     keepalive_due: bool,
@@ -103,15 +99,18 @@ impl Client {
     /// A client that asks for an allocation at once. `seed` must be fresh.
     #[must_use]
     pub fn new(config: Config, now: Instant, seed: [u8; 32]) -> Self {
-        let (provider, path) = (config.provider.clone(), config.path);
-        let credential = Credential::new(provider, config.username.clone(), config.password.clone());
+        let path = config.path;
+        let mut auth = LongTerm::new(config.credential.clone(), path.remote);
+        if config.require_sha256 {
+            auth = auth.require_sha256();
+        }
         let mut client = Self {
             clock: Monotonic::new(now),
             rng: Rng::new(seed),
             path,
-            credential,
+            auth,
             state: State::Allocating,
-            visited: vec![path.remote],
+            alternate_domain: None,
             requests: BTreeMap::new(),
             ready: VecDeque::new(),
             timers: Deadlines::new(),
@@ -121,7 +120,7 @@ impl Client {
             outgoing_bytes: 0,
             received: VecDeque::new(),
             events: VecDeque::new(),
-            framer: Framer::default(),
+            framer: StreamFramer::default(),
             sent_at: now,
             keepalive_due: false,
             header: Vec::new(),
@@ -143,14 +142,14 @@ impl Client {
         if path.protocol == Protocol::Udp {
             return self.take(now, datagram);
         }
-        self.framer.push(datagram);
+        let mut bytes = datagram;
         loop {
-            match self.framer.next(usize::MAX) {
-                Ok(Some(message)) => self.take(now, message),
+            self.framer.push(&mut bytes);
+            match self.framer.next_frame() {
+                Ok(Some(Frame::Stun(message) | Frame::ChannelData(message))) => self.take(now, message),
                 Ok(None) => return,
                 Err(_) => {
                     self.stats.malformed += 1;
-                    self.framer = Framer::default();
                     return self.fail(FailureReason::OutOfStep);
                 }
             }
@@ -192,7 +191,7 @@ impl Client {
         self.timers.disarm(Timer::Reconnect);
         // The transport stays what it was (RFC 8489, section 10).
         self.path = Path { protocol: self.path.protocol, ..path };
-        self.framer = Framer::default();
+        self.framer = StreamFramer::default();
         self.state = State::Allocating;
         self.request(Purpose::Allocate);
         Ok(())
@@ -204,7 +203,7 @@ impl Client {
         match self.state {
             State::Closing | State::Closed | State::Failed => {}
             // An allocation may have been made that we do not know of yet: it is deleted, too.
-            State::Allocated(_) | State::Allocating if self.credential.is_ready() || self.is_allocated() => {
+            State::Allocated(_) | State::Allocating if self.auth.is_challenged() || self.is_allocated() => {
                 self.drop_all();
                 self.state = State::Closing;
                 self.request(Purpose::Refresh { lifetime: 0 });
@@ -226,6 +225,13 @@ impl Client {
     #[must_use]
     pub const fn path(&self) -> Path {
         self.path
+    }
+
+    /// The name to look for in the certificate of the server that [`Event::Redirected`] named; `None` is the one that was
+    /// looked for before (ALTERNATE-DOMAIN; RFC 8489, section 10).
+    #[must_use]
+    pub fn alternate_domain(&self) -> Option<&str> {
+        self.alternate_domain.as_deref()
     }
 
     /// What was counted.

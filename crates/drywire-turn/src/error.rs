@@ -1,6 +1,16 @@
 //! The errors of commands. What comes from the network is never an error: it is counted, or it is an event.
 
+use drywire_stun::OpaqueStringError;
 use thiserror::Error;
+
+/// Why a server cannot be made of a configuration.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum ConfigError {
+    /// The realm cannot be hashed.
+    #[error("the realm of the TURN server: {0}")]
+    Realm(#[from] OpaqueStringError),
+}
 
 /// Why a datagram was not taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]

@@ -7,17 +7,17 @@
 //! # #[allow(clippy::disallowed_methods)] fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! use bytes::{Bytes, BytesMut};
 //! use drywire_core::{Instant, Path};
-//! use drywire_stun::attributes::AddressFamily;
+//! use drywire_stun::Credential;
 //! use drywire_turn::{client, server};
 //!
 //! let provider = drywire_crypto_aws_lc::provider();
 //! let (now, seed) = (Instant::now(), [7; 32]); // a fresh one from the operating system
 //! let mut config = server::Config::new(provider.clone(), "example.org");
-//! config.users.insert("alice".to_owned(), "secret".to_owned());
-//! let mut server = server::Server::new(config, now, seed);
+//! config.users.push(Credential::new("alice", "secret")?);
+//! let mut server = server::Server::new(config, now, seed)?;
 //!
 //! let path = Path::udp("203.0.113.1:4000".parse()?, "198.51.100.1:3478".parse()?);
-//! let mut client = client::Client::new(client::Config::new(provider, path, "alice", "secret"), now, seed);
+//! let mut client = client::Client::new(client::Config::new(provider, path, Credential::new("alice", "secret")?), now, seed);
 //!
 //! // Two loops of adapters, as one. The relayed address would be that of a fresh socket.
 //! let mut buffer = Vec::new();
@@ -55,14 +55,15 @@
 
 mod channel_data;
 pub mod client;
-mod credential;
 mod deadlines;
 mod error;
-mod framer;
+mod hash;
 pub mod server;
+mod time_limited;
 
 pub use channel_data::{CHANNEL_HEADER_LEN, CHANNELS, ChannelData};
-pub use error::{CommandError, SendError};
+pub use error::{CommandError, ConfigError, SendError};
+pub use time_limited::TimeLimited;
 
 #[cfg(test)]
 mod tests;

@@ -2,31 +2,43 @@
 
 mod allocate;
 mod config;
+mod drain;
 mod event;
 mod limit;
+mod outgoing;
 mod peers;
 mod policy;
 mod relay;
 mod request;
+mod reservation;
+mod stats;
+mod table;
+mod train;
+mod usage;
+mod users;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
 
 use bytes::BytesMut;
 use drywire_core::{Instant, Monotonic, Path, Protocol, Rng, Transmit};
-use drywire_stun::attributes::AddressFamily;
+use drywire_stun::attributes::{AddressFamily, Icmp};
+use drywire_stun::{Credential, Frame, StreamFramer, Validator, ValidatorConfig};
 
 pub use config::Config;
-pub use event::{AllocationId, Event, Stats};
+pub use event::{AllocationId, Event, RelayPort};
 pub use policy::PeerPolicy;
+pub use stats::Stats;
 
-use crate::CommandError;
-use crate::credential::Authority;
 use crate::deadlines::Deadlines;
-use crate::framer::Framer;
-use allocate::Allocation;
+use crate::{CommandError, ConfigError};
+use drain::Drain;
 use limit::ReflectionLimit;
-use relay::Outgoing;
+use outgoing::Queue;
+use reservation::Reservations;
+use table::Table;
+use usage::Usage;
+use users::Users;
 
 /// The longest message over a stream before there is an allocation.
 const LONGEST_UNPROVEN: usize = 4096;
@@ -41,55 +53,63 @@ pub struct Server {
     clock: Monotonic,
     config: Config,
     rng: Rng,
-    authority: Authority,
+    validator: Validator,
+    users: Users,
+    usage: Usage,
     limit: ReflectionLimit,
-    next_id: u64,
-    allocations: BTreeMap<AllocationId, Allocation>,
-    by_client: BTreeMap<Path, AllocationId>,
-    by_relay: BTreeMap<SocketAddr, AllocationId>,
-    /// How many allocations each user has.
-    users: BTreeMap<String, usize>,
-    timers: Deadlines<AllocationId>,
+    table: Table,
+    reservations: Reservations,
+    draining: Option<Drain>,
+    timers: Deadlines<Timer>,
     /// Streams within a message.
-    streams: BTreeMap<Path, Framer>,
-    outgoing: VecDeque<Outgoing>,
-    outgoing_bytes: usize,
+    streams: BTreeMap<Path, StreamFramer>,
+    outgoing: Queue,
     events: VecDeque<Event>,
     stats: Stats,
 }
 
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Timer {
+    /// An allocation is over, or was not opened in time.
+    Allocation(AllocationId),
+    /// A port was kept long enough.
+    Reservation([u8; 8]),
+    /// The last allocations are to end.
+    Drain,
+}
+
 impl Server {
     /// A server without clients. `seed` must be fresh.
-    #[must_use]
-    pub fn new(config: Config, now: Instant, seed: [u8; 32]) -> Self {
+    ///
+    /// # Errors
+    /// When the realm is not an OpaqueString (RFC 8265).
+    pub fn new(config: Config, now: Instant, seed: [u8; 32]) -> Result<Self, ConfigError> {
         let mut rng = Rng::new(seed);
-        let authority = Authority::new(
-            &*config.provider,
-            config.realm.clone(),
-            &config.users,
-            rng.seed(),
-            now,
-            config.nonce_lifetime,
-        );
-        let limit = ReflectionLimit::new(config.unproven_bytes_per_second, now, &mut rng);
-        Self {
+        let anonymity = config.username_anonymity && config.time_limited.is_none();
+        let mut authentication = ValidatorConfig::new(config.realm.clone());
+        authentication.nonce_lifetime = config.nonce_lifetime;
+        authentication.username_anonymity = anonymity;
+        let validator = Validator::new(&*config.provider, authentication, now, rng.seed())?;
+        let (provider, realm) = (config.provider.clone(), validator.realm());
+        let mut users = Users::new(provider, realm, anonymity, config.time_limited.as_ref());
+        config.users.iter().for_each(|user| users.add(user));
+        Ok(Self {
             clock: Monotonic::new(now),
-            config,
-            rng,
-            authority,
-            limit,
-            next_id: 0,
-            allocations: BTreeMap::new(),
-            by_client: BTreeMap::new(),
-            by_relay: BTreeMap::new(),
-            users: BTreeMap::new(),
+            validator,
+            users,
+            usage: Usage::new(&config, now),
+            limit: ReflectionLimit::new(config.unproven_bytes_per_second, now, &mut rng),
+            table: Table::new(&mut rng),
+            reservations: Reservations::default(),
+            draining: None,
             timers: Deadlines::new(),
             streams: BTreeMap::new(),
-            outgoing: VecDeque::new(),
-            outgoing_bytes: 0,
+            outgoing: Queue::new(config.max_queued),
             events: VecDeque::new(),
             stats: Stats::default(),
-        }
+            rng,
+            config,
+        })
     }
 
     /// Takes a datagram of a client or a peer, or the next bytes of a client's stream.
@@ -98,10 +118,17 @@ impl Server {
         if path.protocol != Protocol::Udp {
             return self.take_stream(now, path, datagram);
         }
-        match self.by_relay.get(&path.local) {
-            Some(id) => self.take_from_peer(now, *id, path.remote, datagram),
+        match self.table.relay(&path.local) {
+            Some(id) => self.take_from_peer(now, id, path.remote, datagram),
             None => self.take(now, path, datagram),
         }
+    }
+
+    /// Takes an ICMP error that came for what was sent from a relayed address to a peer, whose address stands in the packet
+    /// that it quotes. Its client is told (RFC 8656, section 11.5).
+    pub fn handle_icmp(&mut self, now: Instant, relayed: SocketAddr, peer: SocketAddr, icmp: Icmp) {
+        let now = self.advance(now);
+        self.take_icmp(now, relayed, peer, icmp);
     }
 
     /// Lets the time pass.
@@ -109,7 +136,8 @@ impl Server {
         self.advance(now);
     }
 
-    /// The adapter has opened a relayed address. On an error the socket is of no use any more: close it.
+    /// The adapter has opened a relayed address, for [`RelayPort::EvenAndNext`] also the one above it. On an error the sockets
+    /// are of no use any more: close them.
     pub fn relay_opened(
         &mut self,
         now: Instant,
@@ -135,15 +163,45 @@ impl Server {
     pub fn disconnected(&mut self, now: Instant, path: Path) {
         self.advance(now);
         self.streams.remove(&path);
-        if let Some(id) = self.by_client.get(&path) {
-            self.delete(*id);
+        if let Some(id) = self.table.client(&path) {
+            self.delete(id);
         }
+    }
+
+    /// Lets a user in, in place of one with the same name.
+    pub fn add_user(&mut self, user: &Credential) {
+        self.users.add(user);
+    }
+
+    /// Lets a user in no more, and deletes the allocations of that name. Whether there was one with a password of its own.
+    pub fn remove_user(&mut self, now: Instant, name: &str) -> bool {
+        self.advance(now);
+        let of_user = |id: &AllocationId| {
+            self.table.get(*id).is_some_and(|allocation| allocation.requester.username() == name)
+        };
+        let ids: Vec<_> = self.table.ids().filter(of_user).collect();
+        for id in ids {
+            self.delete(id);
+        }
+        self.users.remove(name)
+    }
+
+    /// Changes the secrets of [time-limited credentials](crate::TimeLimited). Allocations that there are stay.
+    ///
+    /// # Errors
+    /// When the server was made without [`Config::time_limited`]: it knows no time of day.
+    pub fn set_secrets(&mut self, secrets: &[String]) -> Result<(), CommandError> {
+        if !self.users.has_wall_clock() {
+            return Err(CommandError::State);
+        }
+        self.users.set_secrets(secrets);
+        Ok(())
     }
 
     /// How many allocations there are.
     #[must_use]
-    pub fn allocations(&self) -> usize {
-        self.allocations.len()
+    pub const fn allocations(&self) -> usize {
+        self.table.len()
     }
 
     /// What was counted.
@@ -155,7 +213,7 @@ impl Server {
     /// Appends the next datagram, or a train of datagrams of one size to one destination, or a piece of a stream.
     pub fn poll_transmit(&mut self, now: Instant, out: &mut Vec<u8>) -> Option<Transmit> {
         self.advance(now);
-        self.send_outgoing(out)
+        self.outgoing.send(&mut self.rng, out)
     }
 
     /// Takes the next event.
@@ -171,29 +229,37 @@ impl Server {
 
     fn advance(&mut self, now: Instant) -> Instant {
         let now = self.clock.observe(now);
-        while let Some(id) = self.timers.expire(now) {
-            self.expired(id);
+        while let Some(timer) = self.timers.expire(now) {
+            match timer {
+                Timer::Allocation(id) => self.allocation_expired(id),
+                Timer::Reservation(token) => self.reservation_expired(token),
+                Timer::Drain => self.drain_expired(),
+            }
         }
         now
     }
 
-    fn take_stream(&mut self, now: Instant, path: Path, bytes: BytesMut) {
-        let mut framer = self.streams.remove(&path).unwrap_or_default();
-        framer.push(bytes);
+    fn take_stream(&mut self, now: Instant, path: Path, mut bytes: BytesMut) {
+        let mut framer = self.streams.remove(&path).unwrap_or_else(|| {
+            let framer = StreamFramer::default();
+            if self.config.legacy_channels { framer.with_legacy_channels() } else { framer }
+        });
         loop {
             // Who has no allocation yet has nothing long to say, and gets no memory to say it.
-            let longest = if self.by_client.contains_key(&path) { usize::MAX } else { LONGEST_UNPROVEN };
-            match framer.next(longest) {
-                Ok(Some(message)) => self.take(now, path, message),
-                Ok(None) if framer.is_empty() => return,
+            let is_proven = self.table.client(&path).is_some();
+            framer.set_longest(if is_proven { StreamFramer::LONGEST } else { LONGEST_UNPROVEN });
+            framer.push(&mut bytes);
+            match framer.next_frame() {
+                Ok(Some(Frame::Stun(message) | Frame::ChannelData(message))) => self.take(now, path, message),
+                Ok(None) if framer.buffered() == 0 => return,
                 Ok(None) if self.streams.len() < self.config.max_streams => {
                     self.streams.insert(path, framer);
                     return;
                 }
                 Ok(None) | Err(_) => {
                     self.stats.malformed += 1;
-                    if let Some(id) = self.by_client.get(&path) {
-                        self.delete(*id);
+                    if let Some(id) = self.table.client(&path) {
+                        self.delete(id);
                     }
                     // One at most waits for each connection that the adapter has.
                     if !self.events.contains(&Event::Disconnect { path }) && self.has_room_for_events() {

@@ -368,7 +368,7 @@ fn b12_redirects_without_end_are_given_up() {
         let response = redirect("192.0.2.1:3478");
         let verdict = client.accept(&*provider, &mut Attempt::default(), &Message::parse(&response).unwrap());
         assert_eq!(verdict, Verdict::Refused(Refusal::TooManyRedirects));
-        client = client.redirected(server);
+        client.follow(server);
         assert_eq!(client.server(), Some(server));
     }
     let response = redirect("192.0.2.5:3478");

@@ -4,17 +4,12 @@ use std::net::SocketAddr;
 
 use bytes::{Buf, BytesMut};
 use drywire_core::{Duration, Instant, Path, Protocol};
-use drywire_stun::attributes::{
-    AlternateServer, Attribute, ErrorCode, Lifetime, XorPeerAddress, XorRelayedAddress,
-};
-use drywire_stun::{AttributeType, Class, HEADER_LEN, IntegrityError, Message, Method};
+use drywire_stun::attributes::{Attribute, ErrorCode, Lifetime, XorPeerAddress, XorRelayedAddress};
+use drywire_stun::{AttributeType, Class, HEADER_LEN, Message, Method, Refusal, TransactionId, Verdict};
 
 use super::request::Purpose;
-use super::{Allocation, Client, Event, FailureReason, MAX_REDIRECTS, PeerRefusal, State, Timer};
+use super::{Allocation, Client, Event, FailureReason, PeerRefusal, State, Timer};
 use crate::{CHANNEL_HEADER_LEN, ChannelData};
-
-/// How often one request is made anew for a 401 or 438 (attack B12).
-const MAX_CHALLENGES: u8 = 3;
 
 /// The comprehension-required attributes that responses and Data indications may carry.
 const KNOWN: &[AttributeType] = &[
@@ -125,34 +120,34 @@ impl Client {
                 return;
             }
         };
-        // RFC 8489, section 9.2.5: who answers must know the password; a challenge and a redirection come from before that.
-        // What is refused here is as if it had never come, so that nobody can make the client fail by guessing.
-        let may_be_bare = !request.signed || matches!(code, Some(300 | 401 | 438));
-        if request.signed {
-            match self.credential.check(response) {
-                Ok(()) => {}
-                Err(IntegrityError::Missing) if may_be_bare => {}
-                Err(error) => {
-                    if error == IntegrityError::Missing {
-                        request.hint = code;
-                    }
-                    self.stats.unauthenticated += 1;
-                    return;
-                }
+        let mut attempt = request.attempt;
+        let verdict = self.auth.accept(&*self.config.provider, &mut attempt, response);
+        request.attempt = attempt;
+        let purpose = request.purpose;
+        if verdict == Verdict::Discard {
+            self.stats.unauthenticated += 1;
+            // What nobody vouches for is as if it had never come, so that nobody can make the client fail by guessing. When
+            // nothing better comes, it is the reason.
+            request.hint = request.hint.or(code.filter(|_| response.integrity().is_none()));
+            let hint = request.hint;
+            if self.config.is_stream() {
+                // And nothing better can come over a stream (RFC 8489, section 9.2.5).
+                self.end_request(id);
+                self.give_up(now, purpose, hint);
             }
+            return;
         }
-        let (purpose, signed, challenges) = (request.purpose, request.signed, request.challenges);
-        self.requests.remove(&id);
-        self.timers.disarm(Timer::Request(id));
-        let code = match code {
-            Some(401 | 438) => return self.challenged(now, response, purpose, signed, challenges, code),
-            // RFC 8489, section 6.3.3 and 6.3.4: the transaction has failed.
-            None if response.unknown_required(KNOWN).next().is_some() => Some(420),
-            code => code,
+        self.end_request(id);
+        let code = match verdict {
+            Verdict::Retry => return self.request_again(purpose, attempt),
+            Verdict::Refused(refusal) => return self.refused(now, purpose, refusal),
+            Verdict::Redirect { server, domain } => return self.redirected(now, purpose, server, domain),
+            // RFC 8489, sections 6.3.3 and 6.3.4: the transaction has failed.
+            _ if code.is_none() && response.unknown_required(KNOWN).next().is_some() => Some(420),
+            _ => code,
         };
         match (purpose, code) {
             (Purpose::Allocate, None) => self.allocated(now, response),
-            (Purpose::Allocate, Some(300)) => self.redirected(now, response),
             (Purpose::Refresh { .. }, _) if matches!(self.state, State::Closing) => self.closed(),
             (Purpose::Refresh { lifetime }, None) => {
                 self.refreshed(now, response.attribute::<Lifetime>().map_or(lifetime, |told| told.0));
@@ -169,25 +164,17 @@ impl Client {
         }
     }
 
-    /// 401 or 438: the request is made anew with what the server tells, a few times.
-    fn challenged(
-        &mut self,
-        now: Instant,
-        response: &Message<'_>,
-        purpose: Purpose,
-        signed: bool,
-        challenges: u8,
-        code: Option<u16>,
-    ) {
-        // A 401 to a request with credentials says that they are wrong (RFC 8489, section 9.2.5).
-        let refused = code == Some(401) && signed;
-        if !refused && challenges < MAX_CHALLENGES && self.credential.challenge(response) {
-            return self.request_again(purpose, challenges + 1);
-        }
-        let code = code.unwrap_or_default();
+    fn end_request(&mut self, id: TransactionId) {
+        self.requests.remove(&id);
+        self.timers.disarm(Timer::Request(id));
+    }
+
+    /// The request failed for good, because of the credential or of what the server makes of it (RFC 8489,
+    /// sections 9.2.5 and 10).
+    fn refused(&mut self, now: Instant, purpose: Purpose, refusal: Refusal) {
         match purpose {
-            Purpose::Allocate | Purpose::Refresh { .. } => self.fail(FailureReason::of(code)),
-            Purpose::Permission(peer) => self.permission_refused(now, peer, PeerRefusal::of(code)),
+            Purpose::Allocate | Purpose::Refresh { .. } => self.fail(refusal.into()),
+            Purpose::Permission(peer) => self.permission_refused(now, peer, PeerRefusal::Refused(401)),
             Purpose::Channel { number, .. } => self.channel_refused(now, number),
         }
     }
@@ -227,24 +214,21 @@ impl Client {
     }
 
     /// 300: another server shall be asked (RFC 8489, section 10), on the same transport and of the same IP version.
-    fn redirected(&mut self, now: Instant, response: &Message<'_>) {
-        let Some(AlternateServer(server)) = response.attribute::<AlternateServer>() else {
-            return self.fail(FailureReason::Redirected);
-        };
-        let path = Path { remote: server, ..self.path };
-        let usable = server.is_ipv4() == self.path.remote.is_ipv4()
-            && server.port() != 0
-            && !server.ip().is_unspecified()
-            && !server.ip().is_multicast();
-        // RFC 8489, section 10: a server that was asked already means a loop.
-        if !usable || self.visited.contains(&server) || self.visited.len() > MAX_REDIRECTS {
-            return self.fail(FailureReason::Redirected);
+    fn redirected(&mut self, now: Instant, purpose: Purpose, server: SocketAddr, domain: Option<&str>) {
+        match purpose {
+            Purpose::Allocate => {}
+            // What there is cannot move: a new allocation is a new client's affair.
+            Purpose::Refresh { .. } => return self.fail(FailureReason::Redirected),
+            Purpose::Permission(peer) => {
+                return self.permission_refused(now, peer, PeerRefusal::Refused(300));
+            }
+            Purpose::Channel { number, .. } => return self.channel_refused(now, number),
         }
-        self.visited.push(server);
-        self.credential.forget();
+        self.auth.follow(server);
+        self.alternate_domain = domain.map(Into::into);
         self.tell(Event::Redirected { server });
         if self.path.protocol == Protocol::Udp {
-            self.path = path;
+            self.path = Path { remote: server, ..self.path };
             self.request(Purpose::Allocate);
         } else {
             self.state = State::Reconnecting;

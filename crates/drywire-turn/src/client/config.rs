@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use drywire_core::{Duration, Path, Protocol};
 use drywire_crypto::Provider;
-use drywire_stun::RetransmissionConfig;
+use drywire_stun::{Credential, RetransmissionConfig};
 
 /// Which relayed addresses a client asks for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -25,10 +25,10 @@ pub struct Config {
     /// Our address and the server's. [`Protocol::Udp`]: datagrams. [`Protocol::Tcp`]: a stream, plain or inside of TLS,
     /// which is the adapter's.
     pub path: Path,
-    /// The user name. It must have been processed by the OpaqueString profile (RFC 8265); printable ASCII always is.
-    pub username: String,
-    /// The password; for its characters the same holds.
-    pub password: String,
+    /// User name and password.
+    pub credential: Credential,
+    /// Refuses servers that know only the password algorithm MD5, which all of the time before RFC 8489 are. Default no.
+    pub require_sha256: bool,
     /// Which relayed addresses to ask for. Default IPv4.
     pub family: RelayedFamily,
     /// How long the allocation shall last without refresh, in whole seconds. Default 600 s.
@@ -50,17 +50,12 @@ pub struct Config {
 impl Config {
     /// The defaults, for a server and a user.
     #[must_use]
-    pub fn new(
-        provider: Arc<dyn Provider>,
-        path: Path,
-        username: impl Into<String>,
-        password: impl Into<String>,
-    ) -> Self {
+    pub fn new(provider: Arc<dyn Provider>, path: Path, credential: Credential) -> Self {
         Self {
             provider,
             path,
-            username: username.into(),
-            password: password.into(),
+            credential,
+            require_sha256: false,
             family: RelayedFamily::V4,
             lifetime: Duration::from_secs(600),
             retransmission: RetransmissionConfig::default(),

@@ -1,6 +1,7 @@
 use std::net::{IpAddr, SocketAddr};
 
 use drywire_core::Duration;
+use drywire_stun::Refusal;
 
 /// What a server has given a client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -84,6 +85,10 @@ pub enum FailureReason {
     Unauthorized,
     /// The server finds every nonce stale, even the one that it has just given (438).
     StaleNonce,
+    /// Somebody between here and the server took the better password algorithm out of its challenge.
+    BidDown,
+    /// The server offers no password algorithm that is known here and allowed.
+    NoCommonAlgorithm,
     /// The server, or the chain of servers, redirects without end or to nowhere (300).
     Redirected,
     /// 403: its policy forbids it.
@@ -123,6 +128,19 @@ impl FailureReason {
             486 => Self::QuotaReached,
             508 => Self::InsufficientCapacity,
             code => Self::Refused(code),
+        }
+    }
+}
+
+impl From<Refusal> for FailureReason {
+    fn from(refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::WrongCredential => Self::Unauthorized,
+            Refusal::TooManyRetries => Self::StaleNonce,
+            Refusal::MalformedChallenge | Refusal::Realm(_) => Self::Malformed,
+            Refusal::BidDown => Self::BidDown,
+            Refusal::NoCommonAlgorithm => Self::NoCommonAlgorithm,
+            Refusal::BadRedirect | Refusal::TooManyRedirects => Self::Redirected,
         }
     }
 }

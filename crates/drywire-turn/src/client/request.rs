@@ -7,7 +7,7 @@ use drywire_stun::attributes::{
     AdditionalAddressFamily, AddressFamily, ChannelNumber, Lifetime, RequestedAddressFamily,
     RequestedTransport, XorPeerAddress,
 };
-use drywire_stun::{Class, Expired, MessageBuilder, Method, Retransmission, TransactionId};
+use drywire_stun::{Attempt, Class, Expired, MessageBuilder, Method, Retransmission, TransactionId};
 
 use super::{Client, FailureReason, PeerRefusal, RelayedFamily, Timer};
 
@@ -38,21 +38,19 @@ pub(super) struct Request {
     bytes: Vec<u8>,
     /// `None` until it is sent for the first time.
     schedule: Option<Retransmission>,
-    /// Whether it carries the credential.
-    pub(super) signed: bool,
-    /// How often it was made anew for a 401 or 438.
-    pub(super) challenges: u8,
+    /// How often it was made anew for a 401 or 438, and with which credential.
+    pub(super) attempt: Attempt,
     /// The error of a response that nobody has signed: the reason to tell if no better one comes.
     pub(super) hint: Option<u16>,
 }
 
 impl Client {
     pub(super) fn request(&mut self, purpose: Purpose) {
-        self.request_again(purpose, 0);
+        self.request_again(purpose, Attempt::default());
     }
 
     /// Makes a request with the credential as it is now.
-    pub(super) fn request_again(&mut self, purpose: Purpose, challenges: u8) {
+    pub(super) fn request_again(&mut self, purpose: Purpose, mut attempt: Attempt) {
         let id = TransactionId::random(&mut self.rng);
         let mut bytes = Vec::new();
         let mut request = MessageBuilder::new(&mut bytes, Class::Request, purpose.method(), id);
@@ -83,14 +81,13 @@ impl Client {
                 request.attribute(&ChannelNumber(number)).attribute(&XorPeerAddress(peer));
             }
         }
-        let signed = self.credential.is_ready();
-        self.credential.sign(&mut request);
+        self.auth.protect(&mut attempt, &mut request);
         request.fingerprint();
         if request.finish().is_err() {
             // User name and password are longer than a message can be.
             return self.fail(FailureReason::Unauthorized);
         }
-        let request = Request { purpose, bytes, schedule: None, signed, challenges, hint: None };
+        let request = Request { purpose, bytes, schedule: None, attempt, hint: None };
         self.requests.insert(id, request);
         self.ready.push_back(id);
     }
@@ -132,7 +129,7 @@ impl Client {
         }
     }
 
-    fn give_up(&mut self, now: Instant, purpose: Purpose, hint: Option<u16>) {
+    pub(super) fn give_up(&mut self, now: Instant, purpose: Purpose, hint: Option<u16>) {
         match purpose {
             Purpose::Allocate | Purpose::Refresh { .. } => {
                 self.fail(hint.map_or(FailureReason::TimedOut, FailureReason::of));

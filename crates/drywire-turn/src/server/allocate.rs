@@ -1,6 +1,5 @@
 //! Allocations: how they come about and end (RFC 8656, section 7.2).
 
-use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 
 use drywire_core::{Duration, Instant, Path};
@@ -10,24 +9,26 @@ use drywire_stun::attributes::{
 };
 use drywire_stun::{Class, Message, Method, TransactionId};
 
-use super::peers::Binding;
-use super::{AllocationId, Event, Server};
+use super::peers::Peers;
+use super::request::Requester;
+use super::usage::HolderId;
+use super::{AllocationId, Event, RelayPort, Server, Timer};
 use crate::CommandError;
 
 #[derive(Debug)]
 pub(super) struct Allocation {
     pub(super) client: Path,
-    pub(super) username: String,
+    /// Who made it.
+    pub(super) requester: Requester,
+    pub(super) holder: HolderId,
     /// The request that made it: repeated, it gets the same answer.
     transaction: TransactionId,
     response: Vec<u8>,
     v4: Relay,
     v6: Relay,
+    port: RelayPort,
     lifetime: u32,
-    /// Until when each peer may send.
-    pub(super) permissions: BTreeMap<IpAddr, Instant>,
-    pub(super) channels: BTreeMap<u16, Binding>,
-    pub(super) channel_of: BTreeMap<SocketAddr, u16>,
+    pub(super) peers: Peers,
 }
 
 /// A relayed address of one IP version.
@@ -60,9 +61,19 @@ impl Allocation {
         if peer.is_ipv4() { self.v4.address() } else { self.v6.address() }
     }
 
-    fn relayed(&self) -> impl Iterator<Item = SocketAddr> {
+    fn relayed(&self) -> impl Iterator<Item = SocketAddr> + use<> {
         [self.v4, self.v6].into_iter().filter_map(Relay::address)
     }
+}
+
+/// What an Allocate request asks for.
+struct Wish {
+    v4: bool,
+    v6: bool,
+    port: RelayPort,
+    /// A port that was kept, in place of new ones.
+    reserved: Option<(ReservationToken, SocketAddr)>,
+    lifetime: u32,
 }
 
 impl Server {
@@ -72,11 +83,11 @@ impl Server {
         now: Instant,
         path: Path,
         request: &Message<'_>,
-        username: &str,
+        requester: &Requester,
     ) -> Result<(), ErrorCode<'static>> {
         let transaction = request.transaction_id();
-        if let Some(known) = self.by_client.get(&path).and_then(|id| self.allocations.get(id)) {
-            if known.transaction != transaction || known.username != username {
+        if let Some(known) = self.table.client(&path).and_then(|id| self.table.get(id)) {
+            if known.transaction != transaction || known.requester.username() != requester.username() {
                 return Err(ErrorCode::ALLOCATION_MISMATCH);
             }
             if known.is_open() {
@@ -85,59 +96,79 @@ impl Server {
             }
             return Ok(());
         }
+        let wish = self.wish(request, requester)?;
+        if self.is_draining() {
+            return self.send_elsewhere(path, request, requester);
+        }
+        self.check_quotas(path, requester, wish.port)?;
+        let relay = |wanted| if wanted { Relay::Wanted } else { Relay::Unwanted };
+        let allocation = Allocation {
+            client: path,
+            requester: requester.clone(),
+            holder: self.usage.add(now, requester.holder(), path.remote),
+            transaction,
+            response: Vec::new(),
+            v4: relay(wish.v4),
+            v6: relay(wish.v6),
+            port: wish.port,
+            lifetime: wish.lifetime,
+            peers: Peers::new(&mut self.rng),
+        };
+        let holder = allocation.holder;
+        let Some(id) = self.table.insert(allocation) else {
+            self.usage.remove(holder, path.remote);
+            return Err(ErrorCode::INSUFFICIENT_CAPACITY);
+        };
+        if let Some((token, relayed)) = wish.reserved {
+            self.timers.disarm(Timer::Reservation(token.0));
+            self.reservations.remove(token);
+            self.table.unrelay(&relayed);
+            // The socket is there: nothing is to be waited for.
+            return self
+                .opened(now, id, AddressFamily::of(relayed), Some(relayed))
+                .map_err(|_| ErrorCode::SERVER_ERROR);
+        }
+        self.timers.arm(Timer::Allocation(id), now + self.config.open_timeout.max(Duration::from_millis(1)));
+        for (wanted, family) in [(wish.v4, AddressFamily::V4), (wish.v6, AddressFamily::V6)] {
+            if wanted {
+                self.events.push_back(Event::RelayWanted { allocation: id, family, port: wish.port });
+            }
+        }
+        Ok(())
+    }
+
+    /// Reads what is asked for (RFC 8656, section 7.2, steps 3 to 8).
+    fn wish(&self, request: &Message<'_>, requester: &Requester) -> Result<Wish, ErrorCode<'static>> {
         let bad = |_| ErrorCode::BAD_REQUEST;
         match request.find::<RequestedTransport>().map_err(bad)? {
             None => return Err(ErrorCode::BAD_REQUEST),
             Some(RequestedTransport::UDP) => {}
             Some(_) => return Err(ErrorCode::UNSUPPORTED_TRANSPORT_PROTOCOL),
         }
-        let (v4, v6) = self.families(request)?;
+        let (mut v4, mut v6) = self.families(request)?;
         let even = request.find::<EvenPort>().map_err(bad)?;
         let token = request.find::<ReservationToken>().map_err(bad)?;
-        if token.is_some() && (even.is_some() || request.attribute::<RequestedAddressFamily>().is_some()) {
-            return Err(ErrorCode::BAD_REQUEST);
-        }
-        // No ports are reserved here: who needs the next one, or names one, finds that there is none.
-        if token.is_some() || even.is_some_and(|even| even.reserve_next) {
-            return Err(ErrorCode::INSUFFICIENT_CAPACITY);
-        }
-        let of_user = self.users.get(username).copied().unwrap_or(0);
-        if of_user >= self.config.max_allocations_per_user {
-            return Err(ErrorCode::ALLOCATION_QUOTA_REACHED);
-        }
-        if self.allocations.len() >= self.config.max_allocations || !self.has_room_for_events() {
-            return Err(ErrorCode::INSUFFICIENT_CAPACITY);
-        }
-        let id = AllocationId(self.next_id);
-        self.next_id += 1;
-        let lifetime = self.lifetime(request.find::<Lifetime>().map_err(bad)?);
-        let relay = |wanted| if wanted { Relay::Wanted } else { Relay::Unwanted };
-        let allocation = Allocation {
-            client: path,
-            username: username.to_owned(),
-            transaction,
-            response: Vec::new(),
-            v4: relay(v4),
-            v6: relay(v6),
-            lifetime,
-            permissions: BTreeMap::new(),
-            channels: BTreeMap::new(),
-            channel_of: BTreeMap::new(),
+        let both = request.attribute::<AdditionalAddressFamily>().is_some();
+        let one = request.attribute::<RequestedAddressFamily>().is_some();
+        let port = match even {
+            None => RelayPort::Any,
+            Some(EvenPort { reserve_next: false }) => RelayPort::Even,
+            // A pair of ports for each of two families cannot be told by one token.
+            Some(_) if both => return Err(ErrorCode::BAD_REQUEST),
+            Some(_) => RelayPort::EvenAndNext,
         };
-        self.allocations.insert(id, allocation);
-        self.by_client.insert(path, id);
-        *self.users.entry(username.to_owned()).or_default() += 1;
-        self.timers.arm(id, now + self.config.open_timeout.max(Duration::from_millis(1)));
-        for (wanted, family) in [(v4, AddressFamily::V4), (v6, AddressFamily::V6)] {
-            if wanted {
-                self.events.push_back(Event::RelayWanted {
-                    allocation: id,
-                    family,
-                    even_port: even.is_some(),
-                });
+        let reserved = match token {
+            None => None,
+            Some(_) if even.is_some() || both || one => return Err(ErrorCode::BAD_REQUEST),
+            Some(token) => {
+                let relayed = self.reservations.relayed(token, requester.username());
+                let relayed = relayed.ok_or(ErrorCode::INSUFFICIENT_CAPACITY)?;
+                (v4, v6) = (relayed.is_ipv4(), relayed.is_ipv6());
+                Some((token, relayed))
             }
-        }
-        Ok(())
+        };
+        let lifetime = self.lifetime(request.find::<Lifetime>().map_err(bad)?);
+        Ok(Wish { v4, v6, port, reserved, lifetime })
     }
 
     /// Which relayed addresses to open, IPv4 and IPv6.
@@ -156,6 +187,29 @@ impl Server {
         }
     }
 
+    /// RFC 8656, section 7.2, steps 9 and 10 (attack B13).
+    fn check_quotas(
+        &self,
+        path: Path,
+        requester: &Requester,
+        port: RelayPort,
+    ) -> Result<(), ErrorCode<'static>> {
+        let mut of_user = self.usage.of_holder(requester.holder());
+        if port == RelayPort::EvenAndNext {
+            of_user += self.reservations.of_user(requester.username());
+        }
+        if of_user >= self.config.max_allocations_per_user
+            || self.usage.of_source(path.remote) >= self.config.max_allocations_per_source
+        {
+            return Err(ErrorCode::ALLOCATION_QUOTA_REACHED);
+        }
+        let in_all = self.table.len() + self.reservations.len();
+        if in_all >= self.config.max_allocations || !self.has_room_for_events() {
+            return Err(ErrorCode::INSUFFICIENT_CAPACITY);
+        }
+        Ok(())
+    }
+
     pub(super) fn opened(
         &mut self,
         now: Instant,
@@ -163,10 +217,14 @@ impl Server {
         family: AddressFamily,
         relayed: Option<SocketAddr>,
     ) -> Result<(), CommandError> {
-        if relayed.is_some_and(|relayed| self.by_relay.contains_key(&relayed)) {
+        let allocation = self.table.get(id).ok_or(CommandError::Unknown)?;
+        let next = relayed.filter(|_| allocation.port == RelayPort::EvenAndNext).map(above);
+        if relayed.into_iter().chain(next.flatten()).any(|relayed| self.table.relay(&relayed).is_some())
+            || next == Some(None)
+        {
             return Err(CommandError::State);
         }
-        let allocation = self.allocations.get_mut(&id).ok_or(CommandError::Unknown)?;
+        let allocation = self.table.get_mut(id).ok_or(CommandError::Unknown)?;
         let relay = match family {
             AddressFamily::V4 => &mut allocation.v4,
             AddressFamily::V6 => &mut allocation.v6,
@@ -175,29 +233,32 @@ impl Server {
             return Err(CommandError::State);
         }
         *relay = relayed.map_or(Relay::Unavailable, Relay::Open);
+        let is_waiting = [allocation.v4, allocation.v6].contains(&Relay::Wanted);
+        let is_empty = allocation.relayed().next().is_none();
+        let username = allocation.requester.clone();
         if let Some(relayed) = relayed {
-            self.by_relay.insert(relayed, id);
+            self.table.enrelay(relayed, id);
         }
-        if [allocation.v4, allocation.v6].contains(&Relay::Wanted) {
+        let token = next.flatten().map(|next| self.reserve(now, next, username.username()));
+        if is_waiting {
             return Ok(());
         }
-        if allocation.relayed().next().is_none() {
-            self.expired(id);
+        if is_empty {
+            self.allocation_expired(id);
             return Ok(());
         }
-        self.complete(now, id);
+        self.complete(now, id, token);
         Ok(())
     }
 
-    /// Everything is open: tells the client.
-    fn complete(&mut self, now: Instant, id: AllocationId) {
-        let Some(allocation) = self.allocations.get(&id) else { return };
+    /// Everything is open: tells the client (RFC 8656, section 7.2, step 10).
+    fn complete(&mut self, now: Instant, id: AllocationId, token: Option<ReservationToken>) {
+        let Some(allocation) = self.table.get(id) else { return };
         let (client, lifetime) = (allocation.client, allocation.lifetime);
-        let response = self.build(
+        let response = allocation.requester.response(
             Class::Success,
             Method::ALLOCATE,
             allocation.transaction,
-            &allocation.username,
             |response| {
                 for relayed in allocation.relayed() {
                     response.attribute(&XorRelayedAddress(relayed));
@@ -211,41 +272,45 @@ impl Server {
                         response.attribute(&AddressErrorCode { family, code, reason });
                     }
                 }
+                if let Some(token) = token {
+                    response.attribute(&token);
+                }
             },
         );
-        if let Some(allocation) = self.allocations.get_mut(&id) {
+        if let Some(allocation) = self.table.get_mut(id) {
             allocation.response.clone_from(&response);
         }
-        self.timers.arm(id, now + Duration::from_secs(lifetime.into()));
+        self.timers.arm(Timer::Allocation(id), now + Duration::from_secs(lifetime.into()));
         self.stats.allocations += 1;
         self.reply(client, response);
     }
 
     /// The time is over, of the allocation or of the adapter to open it.
-    pub(super) fn expired(&mut self, id: AllocationId) {
-        if let Some(allocation) = self.allocations.get(&id)
+    pub(super) fn allocation_expired(&mut self, id: AllocationId) {
+        if let Some(allocation) = self.table.get(id)
             && !allocation.is_open()
         {
             let (path, transaction) = (allocation.client, allocation.transaction);
-            let username = allocation.username.clone();
-            self.refuse(path, Method::ALLOCATE, transaction, &username, ErrorCode::INSUFFICIENT_CAPACITY);
+            let requester = allocation.requester.clone();
+            self.refuse(path, Method::ALLOCATE, transaction, &requester, ErrorCode::INSUFFICIENT_CAPACITY);
         }
         self.delete(id);
     }
 
     pub(super) fn delete(&mut self, id: AllocationId) {
-        let Some(allocation) = self.allocations.remove(&id) else { return };
-        self.timers.disarm(id);
-        self.by_client.remove(&allocation.client);
+        let Some(allocation) = self.table.remove(id) else { return };
+        self.timers.disarm(Timer::Allocation(id));
         for relayed in allocation.relayed() {
-            self.by_relay.remove(&relayed);
+            self.table.unrelay(&relayed);
             self.events.push_back(Event::RelayReleased { relayed });
         }
-        if let Some(count) = self.users.get_mut(&allocation.username) {
-            *count = count.saturating_sub(1);
-            if *count == 0 {
-                self.users.remove(&allocation.username);
-            }
-        }
+        self.usage.remove(allocation.holder, allocation.client.remote);
+        self.tell_when_drained();
     }
+}
+
+/// The same address with the next port, of an even one that has a next.
+fn above(relayed: SocketAddr) -> Option<SocketAddr> {
+    let next = relayed.port().checked_add(1).filter(|next| !next.is_multiple_of(2))?;
+    Some(SocketAddr::new(relayed.ip(), next))
 }

@@ -1,12 +1,13 @@
-use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
 use drywire_core::Duration;
 use drywire_crypto::Provider;
+use drywire_stun::Credential;
 use drywire_stun::discovery::Responder;
 
 use super::PeerPolicy;
+use crate::TimeLimited;
 
 /// How a server behaves.
 #[derive(Clone)]
@@ -14,10 +15,15 @@ use super::PeerPolicy;
 pub struct Config {
     /// Where HMACs come from.
     pub provider: Arc<dyn Provider>,
-    /// The realm of the credentials.
+    /// The realm of the credentials: best the domain name of who runs the server.
     pub realm: String,
-    /// The users and their passwords.
-    pub users: BTreeMap<String, String>,
+    /// The users with a password of their own. More can come and go: [`Server::add_user`](super::Server::add_user).
+    pub users: Vec<Credential>,
+    /// Takes credentials that end at a time of day, made with a shared secret. Default none.
+    pub time_limited: Option<TimeLimited>,
+    /// Asks clients to hide user names behind hashes (USERHASH; RFC 8489, section 9.2). Only names that the server knows are
+    /// found by their hash, so it is of no effect together with [`time_limited`](Self::time_limited). Default no.
+    pub username_anonymity: bool,
     /// Whether relayed addresses of IPv4 are given. Default yes.
     pub ipv4: bool,
     /// Whether relayed addresses of IPv6 are given. Default no.
@@ -30,14 +36,24 @@ pub struct Config {
     /// Whether channels may have the numbers of RFC 5766, up to 0x7FFF, for clients that have not followed RFC 8656.
     /// Default no.
     pub legacy_channels: bool,
+    /// Whether the sockets of relayed addresses send all datagrams with the DF bit, so that clients may ask for it
+    /// (DONT-FRAGMENT; RFC 8656, section 18.9). Default no: requests that insist on it get 420.
+    pub dont_fragment: bool,
     /// The most allocations in all (508). Default 10,000.
     pub max_allocations: usize,
     /// The most allocations of one user (486). Default 100.
     pub max_allocations_per_user: usize,
+    /// The most allocations of clients at one address, of IPv6 in one network of 64 bits (486). Default 1,000.
+    pub max_allocations_per_source: usize,
     /// The most permissions, and the most channels, of one allocation (508). Default 256.
     pub max_peers: usize,
     /// The most streams with an incomplete message. Default 10,000.
     pub max_streams: usize,
+    /// The most bytes of payload that are relayed in a second, each way, for all users together. More is dropped. Bursts of half
+    /// a second pass. Default no limit.
+    pub max_bytes_per_second: Option<u64>,
+    /// The same for each user. Default no limit.
+    pub max_user_bytes_per_second: Option<u64>,
     /// How long an allocation lasts at least from one refresh to the next. Default 600 s.
     pub default_lifetime: Duration,
     /// How long it lasts at most. Default 3,600 s.
@@ -60,16 +76,22 @@ impl Config {
         Self {
             provider,
             realm: realm.into(),
-            users: BTreeMap::new(),
+            users: Vec::new(),
+            time_limited: None,
+            username_anonymity: false,
             ipv4: true,
             ipv6: false,
             discovery: None,
             peers: PeerPolicy::default(),
             legacy_channels: false,
+            dont_fragment: false,
             max_allocations: 10_000,
             max_allocations_per_user: 100,
+            max_allocations_per_source: 1_000,
             max_peers: 256,
             max_streams: 10_000,
+            max_bytes_per_second: None,
+            max_user_bytes_per_second: None,
             default_lifetime: Duration::from_secs(600),
             max_lifetime: Duration::from_secs(3600),
             nonce_lifetime: Duration::from_secs(3600),

@@ -5,7 +5,24 @@ use drywire_stun::attributes::AddressFamily;
 
 /// An allocation of one server. Never used twice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct AllocationId(pub(super) u64);
+pub struct AllocationId {
+    /// Its place in the table.
+    pub(super) slot: u32,
+    /// Counts the allocations that had this place.
+    pub(super) generation: u32,
+}
+
+/// Which port a relayed address shall have (EVEN-PORT; RFC 8656, section 18.7).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum RelayPort {
+    /// Any.
+    #[default]
+    Any,
+    /// An even one.
+    Even,
+    /// An even one, and the one above it in a socket of its own, which is kept for another allocation. Both or none.
+    EvenAndNext,
+}
 
 /// What a server tells, and asks of its adapter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,8 +36,8 @@ pub enum Event {
         allocation: AllocationId,
         /// Of which IP version.
         family: AddressFamily,
-        /// Whether the port must be even (EVEN-PORT).
-        even_port: bool,
+        /// On which port.
+        port: RelayPort,
     },
     /// Close the socket with this address: its allocation is over.
     RelayReleased {
@@ -32,36 +49,6 @@ pub enum Event {
         /// The connection.
         path: Path,
     },
-}
-
-/// What a server counted.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Stats {
-    /// What is neither STUN nor ChannelData, or lacks what it must have.
-    pub malformed: u64,
-    /// Messages that a server does not take, and data without an allocation.
-    pub unexpected: u64,
-    /// Binding requests that were answered.
-    pub bindings: u64,
-    /// Requests that were refused, whatever the reason.
-    pub refused: u64,
-    /// Of those, the ones without the right credentials.
-    pub unauthenticated: u64,
-    /// Of those, the ones with peers that the policy forbids.
-    pub forbidden: u64,
-    /// Allocations that were made.
-    pub allocations: u64,
-    /// Datagrams from clients to peers.
-    pub datagrams_to_peers: u64,
-    /// Datagrams from peers to clients.
-    pub datagrams_to_clients: u64,
-    /// Their payload in bytes, both ways.
-    pub bytes_relayed: u64,
-    /// Datagrams without a permission or a channel.
-    pub not_permitted: u64,
-    /// Answers that were not sent because the source had got too many already.
-    pub limited: u64,
-    /// What was dropped because too much was waiting.
-    pub queue_full: u64,
+    /// After [`Server::drain`](super::Server::drain): the last allocation is over.
+    Drained,
 }

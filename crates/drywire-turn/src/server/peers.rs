@@ -2,49 +2,104 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use drywire_core::{Duration, Instant, Path};
+use drywire_core::{Duration, Instant, Path, Rng};
 use drywire_stun::attributes::{Attribute, ChannelNumber, ErrorCode, XorPeerAddress};
 use drywire_stun::{AttributeType, Class, Message};
 
 use super::Server;
-use super::allocate::Allocation;
+use super::request::Requester;
 use crate::CHANNELS;
 use crate::channel_data::LEGACY_CHANNELS;
+use crate::hash::{HashMap, Seeded};
 
 /// How long a permission lasts (RFC 8656, section 9).
 const PERMISSION: Duration = Duration::from_secs(300);
 /// How long a channel lasts (RFC 8656, section 12).
 const CHANNEL: Duration = Duration::from_secs(600);
+/// How long after the end of a channel neither its number nor its peer may be bound to another, so that nothing that is
+/// still on its way comes to the wrong peer (RFC 8656, section 12).
+const REST: Duration = Duration::from_secs(300);
 
-/// The peer of a channel.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Binding {
-    pub(super) peer: SocketAddr,
-    pub(super) expires: Instant,
+/// The peers of an allocation.
+#[derive(Debug)]
+pub(super) struct Peers {
+    permissions: HashMap<IpAddr, Permission>,
+    by_number: HashMap<u16, Channel>,
+    /// The same channels.
+    by_peer: HashMap<SocketAddr, Channel>,
 }
 
-impl Allocation {
-    pub(super) fn is_permitted(&self, now: Instant, peer: IpAddr) -> bool {
-        self.permissions.get(&peer).is_some_and(|until| *until > now)
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Permission {
+    until: Instant,
+    /// The peer has an address of this server: only its relayed addresses are reached there.
+    pub(super) is_own: bool,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Channel {
+    number: u16,
+    pub(super) peer: SocketAddr,
+    expires: Instant,
+}
+
+impl Peers {
+    pub(super) fn new(rng: &mut Rng) -> Self {
+        let seeded = Seeded::new(rng);
+        Self {
+            permissions: HashMap::with_hasher(seeded),
+            by_number: HashMap::with_hasher(seeded),
+            by_peer: HashMap::with_hasher(seeded),
+        }
+    }
+
+    pub(super) fn permission(&self, now: Instant, peer: IpAddr) -> Option<Permission> {
+        self.permissions.get(&peer).copied().filter(|permission| permission.until > now)
     }
 
     /// The channel to a peer, if it is bound.
     pub(super) fn channel_to(&self, now: Instant, peer: SocketAddr) -> Option<u16> {
-        let number = *self.channel_of.get(&peer)?;
-        self.channels.get(&number).is_some_and(|binding| binding.expires > now).then_some(number)
+        self.by_peer.get(&peer).filter(|channel| channel.expires > now).map(|channel| channel.number)
     }
 
     /// The peer of a channel, if it is bound.
     pub(super) fn peer_of(&self, now: Instant, number: u16) -> Option<SocketAddr> {
-        self.channels.get(&number).filter(|binding| binding.expires > now).map(|binding| binding.peer)
+        self.by_number.get(&number).filter(|channel| channel.expires > now).map(|channel| channel.peer)
+    }
+
+    /// Whether a number and a peer may be bound to each other.
+    fn may_bind(&self, now: Instant, number: u16, peer: SocketAddr) -> bool {
+        let in_use = |channel: &&Channel| channel.expires + REST > now;
+        let by_number = self.by_number.get(&number).filter(in_use);
+        let by_peer = self.by_peer.get(&peer).filter(in_use);
+        by_number.is_none_or(|bound| bound.peer == peer) && by_peer.is_none_or(|bound| bound.number == number)
     }
 
     /// Makes room for `new` more permissions, of those that are over. `false` when there is none.
     fn has_room_for_permissions(&mut self, now: Instant, new: usize, most: usize) -> bool {
         if self.permissions.len() + new > most {
-            self.permissions.retain(|_, until| *until > now);
+            self.permissions.retain(|_, permission| permission.until > now);
         }
         self.permissions.len() + new <= most
+    }
+
+    fn has_room_for_channel(&mut self, now: Instant, number: u16, most: usize) -> bool {
+        if self.by_number.len() >= most {
+            self.by_number.retain(|_, channel| channel.expires + REST > now);
+            self.by_peer.retain(|_, channel| channel.expires + REST > now);
+        }
+        self.by_number.len() < most || self.by_number.contains_key(&number)
+    }
+
+    fn bind(&mut self, now: Instant, number: u16, peer: SocketAddr) {
+        let channel = Channel { number, peer, expires: now + CHANNEL };
+        // What was bound before and has had its rest goes.
+        if let Some(before) = self.by_number.insert(number, channel).filter(|before| before.peer != peer) {
+            self.by_peer.remove(&before.peer);
+        }
+        if let Some(before) = self.by_peer.insert(peer, channel).filter(|before| before.number != number) {
+            self.by_number.remove(&before.number);
+        }
     }
 }
 
@@ -55,7 +110,7 @@ impl Server {
         now: Instant,
         path: Path,
         request: &Message<'_>,
-        username: &str,
+        requester: &Requester,
     ) -> Result<(), ErrorCode<'static>> {
         let id = request.transaction_id();
         let peers: Option<Vec<IpAddr>> = request
@@ -64,20 +119,21 @@ impl Server {
             .map(|raw| XorPeerAddress::parse(raw.value, id).map(|peer| peer.0.ip()))
             .collect();
         let peers = peers.filter(|peers| !peers.is_empty()).ok_or(ErrorCode::BAD_REQUEST)?;
-        let (allocation, _) = self.own_allocation(path, username)?;
+        let (allocation, _) = self.own_allocation(path, requester)?;
         for peer in &peers {
             self.check_peer(allocation, SocketAddr::new(*peer, 0))?;
         }
+        let is_own: Vec<bool> = peers.iter().map(|peer| self.config.peers.is_own(*peer)).collect();
         let most = self.config.max_peers;
-        let (_, allocation) = self.own_allocation(path, username)?;
-        let new = peers.iter().filter(|peer| !allocation.permissions.contains_key(*peer)).count();
-        if !allocation.has_room_for_permissions(now, new, most) {
+        let (_, allocation) = self.own_allocation(path, requester)?;
+        let new = peers.iter().filter(|peer| !allocation.peers.permissions.contains_key(*peer)).count();
+        if !allocation.peers.has_room_for_permissions(now, new, most) {
             return Err(ErrorCode::INSUFFICIENT_CAPACITY);
         }
-        for peer in peers {
-            allocation.permissions.insert(peer, now + PERMISSION);
+        for (peer, is_own) in peers.into_iter().zip(is_own) {
+            allocation.peers.permissions.insert(peer, Permission { until: now + PERMISSION, is_own });
         }
-        self.answer(path, request, username, Class::Success, |_| {});
+        self.answer(path, request, requester, Class::Success, |_| {});
         Ok(())
     }
 
@@ -87,48 +143,34 @@ impl Server {
         now: Instant,
         path: Path,
         request: &Message<'_>,
-        username: &str,
+        requester: &Requester,
     ) -> Result<(), ErrorCode<'static>> {
         let (Some(ChannelNumber(number)), Some(XorPeerAddress(peer))) =
             (request.attribute::<ChannelNumber>(), request.attribute::<XorPeerAddress>())
         else {
             return Err(ErrorCode::BAD_REQUEST);
         };
-        let (id, _) = self.own_allocation(path, username)?;
+        let (id, _) = self.own_allocation(path, requester)?;
         // The number must be one of a channel, and neither it nor the peer bound to another (attack B09).
         let numbers = if self.config.legacy_channels { LEGACY_CHANNELS } else { CHANNELS };
         if !numbers.contains(&number) || peer.port() == 0 {
             return Err(ErrorCode::BAD_REQUEST);
         }
         self.check_peer(id, peer)?;
-        let most = self.config.max_peers;
-        let (_, allocation) = self.own_allocation(path, username)?;
-        let of_number = allocation.peer_of(now, number);
-        let of_peer = allocation.channel_to(now, peer);
-        if of_number.is_some_and(|bound| bound != peer) || of_peer.is_some_and(|bound| bound != number) {
+        let (most, is_own) = (self.config.max_peers, self.config.peers.is_own(peer.ip()));
+        let (_, allocation) = self.own_allocation(path, requester)?;
+        let peers = &mut allocation.peers;
+        if !peers.may_bind(now, number, peer) {
             return Err(ErrorCode::BAD_REQUEST);
         }
-        let new = usize::from(!allocation.permissions.contains_key(&peer.ip()));
-        if !allocation.has_room_for_permissions(now, new, most) {
+        let new = usize::from(!peers.permissions.contains_key(&peer.ip()));
+        if !peers.has_room_for_permissions(now, new, most) || !peers.has_room_for_channel(now, number, most) {
             return Err(ErrorCode::INSUFFICIENT_CAPACITY);
         }
-        if allocation.channels.len() >= most {
-            allocation.channels.retain(|_, binding| binding.expires > now);
-            let channels = &allocation.channels;
-            allocation.channel_of.retain(|_, number| channels.contains_key(number));
-        }
-        if allocation.channels.len() >= most && !allocation.channels.contains_key(&number) {
-            return Err(ErrorCode::INSUFFICIENT_CAPACITY);
-        }
-        if let Some(before) = allocation.channels.insert(number, Binding { peer, expires: now + CHANNEL }) {
-            allocation.channel_of.remove(&before.peer);
-        }
-        if let Some(before) = allocation.channel_of.insert(peer, number).filter(|before| *before != number) {
-            allocation.channels.remove(&before);
-        }
+        peers.bind(now, number, peer);
         // A binding is a permission, too (RFC 8656, section 12.2).
-        allocation.permissions.insert(peer.ip(), now + PERMISSION);
-        self.answer(path, request, username, Class::Success, |_| {});
+        peers.permissions.insert(peer.ip(), Permission { until: now + PERMISSION, is_own });
+        self.answer(path, request, requester, Class::Success, |_| {});
         Ok(())
     }
 
@@ -138,24 +180,25 @@ impl Server {
         if !self.may_reach(peer) {
             return Err(ErrorCode::FORBIDDEN);
         }
-        match self.allocations.get(&id).and_then(|allocation| allocation.relayed_for(peer.ip())) {
+        match self.table.get(id).and_then(|allocation| allocation.relayed_for(peer.ip())) {
             Some(_) => Ok(()),
             None => Err(ErrorCode::PEER_ADDRESS_FAMILY_MISMATCH),
         }
     }
 
     /// The policy, and the relayed addresses of this server among its own addresses: two clients of one server meet there.
-    pub(super) fn may_reach(&self, peer: SocketAddr) -> bool {
+    fn may_reach(&self, peer: SocketAddr) -> bool {
         if !self.config.peers.allows(peer.ip()) {
             return false;
         }
         if !self.config.peers.is_own(peer.ip()) {
             return true;
         }
-        if peer.port() != 0 {
-            return self.by_relay.contains_key(&peer);
-        }
-        let (first, last) = (SocketAddr::new(peer.ip(), 0), SocketAddr::new(peer.ip(), u16::MAX));
-        self.by_relay.range(first..=last).next().is_some()
+        if peer.port() != 0 { self.is_relayed(peer) } else { self.table.has_relay_on(&peer.ip()) }
+    }
+
+    /// Whether an address is a relayed one of this server.
+    pub(super) fn is_relayed(&self, address: SocketAddr) -> bool {
+        self.table.relay(&address).is_some()
     }
 }

@@ -1,53 +1,34 @@
-//! Datagrams on their way through, and what else is sent.
+//! Datagrams on their way through.
 
 use std::net::SocketAddr;
 
 use bytes::{Buf, BytesMut};
-use drywire_core::{Ecn, Instant, Path, Protocol, Transmit};
-use drywire_stun::attributes::XorPeerAddress;
+use drywire_core::{Instant, Path, Protocol};
+use drywire_stun::attributes::{Icmp, XorPeerAddress};
 use drywire_stun::{AttributeType, Class, HEADER_LEN, Message, MessageBuilder, Method, TransactionId};
 
+use super::allocate::Allocation;
+use super::outgoing::{Frame, Outgoing};
+use super::usage::{HolderId, Way};
 use super::{AllocationId, Server};
 use crate::{CHANNEL_HEADER_LEN, ChannelData};
 
-/// The longest train, in datagrams and bytes: what UDP segmentation offload takes.
-const TRAIN: usize = 64;
-const TRAIN_BYTES: usize = 64_000;
 /// The longest datagram of a peer.
-const LONGEST: usize = 65_400;
+pub(super) const LONGEST: usize = 65_400;
 
-/// Something to send.
-#[derive(Debug)]
-pub(super) struct Outgoing {
-    path: Path,
-    frame: Frame,
-    payload: BytesMut,
-}
-
-/// What stands before the payload.
+/// To whom a client sends.
 #[derive(Clone, Copy, Debug)]
-enum Frame {
-    /// Nothing: a message, or a datagram to a peer.
-    Bare,
+pub(super) enum Target {
     Channel(u16),
-    /// A Data indication.
-    Data(SocketAddr),
+    Peer(SocketAddr),
 }
 
-impl Outgoing {
-    /// The length on the wire, where it is easily known.
-    fn wire_len(&self) -> Option<usize> {
-        match self.frame {
-            _ if self.path.protocol != Protocol::Udp => None,
-            Frame::Bare => Some(self.payload.len()),
-            Frame::Channel(_) => Some(CHANNEL_HEADER_LEN + self.payload.len()),
-            Frame::Data(_) => None,
-        }
-    }
-
-    fn cost(&self) -> usize {
-        self.payload.len() + 64
-    }
+/// Which way a datagram takes.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Route {
+    pub(super) path: Path,
+    pub(super) frame: Frame,
+    pub(super) holder: HolderId,
 }
 
 /// Peer, and place and length of the payload, of a Send indication.
@@ -64,17 +45,90 @@ pub(super) fn sent(message: &Message<'_>) -> Option<(SocketAddr, usize, usize)> 
 }
 
 impl Server {
+    /// The way to a peer, if there is a permission (attack B08). Counts what is dropped.
+    pub(super) fn route_to_peer(
+        &mut self,
+        now: Instant,
+        client: Path,
+        target: Target,
+        count: u64,
+    ) -> Option<Route> {
+        let allocation = self.table.client(&client).and_then(|id| self.table.get(id));
+        let Some(allocation) = allocation.filter(|allocation| allocation.is_open()) else {
+            self.stats.unexpected += count;
+            return None;
+        };
+        let route = self.permitted(now, allocation, target);
+        if route.is_none() {
+            self.stats.not_permitted += count;
+        }
+        route
+    }
+
+    fn permitted(&self, now: Instant, allocation: &Allocation, target: Target) -> Option<Route> {
+        let peer = match target {
+            Target::Channel(number) => allocation.peers.peer_of(now, number)?,
+            Target::Peer(peer) => peer,
+        };
+        let permission = allocation.peers.permission(now, peer.ip())?;
+        // Permissions say nothing of ports: on our own addresses only relayed ones are reached.
+        if peer.port() == 0 || (permission.is_own && !self.is_relayed(peer)) {
+            return None;
+        }
+        let path = Path::udp(allocation.relayed_for(peer.ip())?, peer);
+        Some(Route { path, frame: Frame::Bare, holder: allocation.holder })
+    }
+
+    /// The way to the client, if there is a permission. Counts what is dropped.
+    pub(super) fn route_to_client(
+        &mut self,
+        now: Instant,
+        id: AllocationId,
+        peer: SocketAddr,
+        count: u64,
+    ) -> Option<Route> {
+        let allocation = self.table.get(id).filter(|allocation| allocation.is_open());
+        let permitted = allocation.filter(|allocation| allocation.peers.permission(now, peer.ip()).is_some());
+        let Some(allocation) = permitted else {
+            self.stats.not_permitted += count;
+            return None;
+        };
+        let (path, padded) = (allocation.client, allocation.client.protocol != Protocol::Udp);
+        let channel = allocation.peers.channel_to(now, peer);
+        let frame = channel.map_or(Frame::Data(peer), |number| Frame::Channel { number, padded });
+        Some(Route { path, frame, holder: allocation.holder })
+    }
+
+    /// Takes the bytes from the bandwidth, and counts the datagrams: as relayed or as dropped.
+    pub(super) fn charge(
+        &mut self,
+        now: Instant,
+        holder: HolderId,
+        way: Way,
+        count: u64,
+        bytes: usize,
+    ) -> bool {
+        if !self.usage.charge(now, holder, way, bytes) {
+            self.stats.over_bandwidth += count;
+            return false;
+        }
+        let bytes = u64::try_from(bytes).unwrap_or(u64::MAX);
+        let (datagrams, total) = match way {
+            Way::ToPeers => (&mut self.stats.datagrams_to_peers, &mut self.stats.bytes_to_peers),
+            Way::ToClients => (&mut self.stats.datagrams_to_clients, &mut self.stats.bytes_to_clients),
+        };
+        *datagrams += count;
+        *total += bytes;
+        true
+    }
+
     pub(super) fn take_channel_data(&mut self, now: Instant, path: Path, message: BytesMut) {
         let Some(ChannelData { channel, data }) = ChannelData::parse_any(&message) else {
             self.stats.malformed += 1;
             return;
         };
         let len = data.len();
-        let allocation = self.by_client.get(&path).and_then(|id| self.allocations.get(id));
-        match allocation.and_then(|allocation| allocation.peer_of(now, channel)) {
-            Some(peer) => self.relay_to_peer(now, path, peer, message, CHANNEL_HEADER_LEN, len),
-            None => self.stats.not_permitted += 1,
-        }
+        self.relay_to_peer(now, path, Target::Channel(channel), message, CHANNEL_HEADER_LEN, len);
     }
 
     pub(super) fn take_send(
@@ -86,36 +140,23 @@ impl Server {
         at: usize,
         len: usize,
     ) {
-        self.relay_to_peer(now, path, peer, message, at, len);
+        self.relay_to_peer(now, path, Target::Peer(peer), message, at, len);
     }
 
-    /// Sends a part of a client's message to a peer, if there is a permission (attack B08).
+    /// Sends a part of a client's message to a peer.
     fn relay_to_peer(
         &mut self,
         now: Instant,
-        path: Path,
-        peer: SocketAddr,
+        client: Path,
+        target: Target,
         mut message: BytesMut,
         at: usize,
         len: usize,
     ) {
-        let allocation = self.by_client.get(&path).and_then(|id| self.allocations.get(id));
-        let Some(allocation) = allocation.filter(|allocation| allocation.is_open()) else {
-            self.stats.unexpected += 1;
-            return;
-        };
-        let relayed = allocation.relayed_for(peer.ip()).filter(|_| allocation.is_permitted(now, peer.ip()));
-        // Permissions say nothing of ports: the policy is asked again.
-        let Some(relayed) = relayed.filter(|_| peer.port() != 0 && self.may_reach(peer)) else {
-            self.stats.not_permitted += 1;
-            return;
-        };
+        let Some(route) = self.route_to_peer(now, client, target, 1) else { return };
         message.advance(at.min(message.len()));
         message.truncate(len);
-        self.stats.bytes_relayed += u64::try_from(len).unwrap_or(u64::MAX);
-        if self.enqueue(Outgoing { path: Path::udp(relayed, peer), frame: Frame::Bare, payload: message }) {
-            self.stats.datagrams_to_peers += 1;
-        }
+        self.relay_one(now, route, Way::ToPeers, message);
     }
 
     pub(super) fn take_from_peer(
@@ -125,21 +166,43 @@ impl Server {
         peer: SocketAddr,
         datagram: BytesMut,
     ) {
-        let allocation =
-            self.allocations.get(&id).filter(|allocation| allocation.is_permitted(now, peer.ip()));
-        let Some(allocation) = allocation else {
-            self.stats.not_permitted += 1;
-            return;
-        };
         // No socket gives more; what has no room for its headers could not be sent.
         if datagram.len() > LONGEST {
             self.stats.malformed += 1;
             return;
         }
-        let frame = allocation.channel_to(now, peer).map_or(Frame::Data(peer), Frame::Channel);
-        self.stats.bytes_relayed += u64::try_from(datagram.len()).unwrap_or(u64::MAX);
-        if self.enqueue(Outgoing { path: allocation.client, frame, payload: datagram }) {
-            self.stats.datagrams_to_clients += 1;
+        let Some(route) = self.route_to_client(now, id, peer, 1) else { return };
+        self.relay_one(now, route, Way::ToClients, datagram);
+    }
+
+    fn relay_one(&mut self, now: Instant, route: Route, way: Way, payload: BytesMut) {
+        let Route { path, frame, holder } = route;
+        if !self.outgoing.has_room(payload.len()) {
+            self.stats.queue_full += 1;
+        } else if self.charge(now, holder, way, 1, payload.len()) {
+            self.outgoing.push(Outgoing { path, frame, payload });
+        }
+    }
+
+    /// Tells the client of an ICMP error for what it sent to a peer (RFC 8656, section 11.5).
+    pub(super) fn take_icmp(&mut self, now: Instant, relayed: SocketAddr, peer: SocketAddr, icmp: Icmp) {
+        // Types of errors (RFC 792, RFC 4443), which others could misuse to make clients answer.
+        let is_error = match peer {
+            SocketAddr::V4(_) => matches!(icmp.icmp_type, 3 | 11 | 12),
+            SocketAddr::V6(_) => matches!(icmp.icmp_type, 1..=4),
+        };
+        let Some(id) = self.table.relay(&relayed).filter(|_| is_error) else {
+            self.stats.unexpected += 1;
+            return;
+        };
+        let Some(route) = self.route_to_client(now, id, peer, 1) else { return };
+        let mut message = Vec::new();
+        let id = TransactionId::random(&mut self.rng);
+        let mut indication = MessageBuilder::new(&mut message, Class::Indication, Method::DATA, id);
+        indication.attribute(&XorPeerAddress(peer)).attribute(&icmp);
+        if indication.finish().is_ok() && self.charge(now, route.holder, Way::ToClients, 0, message.len()) {
+            self.stats.icmp_forwarded += 1;
+            self.reply(route.path, message);
         }
     }
 
@@ -154,70 +217,9 @@ impl Server {
 
     /// Sends a message to a client.
     pub(super) fn reply(&mut self, path: Path, message: Vec<u8>) {
-        if !message.is_empty() {
-            self.enqueue(Outgoing { path, frame: Frame::Bare, payload: BytesMut::from(&*message) });
-        }
-    }
-
-    fn enqueue(&mut self, outgoing: Outgoing) -> bool {
-        if self.outgoing_bytes + outgoing.cost() > self.config.max_queued {
+        let payload = BytesMut::from(&*message);
+        if !message.is_empty() && !self.outgoing.push(Outgoing { path, frame: Frame::Bare, payload }) {
             self.stats.queue_full += 1;
-            return false;
-        }
-        self.outgoing_bytes += outgoing.cost();
-        self.outgoing.push_back(outgoing);
-        true
-    }
-
-    /// Sends what is first, and what follows it of the same size to the same destination.
-    pub(super) fn send_outgoing(&mut self, out: &mut Vec<u8>) -> Option<Transmit> {
-        let start = out.len();
-        let first = self.pop()?;
-        let (path, segment) = (first.path, first.wire_len());
-        self.write(&first, out);
-        let mut count = 1;
-        while let (Some(segment), Some(next)) = (segment, self.outgoing.front()) {
-            let fits = next.path == path
-                && next.wire_len().is_some_and(|len| len <= segment && len > 0)
-                && count < TRAIN
-                && out.len() - start + segment <= TRAIN_BYTES;
-            let last = next.wire_len() != Some(segment);
-            let Some(next) = fits.then(|| self.pop()).flatten() else { break };
-            self.write(&next, out);
-            count += 1;
-            if last {
-                break;
-            }
-        }
-        let segment_size = segment.filter(|_| count > 1);
-        Some(Transmit { path, ecn: Ecn::NotEct, len: out.len() - start, segment_size })
-    }
-
-    fn pop(&mut self) -> Option<Outgoing> {
-        let outgoing = self.outgoing.pop_front()?;
-        self.outgoing_bytes = self.outgoing_bytes.saturating_sub(outgoing.cost());
-        Some(outgoing)
-    }
-
-    fn write(&mut self, outgoing: &Outgoing, out: &mut Vec<u8>) {
-        let payload = &outgoing.payload;
-        match outgoing.frame {
-            Frame::Bare => out.extend_from_slice(payload),
-            Frame::Channel(channel) => {
-                let padded = outgoing.path.protocol != Protocol::Udp;
-                // A datagram is never longer than 65,535 bytes.
-                let _ = ChannelData { channel, data: payload }.write(padded, out);
-            }
-            Frame::Data(peer) => {
-                let id = TransactionId::random(&mut self.rng);
-                let start = out.len();
-                let mut indication = MessageBuilder::new(out, Class::Indication, Method::DATA, id);
-                indication.attribute(&XorPeerAddress(peer));
-                indication.attribute(&drywire_stun::attributes::Data(payload));
-                if indication.finish().is_err() {
-                    out.truncate(start);
-                }
-            }
         }
     }
 }

@@ -2,15 +2,19 @@
 
 use bytes::BytesMut;
 use drywire_core::{Instant, Path, Protocol};
-use drywire_stun::attributes::{ErrorCode, Lifetime};
-use drywire_stun::{AttributeType, Class, Message, MessageBuilder, Method, TransactionId, binding};
+use drywire_stun::attributes::{ErrorCode, Lifetime, UnknownAttributes};
+use drywire_stun::{
+    AttributeType, Class, IntegrityAlgorithm, Message, MessageBuilder, Method, Rejection, TransactionId,
+    binding,
+};
 
-use super::Server;
 use super::allocate::Allocation;
 use super::event::AllocationId;
+use super::users::Account;
+use super::{Server, Timer};
 
-/// The comprehension-required attributes that this server understands in requests. DONT-FRAGMENT is not among them: requests
-/// that insist on it get 420.
+/// The comprehension-required attributes that this server understands in requests and Send indications, besides
+/// DONT-FRAGMENT.
 const KNOWN: &[AttributeType] = &[
     AttributeType::USERNAME,
     AttributeType::MESSAGE_INTEGRITY,
@@ -28,6 +32,41 @@ const KNOWN: &[AttributeType] = &[
     AttributeType::EVEN_PORT,
     AttributeType::RESERVATION_TOKEN,
 ];
+
+/// Who sent a request, and how the answer is to be signed.
+#[derive(Clone, Debug)]
+pub(super) struct Requester {
+    account: Account,
+    integrity: IntegrityAlgorithm,
+}
+
+impl Requester {
+    pub(super) fn username(&self) -> &str {
+        self.account.username()
+    }
+
+    /// Whom quotas count for.
+    pub(super) fn holder(&self) -> &str {
+        self.account.holder()
+    }
+
+    /// A response to this requester.
+    pub(super) fn response(
+        &self,
+        class: Class,
+        method: Method,
+        id: TransactionId,
+        fill: impl FnOnce(&mut MessageBuilder<'_>),
+    ) -> Vec<u8> {
+        let mut response = Vec::new();
+        let mut builder = MessageBuilder::new(&mut response, class, method, id);
+        fill(&mut builder);
+        builder.integrity(self.account.as_ref(), self.integrity).fingerprint();
+        // What answers hold is bounded far below 65,535 bytes; a failure leaves nothing, and nothing is sent.
+        let _ = builder.finish();
+        response
+    }
+}
 
 impl Server {
     /// Takes one message of a client.
@@ -49,7 +88,7 @@ impl Server {
                 Class::Request,
                 Method::ALLOCATE | Method::REFRESH | Method::CREATE_PERMISSION | Method::CHANNEL_BIND,
             ) => self.take_request(now, path, &view),
-            (Class::Indication, Method::SEND) if view.unknown_required(KNOWN).next().is_none() => {
+            (Class::Indication, Method::SEND) if self.unknown(&view).is_empty() => {
                 if let Some((peer, at, len)) = super::relay::sent(&view) {
                     self.take_send(now, path, peer, message, at, len);
                 } else {
@@ -80,46 +119,55 @@ impl Server {
         }
     }
 
+    /// What must be understood and is not (RFC 8489, section 6.3).
+    fn unknown(&self, message: &Message<'_>) -> UnknownAttributes {
+        let fragments = !self.config.dont_fragment;
+        message
+            .unknown_required(KNOWN)
+            .filter(|attribute| fragments || *attribute != AttributeType::DONT_FRAGMENT)
+            .collect()
+    }
+
+    /// Who sent a request.
+    fn authenticate(&self, now: Instant, path: Path, request: &Message<'_>) -> Result<Requester, Rejection> {
+        let allocation = self.table.client(&path).and_then(|id| self.table.get(id));
+        let known = allocation.map(|allocation| &allocation.requester.account);
+        let authenticated = self.validator.validate(now, path.remote, request, |user, algorithm| {
+            self.users.find(now, user, algorithm, request, known)
+        })?;
+        Ok(Requester { account: authenticated.account, integrity: authenticated.integrity })
+    }
+
     fn take_request(&mut self, now: Instant, path: Path, request: &Message<'_>) {
-        let username = match self.authority.check(now, path.remote, request) {
-            Ok(username) => username,
-            Err(denied) => {
-                self.stats.unauthenticated += 1;
-                self.stats.refused += 1;
+        let requester = match self.authenticate(now, path, request) {
+            Ok(requester) => requester,
+            Err(rejection) => {
+                self.stats.refuse(match rejection {
+                    Rejection::BadRequest => 400,
+                    Rejection::Unauthenticated => 401,
+                    Rejection::StaleNonce => 438,
+                });
                 let mut response = Vec::new();
-                let mut builder = MessageBuilder::new(
-                    &mut response,
-                    Class::Error,
-                    request.method(),
-                    request.transaction_id(),
-                );
-                builder.attribute(&denied.code);
-                if denied.challenge {
-                    self.authority.add_challenge(now, path.remote, &mut builder);
-                }
-                builder.fingerprint();
-                if builder.finish().is_ok() {
-                    self.reply_unproven(now, path, response);
-                }
-                return;
+                // It fails only where the realm fills a message, and then nothing is sent.
+                let _ = self.validator.reject(now, path.remote, request, rejection, &mut response);
+                return self.reply_unproven(now, path, response);
             }
         };
-        let unknown =
-            request.unknown_required(KNOWN).collect::<drywire_stun::attributes::UnknownAttributes>();
+        let unknown = self.unknown(request);
         if !unknown.is_empty() {
-            self.stats.refused += 1;
-            return self.answer(path, request, username, Class::Error, |response| {
+            self.stats.refuse(ErrorCode::UNKNOWN_ATTRIBUTE.code);
+            return self.answer(path, request, &requester, Class::Error, |response| {
                 response.attribute(&ErrorCode::UNKNOWN_ATTRIBUTE).attribute(&unknown);
             });
         }
         let result = match request.method() {
-            Method::ALLOCATE => self.allocate(now, path, request, username),
-            Method::REFRESH => self.refresh(now, path, request, username),
-            Method::CREATE_PERMISSION => self.create_permission(now, path, request, username),
-            _ => self.bind_channel(now, path, request, username),
+            Method::ALLOCATE => self.allocate(now, path, request, &requester),
+            Method::REFRESH => self.refresh(now, path, request, &requester),
+            Method::CREATE_PERMISSION => self.create_permission(now, path, request, &requester),
+            _ => self.bind_channel(now, path, request, &requester),
         };
         if let Err(code) = result {
-            self.refuse(path, request.method(), request.transaction_id(), username, code);
+            self.refuse(path, request.method(), request.transaction_id(), &requester, code);
         }
     }
 
@@ -127,11 +175,11 @@ impl Server {
     pub(super) fn own_allocation(
         &mut self,
         path: Path,
-        username: &str,
+        requester: &Requester,
     ) -> Result<(AllocationId, &mut Allocation), ErrorCode<'static>> {
-        let id = *self.by_client.get(&path).ok_or(ErrorCode::ALLOCATION_MISMATCH)?;
-        let allocation = self.allocations.get_mut(&id).ok_or(ErrorCode::ALLOCATION_MISMATCH)?;
-        if allocation.username != username {
+        let id = self.table.client(&path).ok_or(ErrorCode::ALLOCATION_MISMATCH)?;
+        let allocation = self.table.get_mut(id).ok_or(ErrorCode::ALLOCATION_MISMATCH)?;
+        if allocation.requester.username() != requester.username() {
             return Err(ErrorCode::WRONG_CREDENTIALS);
         }
         if !allocation.is_open() {
@@ -146,18 +194,18 @@ impl Server {
         now: Instant,
         path: Path,
         request: &Message<'_>,
-        username: &str,
+        requester: &Requester,
     ) -> Result<(), ErrorCode<'static>> {
         let wanted = request.find::<Lifetime>().map_err(|_| ErrorCode::BAD_REQUEST)?;
-        let (id, _) = self.own_allocation(path, username)?;
+        let (id, _) = self.own_allocation(path, requester)?;
         let seconds = self.lifetime(wanted);
         if wanted == Some(Lifetime(0)) {
             self.delete(id);
         } else {
-            self.timers.arm(id, now + drywire_core::Duration::from_secs(seconds.into()));
+            self.timers.arm(Timer::Allocation(id), now + drywire_core::Duration::from_secs(seconds.into()));
         }
         let told = if wanted == Some(Lifetime(0)) { 0 } else { seconds };
-        self.answer(path, request, username, Class::Success, |response| {
+        self.answer(path, request, requester, Class::Success, |response| {
             response.attribute(&Lifetime(told));
         });
         Ok(())
@@ -175,30 +223,12 @@ impl Server {
         &mut self,
         path: Path,
         request: &Message<'_>,
-        username: &str,
+        requester: &Requester,
         class: Class,
         fill: impl FnOnce(&mut MessageBuilder<'_>),
     ) {
-        let response = self.build(class, request.method(), request.transaction_id(), username, fill);
+        let response = requester.response(class, request.method(), request.transaction_id(), fill);
         self.reply(path, response);
-    }
-
-    pub(super) fn build(
-        &self,
-        class: Class,
-        method: Method,
-        id: TransactionId,
-        username: &str,
-        fill: impl FnOnce(&mut MessageBuilder<'_>),
-    ) -> Vec<u8> {
-        let mut response = Vec::new();
-        let mut builder = MessageBuilder::new(&mut response, class, method, id);
-        fill(&mut builder);
-        self.authority.sign(username, &mut builder);
-        builder.fingerprint();
-        // What answers hold is bounded far below 65,535 bytes; a failure leaves nothing, and nothing is sent.
-        let _ = builder.finish();
-        response
     }
 
     pub(super) fn refuse(
@@ -206,14 +236,11 @@ impl Server {
         path: Path,
         method: Method,
         id: TransactionId,
-        username: &str,
+        requester: &Requester,
         code: ErrorCode<'static>,
     ) {
-        self.stats.refused += 1;
-        if code == ErrorCode::FORBIDDEN {
-            self.stats.forbidden += 1;
-        }
-        let response = self.build(Class::Error, method, id, username, |response| {
+        self.stats.refuse(code.code);
+        let response = requester.response(Class::Error, method, id, |response| {
             response.attribute(&code);
         });
         self.reply(path, response);

@@ -13,7 +13,7 @@ fn a_request_of_behaviour_discovery_is_answered_from_where_it_asks() {
     let alternate = address("198.51.100.2:3479");
     let mut config = server_config();
     config.discovery = Some(Responder { primary: address(SERVER), alternate });
-    let mut server = Server::new(config, origin(), [1; 32]);
+    let mut server = Server::new(config, origin(), [1; 32]).unwrap();
     let (mut request, mut response) = (Vec::new(), Vec::new());
     let mut builder =
         MessageBuilder::new(&mut request, Class::Request, Method::BINDING, TransactionId::new([9; 12]));

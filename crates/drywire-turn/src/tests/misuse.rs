@@ -32,7 +32,7 @@ fn play(seed: [u8; 32], stream: bool, family: u8) -> Result<Got, TestCaseError> 
     server_config.max_peers = 3;
     server_config.max_queued = 10_000;
     server_config.nonce_lifetime = Duration::from_secs(100);
-    let mut server = Server::new(server_config, now, rng.seed());
+    let mut server = Server::new(server_config, now, rng.seed()).unwrap();
     let mut got = [false; 3];
     let mut wire: VecDeque<(Path, Vec<u8>)> = VecDeque::new();
     let mut wanted = Vec::new();

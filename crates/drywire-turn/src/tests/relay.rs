@@ -130,7 +130,7 @@ fn what_is_used_lives_for_hours_and_what_is_not_ends() {
 #[test]
 fn wrong_passwords_and_silent_servers_end_in_failures() {
     let mut config = client_config(Protocol::Udp);
-    config.password = "wrong".to_owned();
+    config.credential = drywire_stun::Credential::new("alice", "wrong").unwrap();
     let mut world = World::new(config, server_config(), 1);
     world.run(60.0);
     assert_eq!(world.client().events, [Event::Failed { reason: FailureReason::Unauthorized }]);
@@ -234,7 +234,7 @@ fn a_payload_is_the_datagram_that_came() {
 #[test]
 fn the_server_sends_in_trains() {
     let now = origin();
-    let mut server = crate::server::Server::new(server_config(), now, [1; 32]);
+    let mut server = crate::server::Server::new(server_config(), now, [1; 32]).unwrap();
     let mut alice = Raw::new("alice", 4000);
     let relayed = alice.allocate(&mut server, now);
     let answer = alice.ask(&mut server, now, Method::CHANNEL_BIND, |request| {

@@ -5,10 +5,11 @@ use bytes::{Bytes, BytesMut};
 use drywire_core::{Duration, Instant, Path, Protocol, Rng, Transmit};
 use drywire_sim::{Link, Network, Node, NodeId, origin};
 use drywire_stun::attributes::AddressFamily;
-use drywire_stun::{Class, Message, MessageBuilder, Method, TransactionId};
+use drywire_stun::{
+    Attempt, Class, Credential, LongTerm, Message, MessageBuilder, Method, TransactionId, Verdict,
+};
 
 use crate::client::{self, Client};
-use crate::credential::Credential;
 use crate::server::{self, Server};
 
 pub(super) const SERVER: &str = "198.51.100.1:3478";
@@ -96,7 +97,7 @@ impl Node for Host {
                             host.server.relay_opened(now, allocation, relayed).unwrap();
                         }
                         server::Event::RelayReleased { .. } => host.released += 1,
-                        server::Event::Disconnect { .. } => {}
+                        _ => {}
                     }
                 }
             }
@@ -136,7 +137,7 @@ pub(super) struct World {
 pub(super) fn server_config() -> server::Config {
     let mut config = server::Config::new(drywire_crypto_aws_lc::provider(), "example.org");
     for user in ["alice", "bob"] {
-        config.users.insert(user.to_owned(), format!("secret of {user}"));
+        config.users.push(credential(user));
     }
     config.peers.own = vec![address(SERVER).ip()];
     config.ipv6 = true;
@@ -149,7 +150,11 @@ pub(super) fn client_path(protocol: Protocol) -> Path {
 
 pub(super) fn client_config(protocol: Protocol) -> client::Config {
     let provider = drywire_crypto_aws_lc::provider();
-    client::Config::new(provider, client_path(protocol), "alice", "secret of alice")
+    client::Config::new(provider, client_path(protocol), credential("alice"))
+}
+
+pub(super) fn credential(user: &str) -> Credential {
+    Credential::new(user, &format!("secret of {user}")).unwrap()
 }
 
 impl World {
@@ -170,7 +175,7 @@ impl World {
             addresses.push(relay_address(AddressFamily::V4, index));
             addresses.push(relay_address(AddressFamily::V6, index));
         }
-        let server = Server::new(server, now, [seed.wrapping_add(2); 32]);
+        let server = Server::new(server, now, [seed.wrapping_add(2); 32]).unwrap();
         let server =
             network.add(Host::Server(Box::new(ServerHost { server, released: 0, opened: 0 })), &addresses);
         let peer = network.add(Host::Peer(Peer::default()), &[address(PEER), address(PEER6)]);
@@ -218,7 +223,8 @@ impl World {
 /// A client by hand, directly at a server: says what it likes.
 pub(super) struct Raw {
     pub(super) path: Path,
-    credential: Credential,
+    pub(super) auth: LongTerm,
+    attempt: Attempt,
     rng: Rng,
     pub(super) last: Vec<u8>,
 }
@@ -231,10 +237,13 @@ pub(super) struct Answer {
 
 impl Raw {
     pub(super) fn new(user: &str, port: u16) -> Self {
-        let provider = drywire_crypto_aws_lc::provider();
-        let credential = Credential::new(provider, user.to_owned(), format!("secret of {user}"));
+        Self::with(credential(user), port)
+    }
+
+    pub(super) fn with(credential: Credential, port: u16) -> Self {
         let path = Path::udp(address(SERVER), ([203, 0, 113, 1], port).into());
-        Self { path, credential, rng: Rng::new([9; 32]), last: Vec::new() }
+        let auth = LongTerm::new(credential, path.local);
+        Self { path, auth, attempt: Attempt::default(), rng: Rng::new([9; 32]), last: Vec::new() }
     }
 
     /// Writes a request with the credential as it is known.
@@ -242,12 +251,12 @@ impl Raw {
         let id = TransactionId::random(&mut self.rng);
         let mut request = MessageBuilder::new(out, Class::Request, method, id);
         fill(&mut request);
-        self.credential.sign(&mut request);
+        self.auth.protect(&mut self.attempt, &mut request);
         request.fingerprint();
         request.finish().unwrap();
     }
 
-    /// Sends a request, once more after a challenge.
+    /// Sends a request, once more after a challenge. What is answered to a credential is signed, or refuses the credential.
     pub(super) fn ask(
         &mut self,
         server: &mut Server,
@@ -255,7 +264,8 @@ impl Raw {
         method: Method,
         fill: impl Fn(&mut MessageBuilder<'_>),
     ) -> Answer {
-        for _ in 0..2 {
+        self.attempt = Attempt::default();
+        for _ in 0..3 {
             let mut request = std::mem::take(&mut self.last);
             request.clear();
             self.sign(&mut request, method, &fill);
@@ -264,15 +274,14 @@ impl Raw {
             let answer = self.again(server, now).expect("an answer");
             let message = Message::parse(&answer.bytes).unwrap();
             assert_eq!(message.transaction_id(), id);
-            if matches!(answer.code, Some(401 | 438)) && self.credential.challenge(&message) {
-                continue;
+            let provider = drywire_crypto_aws_lc::provider();
+            match self.auth.accept(&*provider, &mut self.attempt, &message) {
+                Verdict::Retry => {}
+                Verdict::Discard => panic!("answers are signed"),
+                Verdict::Accepted | Verdict::Redirect { .. } | Verdict::Refused(_) => return answer,
             }
-            if self.credential.is_ready() {
-                assert!(self.credential.check(&message).is_ok(), "answers are signed");
-            }
-            return answer;
         }
-        panic!("refused twice");
+        panic!("challenged again and again");
     }
 
     /// Sends the last request once more.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use drywire_core::{Instant, Path, Protocol};
 use drywire_ice::gather::{GatherError, RelayTransport};
+use drywire_stun::Credential;
 use drywire_turn::client::{Allocation, Event, FailureReason};
 
 use super::relay::{Relay, State, explain};
@@ -21,9 +22,8 @@ impl Network {
         if self.provider.is_none() {
             return Err(IceServerError::NoProvider { uri: uri() });
         }
-        if server.username.is_empty() || server.password.is_empty() {
-            return Err(IceServerError::Credential { uri: uri() });
-        }
+        let credential = Credential::new(&server.username, &server.password)
+            .map_err(|_| IceServerError::Credential { uri: uri() })?;
         let url: Arc<str> = server.uri.to_string().into();
         for address in server.first_addresses() {
             // RFC 8656, section 3.1: there is one allocation for each way to a server.
@@ -39,8 +39,7 @@ impl Network {
                 address,
                 transport,
                 server.tls_name(),
-                server.username.clone(),
-                server.password.clone(),
+                credential.clone(),
             ));
         }
         Ok(())

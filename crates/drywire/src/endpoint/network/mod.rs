@@ -409,8 +409,7 @@ impl Network {
     fn client(&mut self, now: Instant, path: Path, index: usize) -> Option<Client> {
         let relay = self.relays.get(index)?;
         let provider = self.provider.clone()?;
-        let mut config =
-            drywire_turn::client::Config::new(provider, path, relay.username.clone(), relay.password.clone());
+        let mut config = drywire_turn::client::Config::new(provider, path, relay.credential.clone());
         config.family = drywire_turn::client::RelayedFamily::Both;
         Some(Client::new(config, now, self.rng.seed()))
     }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use drywire_core::{Duration, Instant, Path};
 use drywire_ice::gather::{RelayId, RelayTransport};
+use drywire_stun::Credential;
 use drywire_turn::client::{Client, FailureReason};
 
 use super::stream::ConnectId;
@@ -21,8 +22,7 @@ pub(super) struct Relay {
     pub(super) server: SocketAddr,
     pub(super) transport: RelayTransport,
     pub(super) tls: Option<Arc<str>>,
-    pub(super) username: String,
-    pub(super) password: String,
+    pub(super) credential: Credential,
     pub(super) state: State,
     /// What the gatherer waits for.
     pub(super) expected: Option<RelayId>,
@@ -53,16 +53,14 @@ impl Relay {
         server: SocketAddr,
         transport: RelayTransport,
         tls: Option<Arc<str>>,
-        username: String,
-        password: String,
+        credential: Credential,
     ) -> Self {
         Self {
             url,
             server,
             transport,
             tls,
-            username,
-            password,
+            credential,
             state: State::Idle,
             expected: None,
             relayed: Vec::new(),
@@ -121,6 +119,10 @@ pub(super) fn explain(reason: FailureReason) -> (u16, &'static str) {
     match reason {
         FailureReason::TimedOut => (701, "the server did not answer"),
         FailureReason::Unauthorized => (401, "the server does not take the user name and the password"),
+        FailureReason::BidDown => (701, "somebody changed the server's challenge"),
+        FailureReason::NoCommonAlgorithm => {
+            (701, "the server offers no password algorithm that is known here")
+        }
         FailureReason::StaleNonce => (438, "the server finds every nonce stale"),
         FailureReason::Redirected => (300, "the server redirects without end"),
         FailureReason::Forbidden => (403, "the server forbids it"),

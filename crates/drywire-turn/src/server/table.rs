@@ -1,0 +1,137 @@
+//! The allocations, found for each datagram by one look into a map.
+
+use std::collections::BTreeMap;
+use std::net::{IpAddr, SocketAddr};
+
+use drywire_core::{Path, Rng};
+
+use super::AllocationId;
+use super::allocate::Allocation;
+use crate::hash::{HashMap, Seeded};
+
+/// Stands for the allocation that a reserved port will have.
+const RESERVED: AllocationId = AllocationId { slot: u32::MAX, generation: u32::MAX };
+
+#[derive(Debug)]
+pub(super) struct Table {
+    slots: Vec<Slot>,
+    free: Vec<u32>,
+    by_client: HashMap<Path, AllocationId>,
+    by_relay: HashMap<SocketAddr, AllocationId>,
+    /// How many relayed addresses each of our addresses has.
+    relays: BTreeMap<IpAddr, usize>,
+    len: usize,
+}
+
+#[derive(Debug)]
+struct Slot {
+    generation: u32,
+    allocation: Option<Box<Allocation>>,
+}
+
+impl Table {
+    pub(super) fn new(rng: &mut Rng) -> Self {
+        Self {
+            slots: Vec::new(),
+            free: Vec::new(),
+            by_client: HashMap::with_hasher(Seeded::new(rng)),
+            by_relay: HashMap::with_hasher(Seeded::new(rng)),
+            relays: BTreeMap::new(),
+            len: 0,
+        }
+    }
+
+    pub(super) const fn len(&self) -> usize {
+        self.len
+    }
+
+    pub(super) fn client(&self, path: &Path) -> Option<AllocationId> {
+        self.by_client.get(path).copied()
+    }
+
+    pub(super) fn relay(&self, relayed: &SocketAddr) -> Option<AllocationId> {
+        self.by_relay.get(relayed).copied()
+    }
+
+    /// Whether any relayed address is on this address of ours.
+    pub(super) fn has_relay_on(&self, ip: &IpAddr) -> bool {
+        self.relays.contains_key(ip)
+    }
+
+    pub(super) fn get(&self, id: AllocationId) -> Option<&Allocation> {
+        let slot = self.slots.get(usize::try_from(id.slot).ok()?)?;
+        slot.allocation.as_deref().filter(|_| slot.generation == id.generation)
+    }
+
+    pub(super) fn get_mut(&mut self, id: AllocationId) -> Option<&mut Allocation> {
+        let slot = self.slots.get_mut(usize::try_from(id.slot).ok()?)?;
+        slot.allocation.as_deref_mut().filter(|_| slot.generation == id.generation)
+    }
+
+    pub(super) fn ids(&self) -> impl Iterator<Item = AllocationId> + '_ {
+        self.slots
+            .iter()
+            .zip(0..)
+            .filter(|(slot, _)| slot.allocation.is_some())
+            .map(|(slot, index)| AllocationId { slot: index, generation: slot.generation })
+    }
+
+    /// `None` when there are more than can be numbered.
+    pub(super) fn insert(&mut self, allocation: Allocation) -> Option<AllocationId> {
+        let client = allocation.client;
+        let slot = match self.free.pop() {
+            Some(slot) => slot,
+            None => {
+                let slot = u32::try_from(self.slots.len()).ok()?;
+                self.slots.push(Slot { generation: 0, allocation: None });
+                slot
+            }
+        };
+        let place = self.slots.get_mut(usize::try_from(slot).ok()?)?;
+        place.allocation = Some(Box::new(allocation));
+        let id = AllocationId { slot, generation: place.generation };
+        self.len += 1;
+        self.by_client.insert(client, id);
+        Some(id)
+    }
+
+    /// Takes an allocation out. The relayed addresses are still to be [`unrelay`](Self::unrelay)ed.
+    pub(super) fn remove(&mut self, id: AllocationId) -> Option<Box<Allocation>> {
+        let slot = self.slots.get_mut(usize::try_from(id.slot).ok()?)?;
+        if slot.generation != id.generation {
+            return None;
+        }
+        let allocation = slot.allocation.take()?;
+        // A place whose numbers are used up is not used again.
+        if let Some(generation) = slot.generation.checked_add(1) {
+            slot.generation = generation;
+            self.free.push(id.slot);
+        }
+        self.len = self.len.saturating_sub(1);
+        self.by_client.remove(&allocation.client);
+        Some(allocation)
+    }
+
+    /// A socket belongs to an allocation from now on.
+    pub(super) fn enrelay(&mut self, relayed: SocketAddr, id: AllocationId) {
+        if self.by_relay.insert(relayed, id).is_none() {
+            *self.relays.entry(relayed.ip()).or_default() += 1;
+        }
+    }
+
+    /// A socket is ours, and belongs to no allocation yet: nothing goes through it.
+    pub(super) fn reserve(&mut self, relayed: SocketAddr) {
+        self.enrelay(relayed, RESERVED);
+    }
+
+    pub(super) fn unrelay(&mut self, relayed: &SocketAddr) {
+        if self.by_relay.remove(relayed).is_some()
+            && let Some(count) = self.relays.get_mut(&relayed.ip())
+        {
+            *count = count.saturating_sub(1);
+            if *count == 0 {
+                self.relays.remove(&relayed.ip());
+            }
+        }
+    }
+}
