@@ -16,7 +16,6 @@ macro_rules! later {
 }
 
 later! {
-    a14_addresses_behind_mdns_names_stay_hidden: "offers do not carry mDNS names yet",
     d13_depacketisers: "payload formats are not built yet",
     d15_retransmission_loops: "NACK is not answered yet: there is no retransmission cache",
 }

@@ -11,6 +11,7 @@
 )]
 #![allow(missing_docs, unreachable_pub, reason = "a test has no readers of its documentation")]
 
+mod addresses;
 mod catalogue;
 mod debug;
 mod descriptions;

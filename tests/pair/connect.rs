@@ -23,6 +23,56 @@ fn without_delay_nothing_waits_for_a_timer() {
 }
 
 #[test]
+fn without_delay_a_channel_is_open_at_once() {
+    let mut old = config();
+    old.dtls_mut().max_version = dtls::Version::Dtls12;
+    let old = Arc::new(old);
+    for configs in [[&*CONFIG, &*CONFIG], [&*CONFIG, &old], [&old, &*CONFIG]] {
+        let (mut network, offerer, answerer, channel) =
+            call_with(configs[0], configs[1], [9; 32], |peer, now| open(peer, now, "first", true));
+        let opened = |network: &Network<Peer>| {
+            let announced = |event: &Event| matches!(event, Event::DataChannelAnnounced(_));
+            network[offerer].events.contains(&Event::DataChannelOpened(channel))
+                && network[answerer].events.iter().any(announced)
+        };
+        assert_eq!(network.run_until(opened, Duration::from_secs(10)), Outcome::Reached);
+        assert_eq!(network.elapsed(), Duration::ZERO);
+    }
+}
+
+/// ICE needs one round trip: a check and its answer. DTLS 1.3 needs one more until the client knows the keys, and half of
+/// one until its Finished is here. SCTP's INIT goes along with the server's flight, so that its answer comes with that
+/// Finished, and the first messages travel with COOKIE ECHO.
+#[test]
+fn a_channel_is_open_and_announced_within_three_round_trips() {
+    let (mut network, offerer, answerer, channel) = call(10, |peer, now| open(peer, now, "first", true));
+    let rtt = Duration::from_millis(50);
+    network.set_default_link(Link::new().delay(rtt / 2));
+    network[offerer].send(drywire_sim::origin(), channel, text("hello"));
+    let opened =
+        |network: &Network<Peer>| network[offerer].events.contains(&Event::DataChannelOpened(channel));
+    assert_eq!(network.run_until(opened, Duration::from_secs(10)), Outcome::Reached);
+    assert_eq!(network.elapsed(), rtt * 5 / 2);
+    let announced = |event: &Event| matches!(event, Event::DataChannelReadable(_));
+    let heard = |network: &Network<Peer>| network[answerer].events.iter().any(announced);
+    assert_eq!(network.run_until(heard, Duration::from_secs(10)), Outcome::Reached);
+    assert_eq!(network.elapsed(), rtt * 3, "the first message is there");
+}
+
+#[test]
+fn whatever_is_lost_of_what_comes_early_a_channel_opens() {
+    for seed in 0..40 {
+        let (mut network, offerer, _, channel) = call(seed, |peer, now| open(peer, now, "first", true));
+        let link = Link::new().delay(Duration::from_millis(25)).loss(drywire_sim::Probability::percent(25));
+        network
+            .set_default_link(link.reorder(drywire_sim::Probability::percent(25), Duration::from_millis(30)));
+        network[offerer].send(drywire_sim::origin(), channel, text("hello"));
+        let echoed = |network: &Network<Peer>| network[offerer].messages(channel) == [text("hello")];
+        assert_eq!(network.run_until(echoed, Duration::from_secs(60)), Outcome::Reached, "{seed}");
+    }
+}
+
+#[test]
 fn dtls_1_3_with_the_post_quantum_group_is_the_default() {
     let (mut network, offerer, answerer, _) = call(2, |peer, now| open(peer, now, "first", true));
     network.set_default_link(Link::new().delay(Duration::from_millis(25)));

@@ -48,10 +48,10 @@ fn it_saves_round_trips_and_costs_none_with_a_peer_that_does_not_know_it() {
         assert_eq!(chunks == [0, 0], both, "{chunks:?}");
     };
     for (offerer, answerer) in [(false, false), (true, false), (false, true)] {
-        open_after(offerer, answerer, false, 175);
+        open_after(offerer, answerer, false, 125);
     }
     open_after(true, true, false, 125);
-    open_after(false, false, true, 125);
+    open_after(false, false, true, 100);
     open_after(true, true, true, 75);
 }
 

@@ -98,7 +98,7 @@ impl Transport {
         }
     }
 
-    /// The association is up: sends what waits, and opens the negotiated channels.
+    /// The association is up, or about to be: sends what waits, and opens the negotiated channels.
     pub(crate) fn begin(&mut self, now: Instant) {
         if self.phase != Phase::New {
             return;

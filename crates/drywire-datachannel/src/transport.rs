@@ -2,7 +2,7 @@ use std::collections::{BTreeSet, VecDeque};
 
 use bytes::Bytes;
 use drywire_core::{Duration, Instant, Monotonic};
-use drywire_sctp::Association;
+use drywire_sctp::{Association, State};
 
 use crate::ids::Streams;
 use crate::stray::Strays;
@@ -190,7 +190,18 @@ impl Transport {
         self.settle(now);
     }
 
-    /// Whether the association is up.
+    /// Begins the association before DTLS has shown who the peer is: all that goes out until [`connect`](Self::connect) is
+    /// called, as long as nothing is taken in, is an INIT chunk, which says nothing that matters. With a peer whose INIT
+    /// chunk was told it does nothing: such an association could send messages.
+    pub fn connect_early(&mut self, now: Instant) {
+        let now = self.clock.observe(now);
+        if self.remote_init.is_none() {
+            self.association.connect(now);
+            self.settle(now);
+        }
+    }
+
+    /// Whether channels are open: the association is up, or messages can go along with its COOKIE ECHO.
     #[must_use]
     pub fn is_connected(&self) -> bool {
         self.phase == Phase::Connected
@@ -258,6 +269,10 @@ impl Transport {
         loop {
             while let Some(event) = self.association.poll_event() {
                 self.take_event(now, event);
+            }
+            // RFC 9260, section 5.1.C: data may go along with COOKIE ECHO, a round trip before COOKIE ACK comes.
+            if self.phase == Phase::New && self.association.state() == State::CookieEchoed {
+                self.begin(now);
             }
             if self.resets.is_empty() {
                 return;

@@ -45,6 +45,8 @@ pub struct Connection {
     /// Whether it was said that fingerprints are awaited.
     held: bool,
     farewell: Farewell,
+    /// Whether records may be sent to a client that has not finished the handshake.
+    early_records: bool,
     mtu: usize,
     /// Since when acknowledgements wait for the rest of a flight.
     acks_since: Option<Instant>,
@@ -103,6 +105,7 @@ impl Connection {
             events: Events::default(),
             held: false,
             farewell: Farewell::default(),
+            early_records: false,
             mtu,
             acks_since: None,
             epoch_since: (0, now),

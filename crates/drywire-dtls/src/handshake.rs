@@ -134,6 +134,11 @@ impl Handshake {
         self.transcript.add(message.kind, message.message_seq, &message.body);
     }
 
+    /// Whether it is known by what the peer will be recognised.
+    pub(crate) const fn knows_peer(&self) -> bool {
+        self.fingerprints.is_some()
+    }
+
     /// Whether the peer is the right one.
     pub(crate) fn peer_verdict(&self) -> Verdict {
         match &self.peer_certificate {

@@ -89,6 +89,11 @@ impl Machine {
         !matches!(self, Self::Complete(_) | Self::Connected(_) | Self::Ended(_))
     }
 
+    /// Whether this is a server of DTLS 1.3 whose flight is written: the keys of the application are there.
+    pub(crate) const fn awaits_client(&self) -> bool {
+        matches!(self, Self::Server13(state) if !state.awaits_hello())
+    }
+
     /// Whether the version is known to be DTLS 1.3: a HelloRetryRequest says so, too.
     pub(crate) fn is_dtls13(&self) -> bool {
         match self {

@@ -47,8 +47,8 @@ pub enum Event {
         /// How it asks.
         request: KeyframeRequest,
     },
-    /// A data channel that we created is open: the association is up, and the channel announced to the peer or negotiated
-    /// beforehand. The peer's acknowledgement is not waited for (W3C webrtc-pc, section 6.2; RFC 8832, section 6).
+    /// A data channel that we created is open: the association is up, or messages can go along with the last of its
+    /// handshake, and the channel is announced to the peer or negotiated beforehand. The peer's acknowledgement is not waited for (W3C webrtc-pc, section 6.2; RFC 8832, section 6).
     DataChannelOpened(ChannelId),
     /// The peer created a data channel. It is open.
     DataChannelAnnounced(ChannelId),

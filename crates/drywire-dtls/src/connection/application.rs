@@ -12,10 +12,25 @@ const MAX_OVERHEAD: usize = 13 + 8 + 16;
 const SRTP_LABEL: &str = "EXTRACTOR-dtls_srtp";
 
 impl Connection {
+    /// Lets records be sent before the connection is connected, as soon as they can be
+    /// ([`may_send_early`](Self::may_send_early)): half a round trip sooner. Nobody knows then who receives them. So send
+    /// only what everybody may know, as the beginning of another handshake.
+    pub const fn allow_early_records(&mut self) {
+        self.early_records = true;
+    }
+
+    /// Whether records can be sent although the client has not finished the handshake. It takes
+    /// [`allow_early_records`](Self::allow_early_records), a server of DTLS 1.3 that has sent its Finished (RFC 8446,
+    /// section 4.4.4), and the fingerprints of the peer, which will be held to them.
+    #[must_use]
+    pub fn may_send_early(&self) -> bool {
+        self.early_records && self.machine.awaits_client() && self.handshake.knows_peer()
+    }
+
     /// Begins a record of application data at the end of `out`: leaves room for its header. Append the plaintext to
     /// `out`, then call [`finish_record`](Self::finish_record). To give up, truncate `out` to where it was.
     pub fn begin_record(&mut self, out: &mut Vec<u8>) -> Result<Record, NotConnected> {
-        if !self.is_connected() {
+        if !self.is_connected() && !self.may_send_early() {
             return Err(NotConnected);
         }
         let start = out.len();
@@ -27,7 +42,7 @@ impl Connection {
     /// Encrypts the plaintext that was appended since [`begin_record`](Self::begin_record) where it stands and appends
     /// the tag. Returns the length of the record. On an error `out` is truncated to where the record began.
     pub fn finish_record(&mut self, out: &mut Vec<u8>, record: Record) -> Result<usize, RecordError> {
-        if !self.is_connected() {
+        if !self.is_connected() && !self.may_send_early() {
             out.truncate(record.start);
             return Err(NotConnected.into());
         }

@@ -207,3 +207,65 @@ fn the_key_log_decrypts_the_records() {
         }
     }
 }
+
+#[test]
+fn a_server_may_send_before_the_client_has_finished() {
+    let ready = |pair: &Pair| pair.ends[SERVER].may_send_early();
+    let mut pair = Pair::new(config(0), config(1), 1, Link::default());
+    assert!(!ready(&pair));
+    let mut not_asked = Pair::new(config(0), config(1), 1, Link::default());
+    not_asked.run_until(Pair::both_connected);
+    pair.ends.iter_mut().for_each(Connection::allow_early_records);
+    assert!(pair.run_until(ready) && !pair.both_connected());
+    let mut out = Vec::new();
+    pair.ends[SERVER].write(b"early", &mut out).unwrap();
+    pair.carry(SERVER, &out);
+    pair.connect();
+    assert_eq!(pair.data(CLIENT), [b"early"]);
+    assert!(!ready(&pair), "it is connected, nothing is early any more");
+    pair.check();
+}
+
+#[test]
+fn nobody_else_may_send_early() {
+    // Who has not asked, who does not know the peer, DTLS 1.2, the client.
+    for (version, known, allowed) in [
+        (Version::Dtls13, true, false),
+        (Version::Dtls13, false, true),
+        (Version::Dtls12, true, true),
+        (Version::Dtls13, true, true),
+    ] {
+        let mut pair = Pair::strangers(only(config(0), version), config(1), 1, Link::default());
+        if known {
+            pair.introduce();
+        }
+        if allowed {
+            pair.ends.iter_mut().for_each(Connection::allow_early_records);
+        }
+        for _ in 0..100 {
+            pair.drain();
+            let server = known && allowed && version == Version::Dtls13;
+            for (end, may) in [(CLIENT, false), (SERVER, server)] {
+                let end = &mut pair.ends[end];
+                assert!(may || !end.may_send_early());
+                let can = end.is_connected() || end.may_send_early();
+                assert_eq!(end.write(b"early", &mut Vec::new()).is_ok(), can);
+            }
+            if !pair.step() {
+                break;
+            }
+        }
+    }
+}
+
+#[test]
+fn what_is_sent_early_to_the_wrong_client_is_all_that_it_gets() {
+    let mut pair = Pair::strangers(config(0), config(1), 1, Link::default());
+    pair.announce(CLIENT, 1);
+    // The server expects another certificate.
+    pair.announce(SERVER, 1);
+    pair.ends[SERVER].allow_early_records();
+    pair.run_until(|pair| pair.ends[SERVER].state() == crate::State::Failed);
+    assert!(!pair.ends[SERVER].may_send_early());
+    assert!(pair.ends[SERVER].write(b"late", &mut Vec::new()).is_err());
+}

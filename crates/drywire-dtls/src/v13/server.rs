@@ -239,6 +239,11 @@ impl State {
         }
     }
 
+    /// Whether the second ClientHello is still to come.
+    pub(crate) const fn awaits_hello(&self) -> bool {
+        matches!(self, Self::ClientHello(..))
+    }
+
     /// The epoch of the next message.
     pub(crate) const fn expected_epoch(&self) -> u64 {
         if matches!(self, Self::ClientHello(..)) { 0 } else { HANDSHAKE_EPOCH }

@@ -30,6 +30,8 @@ pub(super) struct Local {
     pub(super) named: Vec<(Name, Candidate)>,
     /// Whether we told that a negotiation is needed and none was made since.
     told_needed: bool,
+    /// Whether the association has begun before DTLS was connected.
+    pub(super) began_data: bool,
     /// How much longer than its SCTP packet a datagram is.
     pub(super) record_overhead: usize,
 }
@@ -48,6 +50,7 @@ impl Local {
             remote_candidates: Vec::new(),
             named: Vec::new(),
             told_needed: false,
+            began_data: false,
             record_overhead: 0,
         }
     }

@@ -42,6 +42,7 @@ impl Transport {
     fn make_dtls(&mut self, now: Instant, role: Role) -> &mut Connection {
         let mut dtls = Connection::new(self.config.dtls.clone(), role, now, self.rng.seed());
         dtls.set_mtu(self.handshake_mtu());
+        dtls.allow_early_records();
         self.timed = false;
         self.dtls.insert(dtls)
     }
