@@ -70,6 +70,14 @@ fn chromium_encrypts_headers() {
 }
 
 #[test]
+fn chromium_and_the_server_restart_ice_while_everything_flows() {
+    if let Some(reason) = missing() {
+        return absent(&reason);
+    }
+    script::<&str>("restart.mjs", &Server::start(), &[]);
+}
+
+#[test]
 fn chromium_gets_back_a_large_file() {
     if let Some(reason) = missing() {
         return absent(&reason);

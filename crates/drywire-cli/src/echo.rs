@@ -1,21 +1,25 @@
 //! The echo: whatever a peer connection receives goes back where it came from. Files are kept on the way, if they are to be.
 
 mod splice;
+mod token;
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use drywire::crypto::RandomError;
 use drywire::datachannel::{ChannelId, Message, SendError};
 use drywire::jsep::{DescriptionType, Direction, Transceiver, TransceiverError, TransceiverId};
 use drywire::sdp::SessionDescription;
 use drywire::{
-    Config, ConnectionState, Endpoint, Event, Instant, NegotiationError, PeerConnection, PeerId, TooManyPeers,
+    Config, ConnectionState, Endpoint, Event, Instant, NegotiationError, PeerConnection, PeerId, PeerMut,
+    TooManyPeers,
 };
 use drywire_file::PROTOCOL;
 use drywire_tokio::Application;
 use thiserror::Error;
 
 use self::splice::Splice;
+pub(crate) use self::token::Token;
 use crate::files::{FileChannel, Uploads};
 
 /// Below this many bytes buffered for sending, a channel that was full is read on.
@@ -29,12 +33,18 @@ pub(crate) enum AnswerError {
     Refused(#[from] NegotiationError),
     #[error("the offer cannot be answered: {0}")]
     Transceiver(#[from] TransceiverError),
+    #[error("there is no such session, or no more")]
+    NoSession,
+    #[error("the system gives no randomness: {0}")]
+    Random(#[from] RandomError),
 }
 
 /// The echo application of an endpoint.
 pub(crate) struct Echo {
     config: Arc<Config>,
     sessions: HashMap<PeerId, Session>,
+    /// By what their peers know.
+    tokens: HashMap<Token, PeerId>,
     /// What is done with files; without it they are messages like others.
     uploads: Option<Uploads>,
     /// How many sessions there were so far.
@@ -45,6 +55,8 @@ pub(crate) struct Echo {
 pub(crate) struct Session {
     /// Counts up from 1.
     pub(crate) number: u64,
+    /// Whoever knows it may renegotiate.
+    token: Token,
     /// Our ICE user name fragment, which the browser knows, too.
     pub(crate) ufrag: String,
     pub(crate) started: Instant,
@@ -68,7 +80,7 @@ enum Use {
 
 impl Echo {
     pub(crate) fn new(config: Arc<Config>, uploads: Option<Uploads>) -> Self {
-        Self { config, sessions: HashMap::new(), uploads, total: 0 }
+        Self { config, sessions: HashMap::new(), tokens: HashMap::new(), uploads, total: 0 }
     }
 
     /// Takes an offer: makes a peer connection for it, and the answer with all candidates inside.
@@ -77,7 +89,8 @@ impl Echo {
         now: Instant,
         endpoint: &mut Endpoint,
         offer: &SessionDescription,
-    ) -> Result<SessionDescription, AnswerError> {
+    ) -> Result<(Token, SessionDescription), AnswerError> {
+        let token = Token::random(&*self.config.provider)?;
         let id = endpoint.create_peer(now, self.config.clone())?;
         let result = match endpoint.peer_mut(id) {
             Some(mut peer) => negotiate(now, &mut peer, offer),
@@ -86,14 +99,66 @@ impl Echo {
         match &result {
             Ok(answer) => {
                 self.total += 1;
-                self.sessions.insert(id, Session::new(self.total, now, ufrag(answer)));
+                self.tokens.insert(token.clone(), id);
+                self.sessions.insert(id, Session::new(self.total, token.clone(), now, ufrag(answer)));
                 tracing::info!(session = self.total, "offer answered");
             }
             Err(_) => {
                 endpoint.remove(id);
             }
         }
-        result
+        result.map(|answer| (token, answer))
+    }
+
+    /// Takes another offer of a session: more media, or an ICE restart.
+    pub(crate) fn renegotiate(
+        &mut self,
+        now: Instant,
+        endpoint: &mut Endpoint,
+        token: &Token,
+        offer: &SessionDescription,
+    ) -> Result<SessionDescription, AnswerError> {
+        let (session, mut peer) = self.find(endpoint, token)?;
+        let answer = negotiate(now, &mut peer, offer)?;
+        session.ufrag = ufrag(&answer);
+        Ok(answer)
+    }
+
+    /// Begins an ICE restart of a session: the offer for its peer.
+    pub(crate) fn restart(
+        &mut self,
+        now: Instant,
+        endpoint: &mut Endpoint,
+        token: &Token,
+    ) -> Result<SessionDescription, AnswerError> {
+        let (session, mut peer) = self.find(endpoint, token)?;
+        peer.restart_ice(now);
+        let offer = peer.create_offer(now)?;
+        peer.set_local_description(now, DescriptionType::Offer, &offer)?;
+        session.ufrag = ufrag(&offer);
+        Ok(offer)
+    }
+
+    /// Takes the answer to an offer of ours.
+    pub(crate) fn accept(
+        &mut self,
+        now: Instant,
+        endpoint: &mut Endpoint,
+        token: &Token,
+        answer: &SessionDescription,
+    ) -> Result<(), AnswerError> {
+        let (_, mut peer) = self.find(endpoint, token)?;
+        Ok(peer.set_remote_description(now, DescriptionType::Answer, answer)?)
+    }
+
+    fn find<'a>(
+        &'a mut self,
+        endpoint: &'a mut Endpoint,
+        token: &Token,
+    ) -> Result<(&'a mut Session, PeerMut<'a>), AnswerError> {
+        let id = self.tokens.get(token).ok_or(AnswerError::NoSession)?;
+        let session = self.sessions.get_mut(id).ok_or(AnswerError::NoSession)?;
+        Ok((session, endpoint.peer_mut(*id).ok_or(AnswerError::NoSession)?))
     }
 
     /// The sessions, in no particular order.
@@ -108,6 +173,7 @@ impl Echo {
 
     fn free(&mut self, now: Instant, endpoint: &mut Endpoint, id: PeerId) {
         if let Some(mut session) = self.sessions.remove(&id) {
+            self.tokens.remove(&session.token);
             if let Some(uploads) = &mut self.uploads {
                 session.close_files(uploads);
             }
@@ -158,9 +224,10 @@ fn ufrag(description: &SessionDescription) -> String {
 }
 
 impl Session {
-    fn new(number: u64, started: Instant, ufrag: String) -> Self {
+    fn new(number: u64, token: Token, started: Instant, ufrag: String) -> Self {
         Self {
             number,
+            token,
             ufrag,
             started,
             connected: None,

@@ -141,7 +141,7 @@ impl World {
         let prepared = prepare(&mut client, now);
         let offer = client.peer.create_offer(now).unwrap();
         client.peer.set_local_description(now, DescriptionType::Offer, &offer).unwrap();
-        let answer = self.with_echo(|now, endpoint, echo| echo.answer(now, endpoint, &offer)).unwrap();
+        let (_, answer) = self.with_echo(|now, endpoint, echo| echo.answer(now, endpoint, &offer)).unwrap();
         assert!(answer.to_string().contains("a=end-of-candidates"));
         client.peer.set_remote_description(now, DescriptionType::Answer, &answer).unwrap();
         let id = self.network.add(Machine::Client(Box::new(client)), &[address(host)]);
@@ -331,4 +331,40 @@ fn a_peer_that_never_connects_is_freed() {
     assert_eq!(world.sessions().len(), 1);
     world.until(|world| world.sessions().is_empty());
     assert_eq!(world.with_echo(|_, endpoint, _| endpoint.len()), 0);
+}
+
+#[test]
+fn either_side_restarts_ice_by_the_name_of_the_session() {
+    let mut world = World::new();
+    let (client, channel) = world.call(2, |client, now| client.open(now, ChannelOptions::new("kept")));
+    let token = world.sessions()[0].token.clone();
+    let first = world.sessions()[0].ufrag.clone();
+
+    let offer = world.with_client(client, |now, client| {
+        client.peer.restart_ice(now);
+        let offer = client.peer.create_offer(now).unwrap();
+        client.peer.set_local_description(now, DescriptionType::Offer, &offer).unwrap();
+        offer
+    });
+    let stranger =
+        world.with_echo(|now, endpoint, echo| echo.renegotiate(now, endpoint, &"x".into(), &offer));
+    assert!(matches!(stranger, Err(AnswerError::NoSession)));
+    let answer =
+        world.with_echo(|now, endpoint, echo| echo.renegotiate(now, endpoint, &token, &offer)).unwrap();
+    world.with_client(client, |now, client| {
+        client.peer.set_remote_description(now, DescriptionType::Answer, &answer).unwrap();
+    });
+    world.run(Duration::from_secs(2));
+    let second = world.sessions()[0].ufrag.clone();
+    assert_ne!(first, second);
+
+    let offer = world.with_echo(|now, endpoint, echo| echo.restart(now, endpoint, &token)).unwrap();
+    let answer = world.with_client(client, |now, client| client.peer.accept_offer(now, &offer).unwrap());
+    world.with_echo(|now, endpoint, echo| echo.accept(now, endpoint, &token, &answer)).unwrap();
+    world.run(Duration::from_secs(2));
+    assert_ne!(world.sessions()[0].ufrag, second);
+    assert_eq!(world.sessions().len(), 1);
+
+    world.with_client(client, |now, client| client.write(now, channel, Message::text("here"))).unwrap();
+    world.until(|world| world.client(client).received == [(channel, Message::text("here"))]);
 }

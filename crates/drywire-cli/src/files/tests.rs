@@ -130,7 +130,7 @@ impl World {
         let Host::Server(server) = &mut self.network[self.server] else { panic!("not the server") };
         let answer = server.application.answer(now, &mut server.endpoint, &offer).unwrap();
         let machine = self.courier();
-        machine.application.take_answer(now, &mut machine.endpoint, &answer).unwrap();
+        machine.application.take_answer(now, &mut machine.endpoint, &answer.1).unwrap();
         end
     }
 

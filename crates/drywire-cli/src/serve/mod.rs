@@ -1,4 +1,4 @@
-//! The echo server: a page, `POST /offer`, `GET /stats`.
+//! The echo server: a page, `POST /offer` (and `/restart`, `/answer` for ICE restarts), `GET /stats`.
 
 mod offer;
 mod page;
@@ -144,7 +144,9 @@ fn router(handle: Handle<Echo>) -> Router {
         .route("/app.js", get(page::app))
         .route("/file.js", get(page::file_transfer))
         .route("/sha256.js", get(page::sha256))
-        .route("/offer", post(offer::answer).options(reply::preflight))
+        .route("/offer", post(offer::offer).options(reply::preflight))
+        .route("/restart", post(offer::restart).options(reply::preflight))
+        .route("/answer", post(offer::answer).options(reply::preflight))
         .route("/stats", get(stats::list).options(reply::preflight))
         .fallback(nothing_here)
         .method_not_allowed_fallback(wrong_method)
@@ -157,6 +159,6 @@ async fn nothing_here(uri: Uri) -> Response {
 }
 
 async fn wrong_method(method: Method, uri: Uri) -> Response {
-    let wanted = if uri.path() == "/offer" { "POST" } else { "GET" };
+    let wanted = if matches!(uri.path(), "/offer" | "/answer" | "/restart") { "POST" } else { "GET" };
     problem(StatusCode::METHOD_NOT_ALLOWED, format!("{} takes {wanted}, not {method}", uri.path()))
 }
