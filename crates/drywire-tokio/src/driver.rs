@@ -1,22 +1,32 @@
+mod handle;
+mod setup;
+
 use std::fmt;
 use std::future::poll_fn;
 use std::io;
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll};
 
-use drywire::{Duration, Endpoint, Event, Instant, PeerId, Transmit};
-use tokio::sync::{mpsc, oneshot};
-use tokio::time::{Sleep, sleep_until};
+use drywire::{Duration, Endpoint, Event, Instant, PeerId, Protocol, Transmit};
+use tokio::sync::mpsc;
+use tokio::time::{Sleep, sleep_until, timeout_at};
 
-use crate::{ReceiveBuffers, Socket, Stopped, now};
+pub use self::handle::Handle;
+
+use self::handle::Command;
+use crate::network::Network;
+use crate::streams::StreamInput;
+use crate::{NetworkEvent, ReceiveBuffers, Socket, now};
 
 /// Datagrams taken from one socket before what follows from them is sent.
 const RECEIVE_LIMIT: usize = 512;
 /// Trains sent, and events told, before the sockets are looked at again.
 const SETTLE_LIMIT: usize = 256;
+/// What is read from connections, and told of the network, before what follows from that is sent.
+const INPUT_LIMIT: usize = 64;
 /// Commands that wait; whoever gives more waits himself.
 const COMMAND_LIMIT: usize = 256;
-/// How long a driver that ends waits for a full socket to take the last datagrams.
+/// How long a driver that ends waits for a full socket to take the last datagrams, and then for connections to take the rest.
 const FAREWELL: Duration = Duration::from_millis(100);
 
 /// What happens to the events of an endpoint. Any closure of the same signature is an application, too.
@@ -25,6 +35,9 @@ const FAREWELL: Duration = Duration::from_millis(100);
 pub trait Application: Send + 'static {
     /// Takes one event of one peer connection.
     fn handle_event(&mut self, now: Instant, endpoint: &mut Endpoint, peer: PeerId, event: Event);
+
+    /// Takes what has become of addresses and servers. There is nothing that has to be done then.
+    fn handle_network_event(&mut self, _now: Instant, _endpoint: &mut Endpoint, _event: NetworkEvent) {}
 }
 
 impl<F> Application for F
@@ -36,13 +49,12 @@ where
     }
 }
 
-type Command<A> = Box<dyn FnOnce(Instant, &mut Endpoint, &mut A) + Send>;
-
-/// An endpoint with its sockets, its clock and its application: [`run`](Self::run) it in a task.
+/// An endpoint with its sockets, its connections, its clock and its application: [`run`](Self::run) it in a task.
 pub struct Driver<A> {
     endpoint: Endpoint,
     application: A,
     sockets: Vec<Socket>,
+    network: Network,
     commands: mpsc::Receiver<Command<A>>,
     buffers: ReceiveBuffers,
     out: Vec<u8>,
@@ -57,14 +69,16 @@ impl<A> fmt::Debug for Driver<A> {
 }
 
 impl<A: Application> Driver<A> {
-    /// Puts the parts together. The endpoint should know the addresses of `sockets` (see
-    /// [`host_addresses`](crate::host_addresses)); a datagram from an address that none of them serves is dropped.
+    /// Puts the parts together. The endpoint should know the addresses of `sockets`: by
+    /// [`watch_interfaces`](Self::watch_interfaces), or because it was told (see
+    /// [`local_addresses`](crate::local_addresses)). A datagram from an address that none of them serves is dropped.
     #[must_use]
     pub fn new(endpoint: Endpoint, sockets: Vec<Socket>, application: A) -> (Self, Handle<A>) {
         let (sender, commands) = mpsc::channel(COMMAND_LIMIT);
         let driver = Self {
             endpoint,
             application,
+            network: Network::new(&sockets),
             sockets,
             commands,
             buffers: ReceiveBuffers::new(),
@@ -74,8 +88,8 @@ impl<A: Application> Driver<A> {
         (driver, Handle { commands: sender })
     }
 
-    /// Runs until the last [`Handle`] is dropped, or a socket breaks. To end politely, close the peer connections
-    /// through the handle first: what they then have to say is still sent.
+    /// Runs until the last [`Handle`] is dropped, or a socket breaks. At its end it closes the peer connections that are still
+    /// open, and gives back what servers hold for it.
     ///
     /// # Errors
     ///
@@ -111,8 +125,13 @@ impl<A: Application> Driver<A> {
             if let Some((peer, event)) = event {
                 self.application.handle_event(now, &mut self.endpoint, peer, event);
             }
+            let request = self.endpoint.poll_stream();
+            let requested = request.is_some();
+            if let Some(request) = request {
+                self.network.streams.request(request);
+            }
             let sent = self.blocked.is_none() && self.send_next(now);
-            if !told && !sent {
+            if !told && !requested && !sent {
                 return false;
             }
         }
@@ -122,9 +141,13 @@ impl<A: Application> Driver<A> {
     fn send_next(&mut self, now: Instant) -> bool {
         self.out.clear();
         let Some(transmit) = self.endpoint.poll_transmit(now, &mut self.out) else { return false };
-        match self.sockets.iter().position(|socket| socket.serves(transmit.path.local)) {
-            Some(index) => self.send(index, transmit),
-            None => tracing::debug!(path = %transmit.path, "no socket serves this local address"),
+        let path = transmit.path;
+        if path.protocol == Protocol::Tcp {
+            self.network.streams.send(path, &self.out);
+        } else if let Some(index) = self.sockets.iter().position(|socket| socket.serves(path.local)) {
+            self.send(index, transmit);
+        } else if !self.network.send_multicast(path, &self.out) {
+            tracing::debug!(%path, "no socket serves this local address");
         }
         true
     }
@@ -174,10 +197,11 @@ impl<A: Application> Driver<A> {
                 progress = true;
             }
         }
+        progress |= self.poll_network(cx, at);
         for _ in 0..COMMAND_LIMIT {
             match self.commands.poll_recv(cx) {
                 Poll::Ready(Some(command)) => {
-                    command(at, &mut self.endpoint, &mut self.application);
+                    self.obey(at, command);
                     progress = true;
                 }
                 Poll::Ready(None) => return Poll::Ready(Ok(false)),
@@ -191,57 +215,47 @@ impl<A: Application> Driver<A> {
         if progress { Poll::Ready(Ok(true)) } else { Poll::Pending }
     }
 
+    /// Takes in what connections and background tasks have to tell.
+    fn poll_network(&mut self, cx: &mut Context<'_>, now: Instant) -> bool {
+        let mut progress = false;
+        for _ in 0..INPUT_LIMIT {
+            let Poll::Ready(input) = self.network.streams.poll(cx) else { break };
+            match input {
+                StreamInput::Connected { id, path } => self.endpoint.connected(now, id, path),
+                StreamInput::ConnectFailed { id } => self.endpoint.connect_failed(now, id),
+                StreamInput::Data { path, bytes } => self.endpoint.handle_input(now, path, bytes),
+                StreamInput::Disconnected { path } => self.endpoint.disconnected(now, path),
+            }
+            progress = true;
+        }
+        for _ in 0..INPUT_LIMIT {
+            let Poll::Ready(notice) = self.network.poll_notice(cx) else { break };
+            self.take_notice(now, notice);
+            progress = true;
+        }
+        progress
+    }
+
     /// Sends what is left, and does not wait long for it.
     async fn say_farewell(&mut self) {
-        let end = now() + FAREWELL;
+        self.endpoint.close(now());
+        self.send_rest(now() + FAREWELL).await;
+        let streams = self.network.streams.finish();
+        if timeout_at((now() + FAREWELL).into(), streams).await.is_err() {
+            tracing::debug!("not all connections took all that was left");
+        }
+    }
+
+    async fn send_rest(&mut self, end: Instant) {
         loop {
-            self.settle(now());
+            while self.settle(now()) {}
             let Some((index, transmit)) = self.blocked.take() else { return };
             let Some(socket) = self.sockets.get(index) else { return };
             let writable = poll_fn(|cx| socket.poll_writable(cx));
-            if !matches!(tokio::time::timeout_at(end.into(), writable).await, Ok(Ok(()))) {
+            if !matches!(timeout_at(end.into(), writable).await, Ok(Ok(()))) {
                 return;
             }
             self.send(index, transmit);
         }
-    }
-}
-
-/// Reaches into the task of a [`Driver`] from elsewhere. Cheap to clone; the driver ends with the last one.
-pub struct Handle<A> {
-    commands: mpsc::Sender<Command<A>>,
-}
-
-impl<A> Clone for Handle<A> {
-    fn clone(&self) -> Self {
-        Self { commands: self.commands.clone() }
-    }
-}
-
-impl<A> fmt::Debug for Handle<A> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Handle").finish_non_exhaustive()
-    }
-}
-
-impl<A: Application> Handle<A> {
-    /// Runs `command` in the driver's task, with the time, the endpoint and the application, and gives back what it
-    /// returns.
-    ///
-    /// # Errors
-    ///
-    /// The driver has stopped.
-    pub async fn call<R, F>(&self, command: F) -> Result<R, Stopped>
-    where
-        R: Send + 'static,
-        F: FnOnce(Instant, &mut Endpoint, &mut A) -> R + Send + 'static,
-    {
-        let (answer, result) = oneshot::channel();
-        let command = Box::new(move |now: Instant, endpoint: &mut Endpoint, application: &mut A| {
-            // Nobody waiting for the answer is no reason not to obey.
-            let _ = answer.send(command(now, endpoint, application));
-        });
-        self.commands.send(command).await.map_err(|_| Stopped)?;
-        result.await.map_err(|_| Stopped)
     }
 }

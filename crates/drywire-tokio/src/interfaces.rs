@@ -1,7 +1,26 @@
-use std::io;
-use std::net::{IpAddr, SocketAddr};
+//! The addresses of this host, and when they come and go.
 
-use if_addrs::IfOperStatus;
+mod cost;
+mod watch;
+
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV6, UdpSocket};
+
+use drywire::ice::gather::LocalAddress;
+use drywire::ice::mdns;
+use drywire::stun::attributes::NetworkCost;
+use if_addrs::{IfAddr, IfOperStatus};
+
+pub(crate) use self::watch::{Difference, watch};
+
+/// Somewhere beyond every link, one for each IP version: addresses of a root name server. Nothing is sent there.
+const FAR_AWAY: [(IpAddr, IpAddr); 2] = [
+    (IpAddr::V4(Ipv4Addr::UNSPECIFIED), IpAddr::V4(Ipv4Addr::new(198, 41, 0, 4))),
+    (
+        IpAddr::V6(Ipv6Addr::UNSPECIFIED),
+        IpAddr::V6(Ipv6Addr::new(0x2001, 0x0503, 0xBA3E, 0, 0, 0, 0x0002, 0x0030)),
+    ),
+];
 
 /// The addresses of this host that a peer may reach it on, loopback included.
 ///
@@ -14,21 +33,7 @@ use if_addrs::IfOperStatus;
 ///
 /// The operating system would not list its interfaces.
 pub fn interfaces() -> io::Result<Vec<IpAddr>> {
-    let mut addresses: Vec<IpAddr> = if_addrs::get_if_addrs()?
-        .into_iter()
-        .filter(|interface| !is_down(&interface.oper_status))
-        .map(|interface| interface.ip())
-        .filter(|address| is_usable(*address))
-        .collect();
-    addresses.sort_by_key(IpAddr::is_loopback);
-    // An address can be listed twice, on an interface and on its alias.
-    let mut unique = Vec::with_capacity(addresses.len());
-    for address in addresses {
-        if !unique.contains(&address) {
-            unique.push(address);
-        }
-    }
-    Ok(unique)
+    Ok(Host::look()?.usable().map(|address| address.ip).collect())
 }
 
 /// The addresses on which a socket bound to `bound` receives: `bound` itself, or, when that is a wildcard
@@ -45,9 +50,147 @@ pub fn host_addresses(bound: SocketAddr, interfaces: &[IpAddr]) -> Vec<SocketAdd
         .collect()
 }
 
+/// The [addresses](host_addresses) on which a socket bound to `bound` receives, with what is known of their interfaces: what
+/// they cost, and whether a default route leads over them.
+///
+/// # Errors
+///
+/// The operating system would not list its interfaces.
+pub fn local_addresses(bound: SocketAddr) -> io::Result<Vec<LocalAddress>> {
+    Ok(Host::look()?.bases(Bound::socket(bound)).collect())
+}
+
+/// An address of an interface.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct HostAddress {
+    pub(crate) ip: IpAddr,
+    /// The bits of the address that are those of the link.
+    pub(crate) prefix: u8,
+    /// The number of the interface, 0 if it has none.
+    pub(crate) index: u32,
+    pub(crate) cost: u16,
+    pub(crate) default_route: bool,
+}
+
+/// What a socket or a listener is bound to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Bound {
+    pub(crate) address: SocketAddr,
+    /// Whether `::` stands for IPv4, too.
+    pub(crate) dual: bool,
+}
+
+impl Bound {
+    pub(crate) const fn socket(address: SocketAddr) -> Self {
+        Self { address, dual: false }
+    }
+}
+
+/// All addresses of this host at one moment.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Host {
+    pub(crate) addresses: Vec<HostAddress>,
+}
+
+impl Host {
+    /// Asks the operating system, which takes it a fraction of a millisecond.
+    pub(crate) fn look() -> io::Result<Self> {
+        let default_sources: Vec<IpAddr> =
+            FAR_AWAY.iter().filter_map(|(from, to)| source(*from, *to)).collect();
+        let mut addresses: Vec<HostAddress> = Vec::new();
+        for interface in if_addrs::get_if_addrs()? {
+            let ip = interface.ip();
+            // An address can be listed twice, on an interface and on its alias.
+            let is_known = addresses.iter().any(|other| {
+                other.ip == ip && (other.index == interface.index.unwrap_or(0) || !is_link_local(ip))
+            });
+            if is_down(&interface.oper_status) || is_known {
+                continue;
+            }
+            let prefix = match &interface.addr {
+                IfAddr::V4(v4) => v4.prefixlen,
+                IfAddr::V6(v6) => v6.prefixlen,
+            };
+            addresses.push(HostAddress {
+                ip,
+                prefix,
+                index: interface.index.unwrap_or(0),
+                cost: cost::cost(&interface.name),
+                default_route: default_sources.contains(&ip),
+            });
+        }
+        addresses.sort_by_key(|address| address.ip.is_loopback());
+        Ok(Self { addresses })
+    }
+
+    /// Those that candidates can have.
+    fn usable(&self) -> impl Iterator<Item = &HostAddress> {
+        self.addresses.iter().filter(|address| is_usable(address.ip))
+    }
+
+    /// The addresses that are reached on what is bound so; none while its interface is gone.
+    pub(crate) fn bases(&self, bound: Bound) -> impl Iterator<Item = LocalAddress> {
+        let of = move |address: &&HostAddress| match bound.address.ip() {
+            ip if !ip.is_unspecified() => ip == address.ip,
+            ip => bound.dual || ip.is_ipv4() == address.ip.is_ipv4(),
+        };
+        self.usable().filter(of).map(move |address| {
+            let mut base = LocalAddress::new(SocketAddr::new(address.ip, bound.address.port()));
+            base.default_route = address.default_route;
+            base.network = NetworkCost::new(u16::try_from(address.index).unwrap_or(u16::MAX), address.cost);
+            base
+        })
+    }
+
+    /// What multicast DNS is spoken on: for each interface and IP version one address, for IPv6 a link-local one if there is
+    /// one. Loopback only if there is nothing else, for two peers on one host.
+    pub(crate) fn multicast(&self, port: u16) -> Vec<mdns::Interface> {
+        let is_networked = self.addresses.iter().any(|address| !address.ip.is_loopback());
+        let mut interfaces: Vec<mdns::Interface> = Vec::new();
+        for address in &self.addresses {
+            if (is_networked && address.ip.is_loopback()) || address.index == 0 {
+                continue;
+            }
+            let found = mdns::Interface {
+                address: match address.ip {
+                    IpAddr::V4(_) => SocketAddr::new(address.ip, port),
+                    IpAddr::V6(ip) => {
+                        let scope = if is_link_local(address.ip) { address.index } else { 0 };
+                        SocketAddrV6::new(ip, port, 0, scope).into()
+                    }
+                },
+                prefix: address.prefix,
+                index: address.index,
+            };
+            let same = |other: &&mut mdns::Interface| {
+                other.index == found.index && other.address.is_ipv4() == found.address.is_ipv4()
+            };
+            match interfaces.iter_mut().find(same) {
+                Some(other) if is_link_local(found.address.ip()) && !is_link_local(other.address.ip()) => {
+                    *other = found;
+                }
+                Some(_) => {}
+                None => interfaces.push(found),
+            }
+        }
+        interfaces
+    }
+}
+
+/// The address that the system would send from to reach `to`. To connect a UDP socket is to look into the routing table.
+fn source(from: IpAddr, to: IpAddr) -> Option<IpAddr> {
+    let socket = UdpSocket::bind(SocketAddr::new(from, 0)).ok()?;
+    socket.connect(SocketAddr::new(to, 53)).ok()?;
+    Some(socket.local_addr().ok()?.ip())
+}
+
 // Loopback and tunnels report "unknown" on Linux, so that only what is surely down is left out.
 fn is_down(status: &IfOperStatus) -> bool {
     matches!(status, IfOperStatus::Down | IfOperStatus::NotPresent | IfOperStatus::LowerLayerDown)
+}
+
+const fn is_link_local(address: IpAddr) -> bool {
+    matches!(address, IpAddr::V6(v6) if v6.is_unicast_link_local())
 }
 
 fn is_usable(address: IpAddr) -> bool {
@@ -63,6 +206,17 @@ fn is_usable(address: IpAddr) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn host(addresses: &[(&str, u32)]) -> Host {
+        let addresses = addresses.iter().map(|(ip, index)| HostAddress {
+            ip: ip.parse().unwrap(),
+            prefix: 24,
+            index: *index,
+            cost: 10,
+            default_route: *index == 2,
+        });
+        Host { addresses: addresses.collect() }
+    }
 
     #[test]
     fn loopback_is_among_the_interfaces_and_comes_last() {
@@ -80,6 +234,45 @@ mod tests {
         assert_eq!(of("0.0.0.0:7"), ["192.0.2.1:7".parse().unwrap(), "127.0.0.1:7".parse().unwrap()]);
         assert_eq!(of("[::]:8"), ["[2001:db8::1]:8".parse().unwrap()]);
         assert_eq!(of("198.51.100.4:9"), ["198.51.100.4:9".parse().unwrap()]);
+    }
+
+    #[test]
+    fn bases_are_those_that_are_there_now() {
+        let host = host(&[("192.0.2.1", 2), ("2001:db8::1", 3), ("fe80::1", 3), ("127.0.0.1", 1)]);
+        let of = |bound: &str, dual| -> Vec<String> {
+            let bound = Bound { address: bound.parse().unwrap(), dual };
+            host.bases(bound).map(|base| base.address.to_string()).collect()
+        };
+        assert_eq!(of("0.0.0.0:7", false), ["192.0.2.1:7", "127.0.0.1:7"]);
+        assert_eq!(of("[::]:7", false), ["[2001:db8::1]:7"]);
+        assert_eq!(of("[::]:7", true), ["192.0.2.1:7", "[2001:db8::1]:7", "127.0.0.1:7"]);
+        assert_eq!(of("192.0.2.1:8", false), ["192.0.2.1:8"]);
+        assert!(of("192.0.2.2:8", false).is_empty());
+
+        let bases: Vec<_> = host.bases(Bound::socket("0.0.0.0:7".parse().unwrap())).collect();
+        assert!(bases[0].default_route && !bases[1].default_route);
+        assert_eq!(bases[0].network, NetworkCost::new(2, 10));
+    }
+
+    #[test]
+    fn multicast_dns_is_spoken_once_for_each_interface_and_version() {
+        let host = host(&[
+            ("192.0.2.1", 2),
+            ("192.0.2.2", 2),
+            ("2001:db8::1", 2),
+            ("fe80::1", 2),
+            ("198.51.100.1", 3),
+            ("127.0.0.1", 1),
+        ]);
+        let addresses: Vec<_> =
+            host.multicast(5353).iter().map(|interface| interface.address.to_string()).collect();
+        assert_eq!(addresses, ["192.0.2.1:5353", "[fe80::1%2]:5353", "198.51.100.1:5353"]);
+    }
+
+    #[test]
+    fn a_host_without_a_network_speaks_to_itself() {
+        let addresses = host(&[("127.0.0.1", 1)]).multicast(9);
+        assert_eq!(addresses[0].address, "127.0.0.1:9".parse().unwrap());
     }
 
     #[test]

@@ -2,45 +2,14 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "what a test expects and does not find is a failure")]
 
-use std::sync::Arc;
+mod common;
 
-use drywire::datachannel::{ChannelOptions, Message};
-use drywire::jsep::DescriptionType;
-use drywire::{Config, ConnectionState, Duration, Endpoint, EndpointConfig, Event, Instant, PeerId, crypto};
-use drywire_tokio::{Driver, Handle, Socket, Stopped, host_addresses, now, since_epoch, wall_clock};
+use drywire::{Endpoint, EndpointConfig, Event, Instant, PeerId};
+use drywire_tokio::{Driver, Handle, Socket, Stopped, host_addresses, now};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
-/// What the applications of these tests tell.
-type Events = mpsc::UnboundedReceiver<(PeerId, Event)>;
-
-fn config() -> Arc<Config> {
-    let provider = drywire::default_provider();
-    let options = crypto::CertificateOptions::new(since_epoch());
-    let certificate = crypto::CertifiedKey::self_signed(&*provider, &options).unwrap();
-    Arc::new(Config::new(provider, Arc::new(certificate), wall_clock()))
-}
-
-/// Tells all events, but those of messages that it sends back.
-struct App {
-    echoes: bool,
-    events: mpsc::UnboundedSender<(PeerId, Event)>,
-}
-
-impl drywire_tokio::Application for App {
-    fn handle_event(&mut self, now: Instant, endpoint: &mut Endpoint, id: PeerId, event: Event) {
-        if let (true, Event::DataChannelReadable(channel)) = (self.echoes, &event) {
-            let mut peer = endpoint.peer_mut(id).unwrap();
-            let mut channel = peer.channel(*channel).unwrap();
-            while let Some(message) = channel.read() {
-                channel.write(now, message).unwrap();
-            }
-        } else {
-            // The test may be over.
-            let _ = self.events.send((id, event));
-        }
-    }
-}
+use self::common::{App, Events};
 
 /// An endpoint in a task of its own, behind a socket on `address`.
 fn start(address: &str, echoes: bool) -> (Handle<App>, Events, JoinHandle<std::io::Result<App>>) {
@@ -54,74 +23,15 @@ fn start(address: &str, echoes: bool) -> (Handle<App>, Events, JoinHandle<std::i
     (handle, events, tokio::spawn(driver.run()))
 }
 
-async fn until(events: &mut Events, wanted: impl Fn(&Event) -> bool) -> PeerId {
-    let waiting = async {
-        loop {
-            let (peer, event) = events.recv().await.unwrap();
-            if wanted(&event) {
-                return peer;
-            }
-        }
-    };
-    tokio::time::timeout(Duration::from_secs(20), waiting).await.unwrap()
-}
-
 #[tokio::test]
 async fn a_call_through_sockets() {
     // One on a wildcard, whose path has to be learnt, and one on an address of its own.
-    let (left, mut left_events, left_task) = start("0.0.0.0:0", false);
-    let (right, mut right_events, right_task) = start("127.0.0.1:0", true);
+    let (left, left_events, left_task) = start("0.0.0.0:0", false);
+    let (right, right_events, right_task) = start("127.0.0.1:0", true);
 
-    let (id, offer) = left
-        .call(|now, endpoint, _| {
-            let id = endpoint.create_peer(now, config()).unwrap();
-            let mut peer = endpoint.peer_mut(id).unwrap();
-            peer.create_data_channel(now, ChannelOptions::new("test")).unwrap();
-            let offer = peer.create_offer(now).unwrap();
-            peer.set_local_description(now, DescriptionType::Offer, &offer).unwrap();
-            (id, offer)
-        })
-        .await
-        .unwrap();
-    let answer = right
-        .call(move |now, endpoint, _| {
-            let id = endpoint.create_peer(now, config()).unwrap();
-            endpoint.peer_mut(id).unwrap().accept_offer(now, &offer).unwrap()
-        })
-        .await
-        .unwrap();
-    left.call(move |now, endpoint, _| {
-        let mut peer = endpoint.peer_mut(id).unwrap();
-        peer.set_remote_description(now, DescriptionType::Answer, &answer).unwrap();
-    })
-    .await
-    .unwrap();
-
-    let is_connected = |event: &Event| *event == Event::ConnectionStateChanged(ConnectionState::Connected);
-    until(&mut left_events, is_connected).await;
-    until(&mut right_events, is_connected).await;
-    let path = left.call(move |_, endpoint, _| endpoint.peer(id).unwrap().path()).await.unwrap().unwrap();
+    let path = common::call((&left, left_events), (&right, right_events)).await;
     assert!(!path.local.ip().is_unspecified(), "{path}");
     assert!(path.remote.ip().is_loopback(), "{path}");
-
-    until(&mut left_events, |event| matches!(event, Event::DataChannelOpened(_))).await;
-    let sent = Message::binary(vec![7; 200_000]);
-    let message = sent.clone();
-    let channel = left
-        .call(move |now, endpoint, _| {
-            let mut peer = endpoint.peer_mut(id).unwrap();
-            let channel = peer.channels().next().unwrap().0;
-            peer.channel(channel).unwrap().write(now, message).unwrap();
-            channel
-        })
-        .await
-        .unwrap();
-    until(&mut left_events, |event| *event == Event::DataChannelReadable(channel)).await;
-    let received = left.call(move |_, endpoint, _| endpoint.peer_mut(id)?.channel(channel)?.read());
-    assert_eq!(received.await.unwrap(), Some(sent));
-
-    left.call(move |now, endpoint, _| endpoint.peer_mut(id).unwrap().close(now)).await.unwrap();
-    until(&mut right_events, |event| matches!(event, Event::Closed { .. })).await;
 
     drop((left, right));
     left_task.await.unwrap().unwrap();

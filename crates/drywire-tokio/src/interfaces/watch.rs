@@ -1,0 +1,91 @@
+use drywire::Duration;
+use tokio::sync::mpsc;
+use tokio::task::spawn_blocking;
+use tokio::time::sleep;
+
+use super::Host;
+use crate::network::Notice;
+
+/// What has changed between two lists.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Difference<T> {
+    pub(crate) added: Vec<T>,
+    pub(crate) removed: Vec<T>,
+}
+
+impl<T: Clone> Difference<T> {
+    /// What makes `after` of `before`, where two things with the same `key` are the same. Those that stay are left alone, also
+    /// if something else about them has changed.
+    pub(crate) fn new<K: PartialEq>(before: &[T], after: &[T], key: impl Fn(&T) -> K) -> Self {
+        let lacks = |list: &[T], item: &T| !list.iter().any(|other| key(other) == key(item));
+        Self {
+            added: after.iter().filter(|item| lacks(before, item)).cloned().collect(),
+            removed: before.iter().filter(|item| lacks(after, item)).cloned().collect(),
+        }
+    }
+
+    pub(crate) const fn is_empty(&self) -> bool {
+        self.added.is_empty() && self.removed.is_empty()
+    }
+}
+
+/// Looks every `period` what addresses this host has, and tells when they are others than those `known`. Ends with the
+/// receiver.
+pub(crate) async fn watch(mut known: Host, period: Duration, changes: mpsc::Sender<Notice>) {
+    loop {
+        tokio::select! {
+            () = sleep(period) => {}
+            () = changes.closed() => return,
+        }
+        match spawn_blocking(Host::look).await {
+            Ok(Ok(host)) if host != known => {
+                known = host.clone();
+                if changes.send(Notice::Host(host)).await.is_err() {
+                    return;
+                }
+            }
+            Ok(Ok(_)) => {}
+            Ok(Err(error)) => tracing::warn!(%error, "the interfaces cannot be listed"),
+            Err(error) => tracing::warn!(%error, "the interfaces cannot be listed"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn a_difference_makes_the_one_list_of_the_other(
+            before in proptest::collection::hash_set(0..20u8, 0..10),
+            after in proptest::collection::hash_set(0..20u8, 0..10),
+        ) {
+            let (before, after): (Vec<_>, Vec<_>) = (before.into_iter().collect(), after.into_iter().collect());
+            let difference = Difference::new(&before, &after, |item| *item);
+            prop_assert_eq!(difference.is_empty(), difference.added.len() + difference.removed.len() == 0);
+            // Nothing that stays is touched.
+            prop_assert!(difference.removed.iter().all(|item| before.contains(item) && !after.contains(item)));
+            prop_assert!(difference.added.iter().all(|item| after.contains(item) && !before.contains(item)));
+            let mut made: Vec<_> = before.into_iter().filter(|item| !difference.removed.contains(item)).collect();
+            made.extend(difference.added);
+            made.sort_unstable();
+            let mut after = after;
+            after.sort_unstable();
+            prop_assert_eq!(made, after);
+        }
+    }
+
+    #[tokio::test]
+    async fn what_has_not_changed_is_not_told() {
+        let (sender, mut changes) = mpsc::channel(1);
+        // A host with nothing but an address that this one has not.
+        let watching = tokio::spawn(watch(Host::default(), Duration::from_millis(1), sender));
+        let Some(Notice::Host(host)) = changes.recv().await else { panic!("no host") };
+        assert!(!host.addresses.is_empty());
+        drop(changes);
+        watching.await.unwrap();
+    }
+}

@@ -1,0 +1,333 @@
+//! What a driver knows of the network beyond its UDP sockets, and what the tasks in the background tell it.
+
+use std::future::poll_fn;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use bytes::BytesMut;
+use drywire::ice::TcpType;
+use drywire::ice::gather::LocalAddress;
+use drywire::stun::ServerUri;
+use drywire::{Duration, Endpoint, IceServerError, Instant, Path};
+use thiserror::Error;
+use tokio::net::TcpListener;
+use tokio::sync::mpsc;
+use tokio::time::sleep;
+
+use crate::ice_server::{Resolved, Resolver};
+use crate::interfaces::{Bound, Difference, Host, watch};
+use crate::multicast::Multicast;
+use crate::streams::Streams;
+use crate::{IceServerConfig, IceServerConfigError, Socket};
+
+/// Notices that wait for the driver.
+const NOTICE_LIMIT: usize = 64;
+/// The port of multicast DNS (RFC 6762, section 3).
+const MULTICAST_PORT: u16 = 5353;
+/// An address of IPv6 cannot be used in its first seconds (RFC 4862, section 5.4): how often, and how far apart, an interface
+/// that did not take multicast is tried again.
+const JOIN_RETRIES: u8 = 3;
+const JOIN_RETRY: Duration = Duration::from_secs(2);
+
+/// What has become of addresses and servers.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum NetworkEvent {
+    /// The name of a STUN or TURN server has been looked up, and it is used.
+    IceServerResolved {
+        /// The server.
+        uri: ServerUri,
+        /// What its name stands for.
+        addresses: Vec<SocketAddr>,
+    },
+    /// A STUN or TURN server is not used, for now.
+    IceServerFailed {
+        /// The server.
+        uri: ServerUri,
+        /// Why.
+        failure: IceServerFailure,
+    },
+    /// Addresses of sockets and listeners have come or gone. The endpoint knows.
+    AddressesChanged {
+        /// Those that are there now.
+        added: Vec<SocketAddr>,
+        /// Those that were there before.
+        removed: Vec<SocketAddr>,
+    },
+}
+
+/// Why a STUN or TURN server is not used.
+#[derive(Clone, Debug, Error)]
+#[non_exhaustive]
+pub enum IceServerFailure {
+    /// Its name was not resolved. It will be looked up again, at the latest after a minute.
+    #[error("its name cannot be resolved: {0}")]
+    Unresolved(Arc<io::Error>),
+    /// The endpoint did not take it.
+    #[error(transparent)]
+    Refused(IceServerError),
+}
+
+/// What tasks in the background tell the driver.
+#[derive(Debug)]
+pub(crate) enum Notice {
+    /// A datagram of multicast DNS.
+    Heard(Path, BytesMut),
+    /// The name of a server was looked up.
+    Resolved(Resolved),
+    /// The addresses of this host, as they are now.
+    Host(Host),
+    /// It is time to try again to speak multicast DNS.
+    Rejoin,
+}
+
+/// A socket or a listener.
+#[derive(Clone, Copy, Debug)]
+struct Base {
+    bound: Bound,
+    tcp_type: Option<TcpType>,
+}
+
+/// See the [module](self).
+#[derive(Debug)]
+pub(crate) struct Network {
+    pub(crate) streams: Streams,
+    bases: Vec<Base>,
+    /// What the endpoint was told.
+    addresses: Vec<LocalAddress>,
+    /// The host, when it was last looked at.
+    host: Host,
+    watching: bool,
+    multicast: Option<Vec<Multicast>>,
+    join_retries: u8,
+    resolver: Resolver,
+    sender: mpsc::Sender<Notice>,
+    notices: mpsc::Receiver<Notice>,
+}
+
+impl Network {
+    pub(crate) fn new(sockets: &[Socket]) -> Self {
+        let (sender, notices) = mpsc::channel(NOTICE_LIMIT);
+        let base = |socket: &Socket| Base { bound: Bound::socket(socket.local_address()), tcp_type: None };
+        Self {
+            streams: Streams::new(),
+            bases: sockets.iter().map(base).collect(),
+            addresses: Vec::new(),
+            host: Host::default(),
+            watching: false,
+            multicast: None,
+            join_retries: 0,
+            resolver: Resolver::new(sender.clone()),
+            sender,
+            notices,
+        }
+    }
+
+    pub(crate) fn add_ice_server(
+        &mut self,
+        now: Instant,
+        endpoint: &mut Endpoint,
+        config: &IceServerConfig,
+    ) -> Result<(), IceServerConfigError> {
+        for server in config.servers()? {
+            if server.addresses.is_empty() {
+                self.resolver.add(server);
+            } else {
+                endpoint.add_ice_server(now, server)?;
+            }
+        }
+        Ok(())
+    }
+
+    pub(crate) fn looked_up(&self) -> impl Future<Output = ()> + use<> {
+        self.resolver.looked_up()
+    }
+
+    pub(crate) fn listen(
+        &mut self,
+        now: Instant,
+        endpoint: &mut Endpoint,
+        listener: TcpListener,
+    ) -> io::Result<()> {
+        let address = listener.local_addr()?;
+        let dual = address.ip().is_unspecified()
+            && address.is_ipv6()
+            && !socket2::SockRef::from(&listener).only_v6()?;
+        let base = Base { bound: Bound { address, dual }, tcp_type: Some(TcpType::Passive) };
+        self.bases.push(base);
+        if self.watching {
+            self.tell_addresses(now, endpoint);
+        } else {
+            let addresses: Vec<_> = Host::look()?.local_addresses(base).collect();
+            endpoint.add_local_addresses(now, &addresses);
+        }
+        self.streams.listen(listener);
+        Ok(())
+    }
+
+    pub(crate) fn watch(
+        &mut self,
+        now: Instant,
+        endpoint: &mut Endpoint,
+        period: Duration,
+    ) -> io::Result<()> {
+        self.host = Host::look()?;
+        self.tell_addresses(now, endpoint);
+        if !std::mem::replace(&mut self.watching, true) {
+            tokio::spawn(watch(self.host.clone(), period, self.sender.clone()));
+        }
+        Ok(())
+    }
+
+    pub(crate) fn speak_multicast_dns(&mut self, now: Instant, endpoint: &mut Endpoint) -> io::Result<()> {
+        if !self.watching {
+            self.host = Host::look()?;
+        }
+        self.multicast.get_or_insert_default();
+        self.join_retries = JOIN_RETRIES;
+        let last_error = self.join(now, endpoint);
+        match last_error {
+            Some(error) if self.multicast.iter().flatten().next().is_none() => Err(error),
+            _ => Ok(()),
+        }
+    }
+
+    /// Sends a datagram of multicast DNS; `false` if it is none.
+    pub(crate) fn send_multicast(&self, path: Path, datagram: &[u8]) -> bool {
+        let mut all = self.multicast.iter().flatten();
+        let from = all.find(|multicast| multicast.interface.address == path.local);
+        if let Some(multicast) = from {
+            multicast.send(path.remote, datagram);
+        }
+        from.is_some()
+    }
+
+    pub(crate) fn poll_notice(&mut self, cx: &mut Context<'_>) -> Poll<Notice> {
+        match self.notices.poll_recv(cx) {
+            Poll::Ready(Some(notice)) => Poll::Ready(notice),
+            // This holds a sender, so that there is no end.
+            Poll::Ready(None) | Poll::Pending => Poll::Pending,
+        }
+    }
+
+    pub(crate) async fn next_notice(&mut self) -> Notice {
+        poll_fn(|cx| self.poll_notice(cx)).await
+    }
+
+    /// Does what follows from a notice; what the application is to know of it.
+    pub(crate) fn take(
+        &mut self,
+        now: Instant,
+        endpoint: &mut Endpoint,
+        notice: Notice,
+    ) -> Option<NetworkEvent> {
+        match notice {
+            Notice::Heard(path, datagram) => {
+                endpoint.handle_input(now, path, datagram);
+                None
+            }
+            Notice::Resolved(resolved) => Some(use_server(now, endpoint, resolved)),
+            Notice::Host(host) => {
+                self.host = host;
+                let event = self.tell_addresses(now, endpoint);
+                self.join_retries = JOIN_RETRIES;
+                let _ = self.join(now, endpoint);
+                // Another network may have other name servers, and lead to them again.
+                self.resolver.network_changed();
+                event
+            }
+            Notice::Rejoin => {
+                let _ = self.join(now, endpoint);
+                None
+            }
+        }
+    }
+
+    /// Tells the endpoint the addresses that have come and gone.
+    fn tell_addresses(&mut self, now: Instant, endpoint: &mut Endpoint) -> Option<NetworkEvent> {
+        let bases = &self.bases;
+        let addresses: Vec<LocalAddress> =
+            bases.iter().flat_map(|base| self.host.local_addresses(*base)).collect();
+        let key = |local: &LocalAddress| (local.address, local.tcp_type);
+        let difference = Difference::new(&self.addresses, &addresses, key);
+        self.addresses = addresses;
+        if difference.is_empty() {
+            return None;
+        }
+        // What comes first may take over from what goes.
+        endpoint.add_local_addresses(now, &difference.added);
+        let sockets = |list: Vec<LocalAddress>| -> Vec<SocketAddr> {
+            list.into_iter().map(|local| local.address).collect()
+        };
+        let (added, removed) = (sockets(difference.added), sockets(difference.removed));
+        for address in &removed {
+            endpoint.remove_local_address(now, *address);
+        }
+        tracing::info!(?added, ?removed, "local addresses");
+        Some(NetworkEvent::AddressesChanged { added, removed })
+    }
+
+    /// Speaks multicast DNS on the interfaces that are there now; the last reason why it does not on some.
+    fn join(&mut self, now: Instant, endpoint: &mut Endpoint) -> Option<io::Error> {
+        let joined = self.multicast.as_mut()?;
+        let before: Vec<_> = joined.iter().map(|multicast| multicast.interface).collect();
+        let after = self.host.multicast(MULTICAST_PORT);
+        let difference = Difference::new(&before, &after, |interface| *interface);
+        for interface in &difference.removed {
+            endpoint.remove_multicast_interface(now, interface.address);
+        }
+        joined.retain(|multicast| !difference.removed.contains(&multicast.interface));
+        let mut last_error = None;
+        for interface in difference.added {
+            let result = Multicast::join(interface, &self.sender).and_then(|multicast| {
+                endpoint.add_multicast_interface(now, interface).map_err(io::Error::other)?;
+                joined.push(multicast);
+                Ok(())
+            });
+            if let Err(error) = result {
+                tracing::info!(address = %interface.address, %error, "no multicast DNS on this interface");
+                last_error = Some(error);
+            }
+        }
+        if last_error.is_some() && self.join_retries > 0 {
+            self.join_retries -= 1;
+            let sender = self.sender.clone();
+            tokio::spawn(async move {
+                sleep(JOIN_RETRY).await;
+                // Without a driver there is nothing to join.
+                let _ = sender.send(Notice::Rejoin).await;
+            });
+        }
+        last_error
+    }
+}
+
+fn use_server(now: Instant, endpoint: &mut Endpoint, resolved: Resolved) -> NetworkEvent {
+    let Resolved { uri, result } = resolved;
+    let server = match result {
+        Ok(server) => server,
+        Err(error) => {
+            return NetworkEvent::IceServerFailed { uri, failure: IceServerFailure::Unresolved(error) };
+        }
+    };
+    let addresses = server.addresses.clone();
+    match endpoint.add_ice_server(now, server) {
+        Ok(()) => NetworkEvent::IceServerResolved { uri, addresses },
+        Err(error) => {
+            tracing::warn!(%error, "a server is not used");
+            NetworkEvent::IceServerFailed { uri, failure: IceServerFailure::Refused(error) }
+        }
+    }
+}
+
+impl Host {
+    /// The addresses that a socket or a listener is reached at.
+    fn local_addresses(&self, base: Base) -> impl Iterator<Item = LocalAddress> {
+        self.bases(base.bound).map(move |mut local| {
+            local.tcp_type = base.tcp_type;
+            local
+        })
+    }
+}
