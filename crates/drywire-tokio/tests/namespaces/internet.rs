@@ -1,0 +1,239 @@
+//! A small Internet: two sites, each behind a router of its own, and a server.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use crate::namespace::{Namespace, Namespaces};
+use crate::nat::Nat;
+use crate::skipped;
+
+/// Which addresses a site's host has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Family {
+    /// IPv4.
+    V4,
+    /// IPv6.
+    V6,
+    /// Both.
+    Dual,
+}
+
+/// One end: a host, and the router before it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Site {
+    pub(crate) nat: Nat,
+    pub(crate) family: Family,
+}
+
+impl Site {
+    /// A site with IPv4 only.
+    pub(crate) const fn behind(nat: Nat) -> Self {
+        Self { nat, family: Family::V4 }
+    }
+
+    /// A site with IPv4 and IPv6.
+    pub(crate) const fn dual_behind(nat: Nat) -> Self {
+        Self { nat, family: Family::Dual }
+    }
+}
+
+/// The server's addresses. The second ones are for those who ask what their NAT does.
+pub(crate) const SERVER: [Ipv4Addr; 2] = [Ipv4Addr::new(192, 0, 2, 1), Ipv4Addr::new(192, 0, 2, 2)];
+
+const HOSTS: [&str; 2] = ["host-a", "host-b"];
+const ROUTERS: [&str; 2] = ["nat-a", "nat-b"];
+const PORTS: [&str; 2] = ["site-a", "site-b"];
+
+/// All of it, gone with this.
+#[derive(Debug)]
+pub(crate) struct Internet {
+    sites: [Site; 2],
+    namespaces: Namespaces,
+    capture: Option<Child>,
+}
+
+impl Drop for Internet {
+    fn drop(&mut self) {
+        if let Some(mut child) = self.capture.take() {
+            // What it has seen last takes a moment to get to it.
+            std::thread::sleep(Duration::from_millis(200));
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
+}
+
+impl Internet {
+    /// Makes it. `None` where this machine does not let us, which is said; a mistake in here is a panic.
+    pub(crate) fn new(sites: [Site; 2]) -> Option<Self> {
+        match Namespaces::probe() {
+            Ok(()) => Some(Self::make(sites).unwrap()),
+            Err(reason) => skipped(&reason),
+        }
+    }
+
+    fn make(sites: [Site; 2]) -> Result<Self, String> {
+        let [host_a, host_b] = HOSTS;
+        let [nat_a, nat_b] = ROUTERS;
+        let namespaces = Namespaces::new(&["internet", "server", nat_a, nat_b, host_a, host_b])?;
+        let mut this = Self { sites, namespaces, capture: None };
+        this.make_core()?;
+        for number in [0, 1] {
+            this.make_site(number)?;
+        }
+        if let Some(folder) = std::env::var_os("DRYWIRE_CAPTURE") {
+            this.capture = Some(this.capture(Path::new(&folder))?);
+        }
+        Ok(this)
+    }
+
+    /// The bridge that everything hangs on, and the server.
+    fn make_core(&self) -> Result<(), String> {
+        let internet = self.namespaces.get("internet");
+        self.namespaces.connect(("internet", "server"), ("server", "eth0"))?;
+        for (port, router) in PORTS.into_iter().zip(ROUTERS) {
+            self.namespaces.connect(("internet", port), (router, "wan"))?;
+        }
+        // It has an address, so that what is sent to nowhere goes there and gets lost.
+        internet.ip("link add core type bridge stp_state 0 mcast_snooping 0
+            link set server master core
+            link set site-a master core
+            link set site-b master core
+            address add 198.51.100.254/24 dev core
+            address add 2001:db8::ff/64 dev core nodad
+            link set server up
+            link set site-a up
+            link set site-b up
+            link set core up\n")?;
+        self.server().ip("address add 192.0.2.1/24 dev eth0
+            address add 192.0.2.2/24 dev eth0
+            address add 2001:db8::1/64 dev eth0 nodad
+            address add 2001:db8::2/64 dev eth0 nodad
+            link set eth0 up
+            route add 198.51.100.0/24 dev eth0
+            route add 203.0.113.0/28 via 198.51.100.1
+            route add 203.0.113.16/28 via 198.51.100.2
+            route add 2001:db8:1::/64 via 2001:db8::101
+            route add 2001:db8:2::/64 via 2001:db8::102\n")
+    }
+
+    fn make_site(&self, number: usize) -> Result<(), String> {
+        let Site { nat, family } = self.sites[number];
+        let (router, host) = (self.router(number), self.host(number));
+        self.namespaces.connect((ROUTERS[number], "lan"), (HOSTS[number], "eth0"))?;
+        let (own, other) = (number + 1, 2 - number);
+        let (inside, inside_host) = (self.gateway(number), self.address(number));
+        let other_prefix = 16 * (1 - number);
+        if family != Family::V6 {
+            router.set("net/ipv4/ip_forward", "1")?;
+            router.ip(&format!(
+                "address add 198.51.100.{own}/24 dev wan
+                address add {inside}/28 dev lan
+                link set wan up
+                link set lan up
+                route add 192.0.2.0/24 dev wan
+                route add 203.0.113.{other_prefix}/28 via 198.51.100.{other}
+                route add default via 198.51.100.254\n"
+            ))?;
+            host.ip(&format!(
+                "address add {inside_host}/28 dev eth0
+                link set eth0 up
+                route add default via {inside}\n"
+            ))?;
+        }
+        if family != Family::V4 {
+            router.set("net/ipv6/conf/all/forwarding", "1")?;
+            router.ip(&format!(
+                "address add 2001:db8::10{own}/64 dev wan nodad
+                address add 2001:db8:{own}::1/64 dev lan nodad
+                link set wan up
+                link set lan up
+                route add 2001:db8:{other}::/64 via 2001:db8::10{other}
+                route add default via 2001:db8::ff\n"
+            ))?;
+            host.ip(&format!(
+                "address add 2001:db8:{own}::2/64 dev eth0 nodad
+                link set eth0 up
+                route add default via 2001:db8:{own}::1\n"
+            ))?;
+        }
+        router.nft(&nat.rules(&format!("198.51.100.{own}")))
+    }
+
+    /// Has what passes the bridge written to a file.
+    fn capture(&self, folder: &Path) -> Result<Child, String> {
+        let internet = self.namespaces.get("internet");
+        let [near, far] = self.sites.map(|site| format!("{:?}", site.nat));
+        let file = folder.join(format!("{}-{near}-{far}.pcap", internet.name()));
+        internet.run(|| {
+            std::fs::create_dir_all(folder).map_err(|error| error.to_string())?;
+            Command::new("tcpdump")
+                .args(["-i", "core", "--immediate-mode", "-U", "-n", "-w"])
+                .arg(&file)
+                .stderr(Stdio::null())
+                .spawn()
+                .map_err(|error| format!("no `tcpdump`: {error}"))
+        })
+    }
+
+    /// What is what, for people.
+    pub(crate) fn describe(&self) -> String {
+        let site = |number: usize| {
+            let (host, router) = (self.host(number), self.router(number));
+            format!("{} behind {} ({})", host.name(), router.name(), self.sites[number].nat)
+        };
+        let (internet, server) = (self.namespaces.get("internet"), self.server());
+        let (internet, server) = (internet.name(), server.name());
+        format!("{}\n{}\n{server} and the bridge `core` in {internet}", site(0), site(1))
+    }
+
+    /// Where the servers run.
+    pub(crate) fn server(&self) -> Namespace {
+        self.namespaces.get("server")
+    }
+
+    /// Where a site's host is.
+    pub(crate) fn host(&self, number: usize) -> Namespace {
+        self.namespaces.get(HOSTS[number])
+    }
+
+    /// The router before a site's host.
+    pub(crate) fn router(&self, number: usize) -> Namespace {
+        self.namespaces.get(ROUTERS[number])
+    }
+
+    /// The namespace of the bridge.
+    pub(crate) fn core(&self) -> Namespace {
+        self.namespaces.get("internet")
+    }
+
+    /// The addresses that a site's host begins with.
+    pub(crate) fn addresses(&self, number: usize) -> Vec<IpAddr> {
+        let v6 = Ipv6Addr::new(0x2001, 0xdb8, u16::try_from(number).unwrap() + 1, 0, 0, 0, 0, 2);
+        match self.sites[number].family {
+            Family::V4 => vec![self.address(number)],
+            Family::V6 => vec![v6.into()],
+            Family::Dual => vec![v6.into(), self.address(number)],
+        }
+    }
+
+    /// The host's first IPv4 address: behind a NAT, one that others have, too.
+    pub(crate) fn address(&self, number: usize) -> IpAddr {
+        self.inside(number, 2)
+    }
+
+    /// The router's address for its host.
+    pub(crate) fn gateway(&self, number: usize) -> IpAddr {
+        self.inside(number, 1)
+    }
+
+    fn inside(&self, number: usize, host: u8) -> IpAddr {
+        let site = u8::try_from(number).unwrap();
+        match self.sites[number].nat {
+            Nat::Open => Ipv4Addr::new(203, 0, 113, 16 * site + host).into(),
+            _ => Ipv4Addr::new(10, 0, site + 1, host).into(),
+        }
+    }
+}

@@ -1,0 +1,282 @@
+//! Two peers, each in a namespace of its own and on a thread of its own, and the signalling between them.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use drywire::datachannel::{ChannelId, ChannelOptions, Message, MessageKind};
+use drywire::jsep::DescriptionType;
+use drywire::{
+    CloseReason, Config, ConnectionState, Endpoint, EndpointConfig, Event, Instant, PeerId, PeerMut, Stats,
+    crypto,
+};
+use drywire_tokio::{Driver, Handle, Socket, now, since_epoch, wall_clock};
+use tokio::runtime::{Builder, Runtime};
+
+use crate::internet::Internet;
+use crate::namespace::Namespace;
+
+const MESSAGE: usize = 16 * 1024;
+
+/// What a peer tells the test.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Heard {
+    /// The data channel is open.
+    Opened,
+    /// So many bytes have arrived in all, and a message that was the last for now.
+    Received(usize),
+    /// The state of the connection.
+    State(ConnectionState),
+    /// The end.
+    Closed(CloseReason),
+}
+
+/// What distinguishes a peer from the others.
+#[derive(Clone)]
+pub(crate) struct Setup {
+    /// The addresses of its sockets.
+    pub(crate) sockets: Vec<SocketAddr>,
+    /// Changes its configuration.
+    pub(crate) adjust: fn(&mut Config),
+}
+
+/// A peer, as the test sees it.
+struct Peer {
+    /// `None` when it is told to end.
+    handle: Option<Handle<App>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Peer {
+    fn start(number: usize, namespace: &Namespace, setup: Setup, heard: Sender<(usize, Heard)>) -> Self {
+        let (sender, started) = channel();
+        let thread = namespace.spawn(move || {
+            Builder::new_current_thread().enable_all().build().unwrap().block_on(async move {
+                let app = App::new(number, setup.adjust, heard);
+                let seed = [u8::try_from(number).unwrap(); 32];
+                let mut endpoint = Endpoint::new(EndpointConfig::default(), now(), seed);
+                let sockets: Vec<_> =
+                    setup.sockets.into_iter().map(|address| Socket::bind(address).unwrap()).collect();
+                for socket in &sockets {
+                    endpoint.add_local_address(now(), socket.local_address());
+                }
+                let (driver, handle) = Driver::new(endpoint, sockets, app);
+                sender.send(handle).unwrap();
+                driver.run().await.unwrap();
+            });
+        });
+        let handle = started.recv().unwrap();
+        Self { handle: Some(handle), thread: Some(thread) }
+    }
+}
+
+impl Drop for Peer {
+    fn drop(&mut self) {
+        drop(self.handle.take());
+        let ended = self.thread.take().unwrap().join();
+        assert!(ended.is_ok() || std::thread::panicking(), "a peer has panicked");
+    }
+}
+
+/// Two peers. The first one offers.
+pub(crate) struct Pair {
+    peers: [Peer; 2],
+    heard: Receiver<(usize, Heard)>,
+    /// All that was heard, in order.
+    log: Vec<(usize, Heard)>,
+    /// Bytes that each was told to send.
+    sent: [usize; 2],
+    runtime: Runtime,
+}
+
+impl Pair {
+    /// One on each host.
+    pub(crate) fn between(internet: &Internet) -> Self {
+        let setup = |number| Setup {
+            sockets: internet
+                .addresses(number)
+                .into_iter()
+                .map(|address| SocketAddr::new(address, 0))
+                .collect(),
+            adjust: |_| (),
+        };
+        Self::start([&internet.host(0), &internet.host(1)], [setup(0), setup(1)])
+    }
+
+    /// Starts them.
+    pub(crate) fn start(namespaces: [&Namespace; 2], setups: [Setup; 2]) -> Self {
+        let (sender, heard) = channel();
+        let [near, far] = setups;
+        let peers =
+            [Peer::start(0, namespaces[0], near, sender.clone()), Peer::start(1, namespaces[1], far, sender)];
+        let runtime = Builder::new_current_thread().build().unwrap();
+        Self { peers, heard, log: Vec::new(), sent: [0; 2], runtime }
+    }
+
+    /// Runs `command` in one of them.
+    pub(crate) fn call<R: Send + 'static>(
+        &self,
+        number: usize,
+        command: impl FnOnce(Instant, &mut Endpoint, &mut App) -> R + Send + 'static,
+    ) -> R {
+        let handle = self.peers[number].handle.as_ref().unwrap();
+        self.runtime.block_on(handle.call(command)).unwrap()
+    }
+
+    /// Offer and answer; until the data channel is open on both sides.
+    pub(crate) fn connect(&mut self, limit: Duration) {
+        self.call(0, |now, endpoint, app| app.create_peer(now, endpoint));
+        self.negotiate();
+        self.wait("both are open", limit, |log| {
+            [0, 1].iter().all(|number| log.contains(&(*number, Heard::Opened)))
+        });
+    }
+
+    /// An offer of the first peer, and the answer.
+    pub(crate) fn negotiate(&mut self) {
+        let offer = self.call(0, |now, endpoint, app| {
+            let mut peer = app.peer(endpoint);
+            let offer = peer.create_offer(now).unwrap();
+            peer.set_local_description(now, DescriptionType::Offer, &offer).unwrap();
+            offer.to_string()
+        });
+        let answer = self.call(1, move |now, endpoint, app| {
+            if app.peer.is_none() {
+                app.peer = Some(endpoint.create_peer(now, app.config.clone()).unwrap());
+            }
+            app.peer(endpoint).accept_offer(now, &offer.parse().unwrap()).unwrap().to_string()
+        });
+        self.call(0, move |now, endpoint, app| {
+            let answer = answer.parse().unwrap();
+            app.peer(endpoint).set_remote_description(now, DescriptionType::Answer, &answer).unwrap();
+        });
+    }
+
+    /// Has one of them send so many bytes.
+    pub(crate) fn send(&mut self, number: usize, bytes: usize) {
+        self.sent[number] += bytes;
+        self.call(number, move |now, endpoint, app| {
+            app.left += bytes;
+            app.fill(now, endpoint);
+        });
+    }
+
+    /// Waits until all that was sent has arrived.
+    pub(crate) fn wait_for_all(&mut self, limit: Duration) {
+        let sent = self.sent;
+        self.wait("all has arrived", limit, |log| {
+            [0, 1]
+                .iter()
+                .all(|from| sent[*from] == 0 || log.contains(&(1 - from, Heard::Received(sent[*from]))))
+        });
+    }
+
+    /// Waits until what was heard satisfies `done`.
+    pub(crate) fn wait(&mut self, what: &str, limit: Duration, done: impl Fn(&[(usize, Heard)]) -> bool) {
+        let end = now() + limit;
+        while !done(&self.log) {
+            match self.heard.recv_timeout(end.saturating_duration_since(now())) {
+                Ok(heard) => self.log.push(heard),
+                Err(error) => {
+                    let stats = [self.stats(0), self.stats(1)]
+                        .map(|stats| (stats.state, stats.ice_state, stats.path, stats.selected_pair));
+                    panic!("{error} before {what}: {:?}\n{stats:#?}", self.log);
+                }
+            }
+        }
+    }
+
+    /// What has been heard until now.
+    pub(crate) fn log(&mut self) -> &[(usize, Heard)] {
+        self.log.extend(self.heard.try_iter());
+        &self.log
+    }
+
+    /// The figures of one of them.
+    pub(crate) fn stats(&self, number: usize) -> Stats {
+        self.call(number, |_, endpoint, app| app.peer(endpoint).stats())
+    }
+}
+
+/// What runs in a peer: sends what it is told to, and says what it has received when a text comes.
+pub(crate) struct App {
+    number: usize,
+    config: Arc<Config>,
+    heard: Sender<(usize, Heard)>,
+    peer: Option<PeerId>,
+    channel: Option<ChannelId>,
+    /// Bytes still to send.
+    left: usize,
+    received: usize,
+}
+
+impl App {
+    fn new(number: usize, adjust: fn(&mut Config), heard: Sender<(usize, Heard)>) -> Self {
+        let provider = drywire::default_provider();
+        let options = crypto::CertificateOptions::new(since_epoch());
+        let certificate = crypto::CertifiedKey::self_signed(&*provider, &options).unwrap();
+        let mut config = Config::new(provider, Arc::new(certificate), wall_clock());
+        adjust(&mut config);
+        let config = Arc::new(config);
+        Self { number, config, heard, peer: None, channel: None, left: 0, received: 0 }
+    }
+
+    fn create_peer(&mut self, now: Instant, endpoint: &mut Endpoint) {
+        self.peer = Some(endpoint.create_peer(now, self.config.clone()).unwrap());
+        self.peer(endpoint).create_data_channel(now, ChannelOptions::new("proof")).unwrap();
+    }
+
+    /// The peer connection.
+    pub(crate) fn peer<'a>(&self, endpoint: &'a mut Endpoint) -> PeerMut<'a> {
+        endpoint.peer_mut(self.peer.unwrap()).unwrap()
+    }
+
+    /// Writes what there is room for; the last of it is a text.
+    fn fill(&mut self, now: Instant, endpoint: &mut Endpoint) {
+        let mut peer = self.peer(endpoint);
+        let mut channel = peer.channel(self.channel.unwrap()).unwrap();
+        while self.left > 0 {
+            let last = self.left <= MESSAGE;
+            let len = self.left.min(MESSAGE);
+            let message = if last { Message::text("7".repeat(len)) } else { Message::binary(vec![7; len]) };
+            if channel.write(now, message).is_err() {
+                return;
+            }
+            self.left -= len;
+        }
+    }
+
+    fn read(&mut self, endpoint: &mut Endpoint, channel: ChannelId) {
+        let mut peer = self.peer(endpoint);
+        let mut channel = peer.channel(channel).unwrap();
+        while let Some(message) = channel.read() {
+            self.received += message.data().len();
+            if message.kind() == MessageKind::Text {
+                self.tell(Heard::Received(self.received));
+            }
+        }
+    }
+
+    fn tell(&self, heard: Heard) {
+        // A test that has failed does not listen any more.
+        let _ = self.heard.send((self.number, heard));
+    }
+}
+
+impl drywire_tokio::Application for App {
+    fn handle_event(&mut self, now: Instant, endpoint: &mut Endpoint, _: PeerId, event: Event) {
+        match event {
+            Event::DataChannelOpened(channel) | Event::DataChannelAnnounced(channel) => {
+                self.channel = Some(channel);
+                self.tell(Heard::Opened);
+            }
+            Event::DataChannelBufferedAmountLow(_) => self.fill(now, endpoint),
+            Event::DataChannelReadable(channel) => self.read(endpoint, channel),
+            Event::ConnectionStateChanged(state) => self.tell(Heard::State(state)),
+            Event::Closed { reason } => self.tell(Heard::Closed(reason)),
+            _ => (),
+        }
+    }
+}
