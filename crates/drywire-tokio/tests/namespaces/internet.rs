@@ -42,6 +42,9 @@ impl Site {
 /// The server's addresses. The second ones are for those who ask what their NAT does.
 pub(crate) const SERVER: [Ipv4Addr; 2] = [Ipv4Addr::new(192, 0, 2, 1), Ipv4Addr::new(192, 0, 2, 2)];
 
+pub(crate) const SERVER_V6: [Ipv6Addr; 2] =
+    [Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 1), Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 2)];
+
 const HOSTS: [&str; 2] = ["host-a", "host-b"];
 const ROUTERS: [&str; 2] = ["nat-a", "nat-b"];
 const PORTS: [&str; 2] = ["site-a", "site-b"];
@@ -113,6 +116,8 @@ impl Internet {
             address add 2001:db8::2/64 dev eth0 nodad
             link set eth0 up
             route add 198.51.100.0/24 dev eth0
+            route add default via 198.51.100.254
+            route add default via 2001:db8::ff
             route add 203.0.113.0/28 via 198.51.100.1
             route add 203.0.113.16/28 via 198.51.100.2
             route add 2001:db8:1::/64 via 2001:db8::101
@@ -207,6 +212,11 @@ impl Internet {
     /// The namespace of the bridge.
     pub(crate) fn core(&self) -> Namespace {
         self.namespaces.get("internet")
+    }
+
+    /// Which addresses a site has.
+    pub(crate) fn family(&self, number: usize) -> Family {
+        self.sites[number].family
     }
 
     /// The addresses that a site's host begins with.

@@ -15,9 +15,11 @@
 )]
 
 mod by_hand;
+mod coturn;
 mod families;
 mod internet;
 mod kinds;
+mod matrix;
 mod namespace;
 mod nat;
 mod path_mtu;

@@ -1,6 +1,6 @@
 //! Two peers, each in a namespace of its own and on a thread of its own, and the signalling between them.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::JoinHandle;
@@ -8,14 +8,15 @@ use std::time::Duration;
 
 use drywire::datachannel::{ChannelId, ChannelOptions, Message, MessageKind};
 use drywire::jsep::DescriptionType;
+use drywire::stun::ServerUri;
 use drywire::{
-    CloseReason, Config, ConnectionState, Endpoint, EndpointConfig, Event, Instant, PeerId, PeerMut, Stats,
-    crypto,
+    CloseReason, Config, ConnectionState, Endpoint, EndpointConfig, Event, IceGatheringState, IceServer,
+    Instant, LocalCandidate, PeerId, PeerMut, Stats, crypto,
 };
 use drywire_tokio::{Driver, Handle, Socket, now, since_epoch, wall_clock};
 use tokio::runtime::{Builder, Runtime};
 
-use crate::internet::Internet;
+use crate::internet::{Family, Internet, SERVER, SERVER_V6};
 use crate::namespace::Namespace;
 
 const MESSAGE: usize = 16 * 1024;
@@ -33,11 +34,51 @@ pub(crate) enum Heard {
     Closed(CloseReason),
 }
 
+/// What a peer's thread tells the test's.
+enum Told {
+    Heard(Heard),
+    /// For the other peer.
+    Candidate(LocalCandidate),
+    /// There are no more of them.
+    NoMoreCandidates,
+}
+
+/// A server that peers are given, at the usual port of the server's first addresses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Server {
+    Stun,
+    TurnUdp,
+}
+
+impl Server {
+    /// As it is told to the peers of a site.
+    fn ice_server(self, family: Family) -> IceServer {
+        let uri = match self {
+            Self::Stun => "stun:stun.example.org",
+            Self::TurnUdp => "turn:turn.example.org?transport=udp",
+        };
+        let uri: ServerUri = uri.parse().unwrap();
+        let [v4, v6] = [IpAddr::from(SERVER[0]), SERVER_V6[0].into()];
+        let addresses = match family {
+            Family::V4 => vec![v4],
+            Family::V6 => vec![v6],
+            Family::Dual => vec![v6, v4],
+        };
+        let addresses = addresses.into_iter().map(|address| SocketAddr::new(address, uri.port())).collect();
+        match self {
+            Self::Stun => IceServer::stun(uri, addresses),
+            Self::TurnUdp => IceServer::turn(uri, addresses, "user", "password"),
+        }
+    }
+}
+
 /// What distinguishes a peer from the others.
 #[derive(Clone)]
 pub(crate) struct Setup {
     /// The addresses of its sockets.
     pub(crate) sockets: Vec<SocketAddr>,
+    /// The servers that it asks for candidates.
+    pub(crate) servers: Vec<IceServer>,
     /// Changes its configuration.
     pub(crate) adjust: fn(&mut Config),
 }
@@ -50,7 +91,7 @@ struct Peer {
 }
 
 impl Peer {
-    fn start(number: usize, namespace: &Namespace, setup: Setup, heard: Sender<(usize, Heard)>) -> Self {
+    fn start(number: usize, namespace: &Namespace, setup: Setup, heard: Sender<(usize, Told)>) -> Self {
         let (sender, started) = channel();
         let thread = namespace.spawn(move || {
             Builder::new_current_thread().enable_all().build().unwrap().block_on(async move {
@@ -61,6 +102,9 @@ impl Peer {
                     setup.sockets.into_iter().map(|address| Socket::bind(address).unwrap()).collect();
                 for socket in &sockets {
                     endpoint.add_local_address(now(), socket.local_address());
+                }
+                for server in setup.servers {
+                    endpoint.add_ice_server(now(), server).unwrap();
                 }
                 let (driver, handle) = Driver::new(endpoint, sockets, app);
                 sender.send(handle).unwrap();
@@ -83,9 +127,12 @@ impl Drop for Peer {
 /// Two peers. The first one offers.
 pub(crate) struct Pair {
     peers: [Peer; 2],
-    heard: Receiver<(usize, Heard)>,
+    heard: Receiver<(usize, Told)>,
     /// All that was heard, in order.
     log: Vec<(usize, Heard)>,
+    /// Candidates that wait for the descriptions: from whom, and the lines.
+    candidates: Vec<(usize, Option<String>, String)>,
+    negotiated: bool,
     /// Bytes that each was told to send.
     sent: [usize; 2],
     runtime: Runtime,
@@ -94,12 +141,18 @@ pub(crate) struct Pair {
 impl Pair {
     /// One on each host.
     pub(crate) fn between(internet: &Internet) -> Self {
+        Self::with_servers(internet, &[])
+    }
+
+    /// One on each host; both are given these servers.
+    pub(crate) fn with_servers(internet: &Internet, servers: &[Server]) -> Self {
         let setup = |number| Setup {
             sockets: internet
                 .addresses(number)
                 .into_iter()
                 .map(|address| SocketAddr::new(address, 0))
                 .collect(),
+            servers: servers.iter().map(|server| server.ice_server(internet.family(number))).collect(),
             adjust: |_| (),
         };
         Self::start([&internet.host(0), &internet.host(1)], [setup(0), setup(1)])
@@ -112,7 +165,15 @@ impl Pair {
         let peers =
             [Peer::start(0, namespaces[0], near, sender.clone()), Peer::start(1, namespaces[1], far, sender)];
         let runtime = Builder::new_current_thread().build().unwrap();
-        Self { peers, heard, log: Vec::new(), sent: [0; 2], runtime }
+        Self {
+            peers,
+            heard,
+            log: Vec::new(),
+            candidates: Vec::new(),
+            negotiated: false,
+            sent: [0; 2],
+            runtime,
+        }
     }
 
     /// Runs `command` in one of them.
@@ -152,6 +213,8 @@ impl Pair {
             let answer = answer.parse().unwrap();
             app.peer(endpoint).set_remote_description(now, DescriptionType::Answer, &answer).unwrap();
         });
+        self.negotiated = true;
+        self.trickle();
     }
 
     /// Has one of them send so many bytes.
@@ -178,19 +241,77 @@ impl Pair {
         let end = now() + limit;
         while !done(&self.log) {
             match self.heard.recv_timeout(end.saturating_duration_since(now())) {
-                Ok(heard) => self.log.push(heard),
-                Err(error) => {
-                    let stats = [self.stats(0), self.stats(1)]
-                        .map(|stats| (stats.state, stats.ice_state, stats.path, stats.selected_pair));
-                    panic!("{error} before {what}: {:?}\n{stats:#?}", self.log);
-                }
+                Ok((number, told)) => self.take(number, told),
+                Err(error) => self.fail(&format!("{error} before {what}")),
             }
         }
     }
 
+    /// Waits until both use the same path, and use it for a second: ICE goes on to better ones while data flows.
+    pub(crate) fn settle(&mut self, limit: Duration) {
+        let end = now() + limit;
+        let mut last = None;
+        loop {
+            let pairs = [0, 1].map(|number| {
+                self.stats(number)
+                    .selected_pair
+                    .map(|pair| (pair.nominated, pair.local.address, pair.remote.address))
+            });
+            if let [Some((true, ..)), Some((true, ..))] = pairs {
+                if last == Some(pairs) {
+                    return;
+                }
+                last = Some(pairs);
+            }
+            if now() > end {
+                self.fail("no pair is nominated for good");
+            }
+            // Candidates still come.
+            while let Ok((number, told)) = self.heard.recv_timeout(Duration::from_secs(1)) {
+                self.take(number, told);
+            }
+        }
+    }
+
+    fn take(&mut self, number: usize, told: Told) {
+        match told {
+            Told::Heard(heard) => self.log.push((number, heard)),
+            Told::Candidate(candidate) => {
+                self.candidates.push((number, candidate.mid, candidate.candidate));
+                self.trickle();
+            }
+            Told::NoMoreCandidates => {
+                self.candidates.push((number, None, String::new()));
+                self.trickle();
+            }
+        }
+    }
+
+    /// Tells each the other's candidates.
+    fn trickle(&mut self) {
+        if !self.negotiated {
+            return;
+        }
+        for (number, mid, candidate) in std::mem::take(&mut self.candidates) {
+            self.call(1 - number, move |now, endpoint, app| {
+                app.peer(endpoint).add_remote_candidate(now, mid.as_deref(), &candidate).unwrap();
+            });
+        }
+    }
+
+    fn fail(&self, why: &str) -> ! {
+        let stats = [0, 1].map(|number| {
+            let stats = self.stats(number);
+            (stats.state, stats.ice_state, stats.path, stats.selected_pair)
+        });
+        panic!("{why}: {:?}\n{stats:#?}", self.log);
+    }
+
     /// What has been heard until now.
     pub(crate) fn log(&mut self) -> &[(usize, Heard)] {
-        self.log.extend(self.heard.try_iter());
+        while let Ok((number, told)) = self.heard.try_recv() {
+            self.take(number, told);
+        }
         &self.log
     }
 
@@ -204,7 +325,7 @@ impl Pair {
 pub(crate) struct App {
     number: usize,
     config: Arc<Config>,
-    heard: Sender<(usize, Heard)>,
+    heard: Sender<(usize, Told)>,
     peer: Option<PeerId>,
     channel: Option<ChannelId>,
     /// Bytes still to send.
@@ -213,7 +334,7 @@ pub(crate) struct App {
 }
 
 impl App {
-    fn new(number: usize, adjust: fn(&mut Config), heard: Sender<(usize, Heard)>) -> Self {
+    fn new(number: usize, adjust: fn(&mut Config), heard: Sender<(usize, Told)>) -> Self {
         let provider = drywire::default_provider();
         let options = crypto::CertificateOptions::new(since_epoch());
         let certificate = crypto::CertifiedKey::self_signed(&*provider, &options).unwrap();
@@ -260,8 +381,12 @@ impl App {
     }
 
     fn tell(&self, heard: Heard) {
+        self.tell_all(Told::Heard(heard));
+    }
+
+    fn tell_all(&self, told: Told) {
         // A test that has failed does not listen any more.
-        let _ = self.heard.send((self.number, heard));
+        let _ = self.heard.send((self.number, told));
     }
 }
 
@@ -275,6 +400,11 @@ impl drywire_tokio::Application for App {
             Event::DataChannelBufferedAmountLow(_) => self.fill(now, endpoint),
             Event::DataChannelReadable(channel) => self.read(endpoint, channel),
             Event::ConnectionStateChanged(state) => self.tell(Heard::State(state)),
+            Event::LocalCandidate(candidate) => self.tell_all(Told::Candidate(candidate)),
+            Event::IceGatheringStateChanged(IceGatheringState::Complete) => {
+                self.tell_all(Told::NoMoreCandidates)
+            }
+            Event::IceCandidateError(error) => println!("{}: {error:?}", self.number),
             Event::Closed { reason } => self.tell(Heard::Closed(reason)),
             _ => (),
         }
