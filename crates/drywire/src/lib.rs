@@ -37,6 +37,30 @@
 //! }
 //! ```
 //!
+//! # Candidates
+//!
+//! A peer connection that is alone is given its candidates ([`PeerConnection::add_local_candidate`]). An [`Endpoint`] finds
+//! them for all of its peers: from the addresses of its sockets, by asking STUN servers, and by allocations on TURN servers,
+//! which from then on are addresses like others. Whoever drives the endpoint carries its datagrams, and opens the TCP
+//! connections that it asks for; what is TURN or ICE in them is the endpoint's business.
+//!
+//! ```
+//! use drywire::{Endpoint, EndpointConfig, IceServer, Instant};
+//! # #[allow(clippy::disallowed_methods)] fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let now = Instant::now();
+//! let mut endpoint = Endpoint::new(EndpointConfig::default(), now, [7; 32]); // a random seed, rather
+//! endpoint.add_local_address(now, "192.0.2.7:5000".parse::<std::net::SocketAddr>()?);
+//! // The name of the server was resolved before: that is I/O.
+//! let server = vec!["198.51.100.1:3478".parse()?];
+//! endpoint.add_ice_server(now, IceServer::stun("stun:stun.example.org".parse()?, server.clone()))?;
+//! endpoint.add_ice_server(now, IceServer::turn("turn:turn.example.org".parse()?, server, "user", "password"))?;
+//!
+//! let mut out = Vec::new();
+//! let request = endpoint.poll_transmit(now, &mut out).expect("the first request");
+//! assert_eq!(request.path.remote, "198.51.100.1:3478".parse()?);
+//! # Ok(()) }
+//! ```
+//!
 //! # What is where
 //!
 //! Each protocol is a crate of its own and is re-exported here: [`ice`], [`dtls`], [`srtp`], [`sctp`] and so on. The
