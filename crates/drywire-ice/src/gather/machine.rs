@@ -3,6 +3,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use bytes::BytesMut;
 use drywire_core::{Instant, Monotonic, Path, Protocol, Rng, Transmit};
+use drywire_stun::attributes::NetworkCost;
 use drywire_stun::{Message, RetransmissionConfig, TransactionId};
 
 use super::address::{is_host, order};
@@ -252,23 +253,36 @@ impl Gatherer {
 
     /// A server has answered.
     fn conclude(&mut self, probe: &Probe, answer: Answer) {
-        let base = probe.path.local;
         match answer {
             Answer::Mapped(mapped) => {
-                let kind = CandidateKind::ServerReflexive;
-                let mut candidate =
-                    Candidate::server_reflexive(mapped, base).with_local_preference(probe.local_preference);
-                candidate.foundation =
-                    self.foundation(kind, Protocol::Udp, base.ip(), Some(probe.path.remote.ip()));
-                candidate.network = probe.network;
-                self.hide_related(&mut candidate);
-                // RFC 8445, section 5.1.3: what a host candidate says already is redundant; but not if the peer was
-                // not told that one, or only a name which it may be unable to resolve.
-                if mapped != base || self.hides_hosts() {
-                    self.add(candidate, Disclosure::Address);
-                }
+                self.add_mapped(probe.path, probe.local_preference, probe.network, mapped)
             }
             Answer::Error { reason, code, text } => self.fail(probe, reason, code, text),
+        }
+    }
+
+    /// A server that is asked for something else over UDP has told what it sees one of the addresses at: a TURN server does
+    /// with its allocation.
+    pub fn add_server_reflexive(&mut self, now: Instant, path: Path, mapped: SocketAddr) {
+        self.advance(now);
+        let of_path =
+            |local: &&Local| local.address.tcp_type.is_none() && local.address.address == path.local;
+        if let Some(local) = self.locals.iter().find(of_path) {
+            let (preference, network) = (local.preference, local.address.network);
+            self.add_mapped(path, preference, network, mapped);
+        }
+    }
+
+    fn add_mapped(&mut self, path: Path, preference: u16, network: NetworkCost, mapped: SocketAddr) {
+        let (base, kind) = (path.local, CandidateKind::ServerReflexive);
+        let mut candidate = Candidate::server_reflexive(mapped, base).with_local_preference(preference);
+        candidate.foundation = self.foundation(kind, Protocol::Udp, base.ip(), Some(path.remote.ip()));
+        candidate.network = network;
+        self.hide_related(&mut candidate);
+        // RFC 8445, section 5.1.3: what a host candidate says already is redundant; but not if the peer was not told that
+        // one, or only a name which it may be unable to resolve.
+        if mapped != base || self.hides_hosts() {
+            self.add(candidate, Disclosure::Address);
         }
     }
 

@@ -345,6 +345,23 @@ fn a_server_that_is_found_later_is_asked_about_all_addresses_it_can_be_reached_f
 }
 
 #[test]
+fn what_a_relay_sees_of_the_host_is_a_candidate_too() {
+    let mut world = World::new(Config::default());
+    world.add(&[local("10.0.0.7:5000")]);
+    let path = Path::udp(address("10.0.0.7:5000"), address("192.0.2.1:3478"));
+    for _ in 0..2 {
+        world.gatherer.add_server_reflexive(world.now, path, address("198.51.100.9:4711"));
+    }
+    let elsewhere = Path::udp(address("10.0.0.8:5000"), path.remote);
+    world.gatherer.add_server_reflexive(world.now, elsewhere, address("198.51.100.9:4712"));
+    world.drain();
+    let reflexive: Vec<_> =
+        world.candidates.iter().filter(|own| own.candidate.kind == CandidateKind::ServerReflexive).collect();
+    assert_eq!(reflexive.len(), 1);
+    assert_eq!(reflexive[0].candidate.base, path.local);
+}
+
+#[test]
 fn an_address_that_is_gone_is_no_longer_asked_about() {
     let server = "192.0.2.1:3478";
     let mut world = World::new(with_servers(&[server]));

@@ -134,6 +134,9 @@ impl Network {
         relay.succeeded();
         relay.relayed = std::iter::once(allocation.relayed).chain(allocation.additional).collect();
         let (url, transport, mut expected) = (relay.url.clone(), relay.transport, relay.expected.take());
+        if transport == RelayTransport::Udp {
+            self.gatherer.add_server_reflexive(now, path, allocation.mapped);
+        }
         for relayed in std::iter::once(allocation.relayed).chain(allocation.additional) {
             let id = expected
                 .take()
