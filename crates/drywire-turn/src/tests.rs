@@ -2,6 +2,10 @@
 
 mod attacks;
 mod discovery;
+mod limits;
 mod misuse;
+mod ports;
 mod relay;
+mod trains;
+mod users;
 mod world;

@@ -403,7 +403,8 @@ proptest! {
         let valid = (3..=6).contains(&class) && number < 100;
         let code = u16::from(class) * 100 + u16::from(number);
         let failed = matches!(client.poll_event(), Some(Event::Failed { .. }));
-        prop_assert_eq!(failed, valid, "{}", code);
+        // A 400 that nobody has signed is as if it had never come (RFC 8489, section 9.2.5).
+        prop_assert_eq!(failed, valid && code != 400, "{}", code);
     }
 }
 

@@ -296,6 +296,32 @@ impl Raw {
         Some(Answer { code, bytes })
     }
 
+    /// Makes an allocation whose relayed address is the one of this index after `first`.
+    pub(super) fn allocate_at(&mut self, server: &mut Server, now: Instant, first: SocketAddr, index: u32) {
+        let (ip, port) = (index / 10_000, u16::try_from(index % 10_000).unwrap());
+        let relayed = SocketAddr::from(([198, 51, 101, u8::try_from(ip).unwrap()], first.port() + port));
+        self.attempt = Attempt::default();
+        let mut out = Vec::new();
+        for _ in 0..2 {
+            let mut request = Vec::new();
+            self.sign(&mut request, Method::ALLOCATE, |request| {
+                request.attribute(&drywire_stun::attributes::RequestedTransport::UDP);
+            });
+            self.tell(server, now, &request);
+            while let Some(event) = server.poll_event() {
+                if let server::Event::RelayWanted { allocation, .. } = event {
+                    server.relay_opened(now, allocation, relayed).unwrap();
+                }
+            }
+            out.clear();
+            server.poll_transmit(now, &mut out).expect("an answer");
+            let message = Message::parse(&out).unwrap();
+            let provider = drywire_crypto_aws_lc::provider();
+            self.auth.accept(&*provider, &mut self.attempt, &message);
+        }
+        assert_eq!(Message::parse(&out).unwrap().class(), Class::Success);
+    }
+
     pub(super) fn tell(&mut self, server: &mut Server, now: Instant, message: &[u8]) {
         server.handle_input(now, self.path, BytesMut::from(message));
     }
