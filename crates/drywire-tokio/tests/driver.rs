@@ -2,14 +2,14 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "what a test expects and does not find is a failure")]
 
-mod common;
+mod call;
 
 use drywire::{Endpoint, EndpointConfig, Event, Instant, PeerId};
 use drywire_tokio::{Driver, Handle, Socket, Stopped, host_addresses, now};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
-use self::common::{App, Events};
+use self::call::{App, Events};
 
 /// An endpoint in a task of its own, behind a socket on `address`.
 fn start(address: &str, echoes: bool) -> (Handle<App>, Events, JoinHandle<std::io::Result<App>>) {
@@ -29,7 +29,7 @@ async fn a_call_through_sockets() {
     let (left, left_events, left_task) = start("0.0.0.0:0", false);
     let (right, right_events, right_task) = start("127.0.0.1:0", true);
 
-    let path = common::call((&left, left_events), (&right, right_events)).await;
+    let path = call::call((&left, left_events), (&right, right_events)).await;
     assert!(!path.local.ip().is_unspecified(), "{path}");
     assert!(path.remote.ip().is_loopback(), "{path}");
 

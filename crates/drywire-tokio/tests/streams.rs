@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "what a test expects and does not find is a failure")]
 
-mod common;
+mod call;
 
 use drywire::{Endpoint, EndpointConfig, Protocol};
 use drywire_tokio::{Driver, Handle, Socket, now};
@@ -10,7 +10,7 @@ use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
-use self::common::{App, Events};
+use self::call::{App, Events};
 
 /// An endpoint that only uses TCP, in a task of its own. Whoever listens is connected to.
 async fn start(address: &str, listens: bool) -> (Handle<App>, Events, JoinHandle<std::io::Result<App>>) {
@@ -32,7 +32,7 @@ async fn start(address: &str, listens: bool) -> (Handle<App>, Events, JoinHandle
 async fn a_call_over_tcp() {
     let (left, left_events, left_task) = start("127.0.0.1:0", false).await;
     let (right, right_events, right_task) = start("127.0.0.1:0", true).await;
-    let path = common::call((&left, left_events), (&right, right_events)).await;
+    let path = call::call((&left, left_events), (&right, right_events)).await;
     assert_eq!(path.protocol, Protocol::Tcp, "{path}");
     drop((left, right));
     left_task.await.unwrap().unwrap();

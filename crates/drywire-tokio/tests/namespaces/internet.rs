@@ -219,16 +219,6 @@ impl Internet {
         self.sites[number].family
     }
 
-    /// The addresses that a site's host begins with.
-    pub(crate) fn addresses(&self, number: usize) -> Vec<IpAddr> {
-        let v6 = Ipv6Addr::new(0x2001, 0xdb8, u16::try_from(number).unwrap() + 1, 0, 0, 0, 0, 2);
-        match self.sites[number].family {
-            Family::V4 => vec![self.address(number)],
-            Family::V6 => vec![v6.into()],
-            Family::Dual => vec![v6.into(), self.address(number)],
-        }
-    }
-
     /// The host's first IPv4 address: behind a NAT, one that others have, too.
     pub(crate) fn address(&self, number: usize) -> IpAddr {
         self.inside(number, 2)

@@ -14,6 +14,7 @@
     reason = "a test of programs that wait for each other; what it expects and does not find is a failure"
 )]
 
+mod blocked;
 mod by_hand;
 mod coturn;
 mod families;
@@ -25,6 +26,7 @@ mod nat;
 mod path_mtu;
 mod peer;
 mod roaming;
+mod server;
 
 /// Says why there is nothing to test. Programs that are absent have to be there with `DRYWIRE_REQUIRE_PEERS=1`; what the kernel
 /// does not do, it does not do.

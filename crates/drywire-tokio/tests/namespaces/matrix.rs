@@ -7,7 +7,8 @@ use drywire::ice::CandidateKind;
 use crate::coturn::Coturn;
 use crate::internet::{Internet, Site};
 use crate::nat::Nat;
-use crate::peer::{Pair, Server};
+use crate::peer::Pair;
+use crate::server::Server;
 use crate::skipped;
 
 const LIMIT: Duration = Duration::from_secs(20);

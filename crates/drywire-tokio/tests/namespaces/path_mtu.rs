@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use drywire::Config;
 
+use crate::internet::Family;
 use crate::namespace::{Namespace, Namespaces};
 use crate::peer::{Pair, Setup};
 use crate::skipped;
@@ -43,12 +44,8 @@ fn the_size_of_packets_is_found_and_found_again() {
     let (near, far) = (namespaces.get("near"), namespaces.get("far"));
     near.ip(&format!("address add {NEAR}/24 dev eth0\nlink set eth0 up\n")).unwrap();
     far.ip(&format!("address add {FAR}/24 dev eth0\nlink set eth0 up mtu 1400\n")).unwrap();
-    let setup = |address: &str| Setup {
-        sockets: vec![format!("{address}:0").parse().unwrap()],
-        servers: Vec::new(),
-        adjust,
-    };
-    let mut pair = Pair::start([&near, &far], [setup(NEAR), setup(FAR)]);
+    let setup = || Setup { adjust, ..Setup::new(Family::V4, &[]) };
+    let mut pair = Pair::start([&near, &far], [setup(), setup()]);
     pair.connect(LIMIT);
     // How long the datagrams are that arrive while so much is sent, on average: the payload of UDP.
     let mut send = |bytes: usize| {

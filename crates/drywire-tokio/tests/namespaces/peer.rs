@@ -1,6 +1,6 @@
 //! Two peers, each in a namespace of its own and on a thread of its own, and the signalling between them.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::JoinHandle;
@@ -8,16 +8,17 @@ use std::time::Duration;
 
 use drywire::datachannel::{ChannelId, ChannelOptions, Message, MessageKind};
 use drywire::jsep::DescriptionType;
-use drywire::stun::ServerUri;
 use drywire::{
-    CloseReason, Config, ConnectionState, Endpoint, EndpointConfig, Event, IceGatheringState, IceServer,
-    Instant, LocalCandidate, PeerId, PeerMut, Stats, crypto,
+    CloseReason, Config, ConnectionState, Endpoint, EndpointConfig, Event, IceGatheringState, Instant,
+    LocalCandidate, PeerId, PeerMut, Stats, crypto,
 };
 use drywire_tokio::{Driver, Handle, Socket, now, since_epoch, wall_clock};
+use tokio::net::TcpListener;
 use tokio::runtime::{Builder, Runtime};
 
-use crate::internet::{Family, Internet, SERVER, SERVER_V6};
+use crate::internet::{Family, Internet};
 use crate::namespace::Namespace;
+use crate::server::{Server, tls};
 
 const MESSAGE: usize = 16 * 1024;
 
@@ -43,44 +44,53 @@ enum Told {
     NoMoreCandidates,
 }
 
-/// A server that peers are given, at the usual port of the server's first addresses.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Server {
-    Stun,
-    TurnUdp,
-}
-
-impl Server {
-    /// As it is told to the peers of a site.
-    fn ice_server(self, family: Family) -> IceServer {
-        let uri = match self {
-            Self::Stun => "stun:stun.example.org",
-            Self::TurnUdp => "turn:turn.example.org?transport=udp",
-        };
-        let uri: ServerUri = uri.parse().unwrap();
-        let [v4, v6] = [IpAddr::from(SERVER[0]), SERVER_V6[0].into()];
-        let addresses = match family {
-            Family::V4 => vec![v4],
-            Family::V6 => vec![v6],
-            Family::Dual => vec![v6, v4],
-        };
-        let addresses = addresses.into_iter().map(|address| SocketAddr::new(address, uri.port())).collect();
-        match self {
-            Self::Stun => IceServer::stun(uri, addresses),
-            Self::TurnUdp => IceServer::turn(uri, addresses, "user", "password"),
-        }
-    }
-}
-
 /// What distinguishes a peer from the others.
 #[derive(Clone)]
 pub(crate) struct Setup {
-    /// The addresses of its sockets.
-    pub(crate) sockets: Vec<SocketAddr>,
+    /// Which addresses its host has.
+    pub(crate) family: Family,
     /// The servers that it asks for candidates.
-    pub(crate) servers: Vec<IceServer>,
+    pub(crate) servers: Vec<Server>,
+    /// Whether it connects to peers over TCP.
+    pub(crate) tcp: bool,
+    /// Whether it listens for peers on TCP.
+    pub(crate) listens: bool,
     /// Changes its configuration.
     pub(crate) adjust: fn(&mut Config),
+}
+
+impl Setup {
+    /// UDP and these servers.
+    pub(crate) fn new(family: Family, servers: &[Server]) -> Self {
+        Self { family, servers: servers.to_vec(), tcp: false, listens: false, adjust: |_| () }
+    }
+
+    /// A socket for each family, and all that a driver does to get out of the host.
+    async fn start(self, number: usize, app: App) -> (Driver<App>, Handle<App>) {
+        let wildcards = match self.family {
+            Family::V4 => vec!["0.0.0.0:0"],
+            Family::V6 => vec!["[::]:0"],
+            Family::Dual => vec!["[::]:0", "0.0.0.0:0"],
+        };
+        let wildcards = wildcards.into_iter().map(|address| address.parse::<SocketAddr>().unwrap());
+        let sockets: Vec<_> = wildcards.clone().map(|address| Socket::bind(address).unwrap()).collect();
+        let mut config = EndpointConfig::default();
+        config.tcp = self.tcp;
+        config.gathering.filter = |local| !local.address.ip().is_loopback();
+        let endpoint = Endpoint::new(config, now(), [u8::try_from(number).unwrap(); 32]);
+        let (mut driver, handle) = Driver::new(endpoint, sockets, app);
+        driver.watch_interfaces(Duration::from_millis(500)).unwrap();
+        if self.listens {
+            for address in wildcards {
+                driver.listen(TcpListener::bind(address).await.unwrap()).unwrap();
+            }
+        }
+        driver.set_tls(tls());
+        for server in &self.servers {
+            driver.add_ice_server(server.config(self.family)).unwrap();
+        }
+        (driver, handle)
+    }
 }
 
 /// A peer, as the test sees it.
@@ -96,17 +106,7 @@ impl Peer {
         let thread = namespace.spawn(move || {
             Builder::new_current_thread().enable_all().build().unwrap().block_on(async move {
                 let app = App::new(number, setup.adjust, heard);
-                let seed = [u8::try_from(number).unwrap(); 32];
-                let mut endpoint = Endpoint::new(EndpointConfig::default(), now(), seed);
-                let sockets: Vec<_> =
-                    setup.sockets.into_iter().map(|address| Socket::bind(address).unwrap()).collect();
-                for socket in &sockets {
-                    endpoint.add_local_address(now(), socket.local_address());
-                }
-                for server in setup.servers {
-                    endpoint.add_ice_server(now(), server).unwrap();
-                }
-                let (driver, handle) = Driver::new(endpoint, sockets, app);
+                let (driver, handle) = setup.start(number, app).await;
                 sender.send(handle).unwrap();
                 driver.run().await.unwrap();
             });
@@ -146,15 +146,7 @@ impl Pair {
 
     /// One on each host; both are given these servers.
     pub(crate) fn with_servers(internet: &Internet, servers: &[Server]) -> Self {
-        let setup = |number| Setup {
-            sockets: internet
-                .addresses(number)
-                .into_iter()
-                .map(|address| SocketAddr::new(address, 0))
-                .collect(),
-            servers: servers.iter().map(|server| server.ice_server(internet.family(number))).collect(),
-            adjust: |_| (),
-        };
+        let setup = |number| Setup::new(internet.family(number), servers);
         Self::start([&internet.host(0), &internet.host(1)], [setup(0), setup(1)])
     }
 
