@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 
+use crate::ice_servers::IceServerFlag;
+
 /// WebRTC without I/O: an echo server with a page to try it, and a client that tests such servers.
 #[derive(Debug, Parser)]
 #[command(name = "drywire", version, args_conflicts_with_subcommands = true)]
@@ -51,9 +53,6 @@ pub(crate) struct ServeOptions {
     /// The address of the page; port 0 lets the system choose
     #[arg(long, value_name = "ADDR:PORT", default_value = "127.0.0.1:8080")]
     pub(crate) listen: SocketAddr,
-    /// The address for media and data, may be repeated [default: a free port on every interface, IPv4 and IPv6]
-    #[arg(long, value_name = "ADDR:PORT")]
-    pub(crate) udp: Vec<SocketAddr>,
     /// Keep the files that are sent, in this folder, and hand out those that are there: whoever reaches the page may do
     /// both. Without it files go back as they come, and nothing is stored
     #[arg(long, value_name = "FOLDER")]
@@ -69,10 +68,8 @@ pub(crate) struct ServeOptions {
     /// experiment: draft-hancke-tsvwg-snap; Chromium with --force-fieldtrials=WebRTC-Sctp-Snap/Enabled/)
     #[arg(long)]
     pub(crate) snap: bool,
-    /// Append the secrets of all connections to a file, with which Wireshark decrypts captures of them: for debugging
-    /// only, as whoever has the file reads everything
-    #[arg(long, value_name = "FILE")]
-    pub(crate) key_log: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) network: NetworkOptions,
 }
 
 #[derive(Args, Clone, Debug)]
@@ -83,16 +80,11 @@ pub(crate) struct DialOptions {
     /// The time for everything together, in seconds
     #[arg(long, value_name = "SECONDS", default_value = "30", value_parser = seconds)]
     pub(crate) timeout: Duration,
-    /// The address to send from, may be repeated [default: a free port on every interface, IPv4 and IPv6]
-    #[arg(long, value_name = "ADDR:PORT")]
-    pub(crate) udp: Vec<SocketAddr>,
     /// Leave out audio, and test data channels only
     #[arg(long)]
     pub(crate) data_only: bool,
-    /// Append the secrets of all connections to a file, with which Wireshark decrypts captures of them: for debugging
-    /// only, as whoever has the file reads everything
-    #[arg(long, value_name = "FILE")]
-    pub(crate) key_log: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) network: NetworkOptions,
 }
 
 #[derive(Args, Clone, Debug)]
@@ -124,9 +116,39 @@ pub(crate) struct TransferOptions {
     /// The time for everything together, in seconds
     #[arg(long, value_name = "SECONDS", default_value = "3600", value_parser = seconds)]
     pub(crate) timeout: Duration,
-    /// The address to send from, may be repeated [default: a free port on every interface, IPv4 and IPv6]
+    #[command(flatten)]
+    pub(crate) network: NetworkOptions,
+}
+
+/// How the program gets through the network to its peer, and the other way round.
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Network")]
+pub(crate) struct NetworkOptions {
+    /// The address for media and data, may be repeated [default: a free port on every interface, IPv4 and IPv6]
     #[arg(long, value_name = "ADDR:PORT")]
     pub(crate) udp: Vec<SocketAddr>,
+    /// Take connections of peers over TCP on this address, for those whose network lets no UDP through; may be repeated
+    #[arg(long, value_name = "ADDR:PORT")]
+    pub(crate) tcp: Vec<SocketAddr>,
+    /// Ask a STUN server for our address, or have a TURN server relay, may be repeated: stun:HOST[:PORT] or
+    /// turn[s]:[NAME:PASSWORD@]HOST[:PORT][?transport=udp|tcp]
+    #[arg(long = "ice-server", value_name = "URL")]
+    pub(crate) ice_servers: Vec<IceServerFlag>,
+    /// The user name for TURN servers whose URL has none
+    #[arg(long, value_name = "NAME", requires = "ice_password")]
+    pub(crate) ice_user: Option<String>,
+    /// The password for TURN servers whose URL has none
+    #[arg(long, value_name = "PASSWORD", requires = "ice_user")]
+    pub(crate) ice_password: Option<String>,
+    /// Send and receive over TURN servers only, so that the peer does not learn where this host is
+    #[arg(long, requires = "ice_servers")]
+    pub(crate) relay_only: bool,
+    /// Tell peers names in the place of this host's addresses, which they can resolve on the same link (multicast DNS)
+    #[arg(long)]
+    pub(crate) hide_addresses: bool,
+    /// Trust the root certificates of this file (PEM), too, when a TURN server is spoken to over TLS
+    #[arg(long, value_name = "FILE")]
+    pub(crate) tls_root: Option<PathBuf>,
     /// Append the secrets of all connections to a file, with which Wireshark decrypts captures of them: for debugging
     /// only, as whoever has the file reads everything
     #[arg(long, value_name = "FILE")]
@@ -153,7 +175,7 @@ mod tests {
     fn without_a_command_it_serves_on_the_loopback_interface() {
         let Ok(Command::Serve(options)) = parse("drywire") else { panic!("not serve") };
         assert_eq!(options.listen, "127.0.0.1:8080".parse().unwrap());
-        assert!(options.udp.is_empty());
+        assert!(options.network.udp.is_empty());
     }
 
     #[test]
@@ -163,7 +185,27 @@ mod tests {
         {
             let Ok(Command::Serve(options)) = parse(line) else { panic!("not serve: {line}") };
             assert_eq!(options.listen, "[::]:0".parse().unwrap());
-            assert_eq!(options.udp, ["0.0.0.0:9".parse().unwrap()]);
+            assert_eq!(options.network.udp, ["0.0.0.0:9".parse().unwrap()]);
+        }
+    }
+
+    #[test]
+    fn the_network_is_described_the_same_way_everywhere() {
+        let options = "--ice-server stun:stun.example.org --ice-server turn:alice:pw@192.0.2.1?transport=tcp \
+                       --relay-only --tcp 0.0.0.0:0 --hide-addresses";
+        for command in ["", "serve", "dial http://x", "send file http://x", "receive name http://x"] {
+            let network = match parse(&format!("drywire {command} {options}")) {
+                Ok(Command::Serve(options)) => options.network,
+                Ok(Command::Dial(options)) => options.network,
+                Ok(Command::Send(options)) => options.transfer.network,
+                Ok(Command::Receive(options)) => options.transfer.network,
+                other => panic!("{command}: {other:?}"),
+            };
+            assert_eq!(network.ice_servers.len(), 2, "{command}");
+            assert!(network.relay_only && network.hide_addresses && network.tcp.len() == 1, "{command}");
+        }
+        for wrong in ["--ice-user alice", "--relay-only", "--ice-server http://x", "--ice-server turn://x"] {
+            assert!(parse(&format!("drywire dial http://x {wrong}")).is_err(), "{wrong}");
         }
     }
 

@@ -4,6 +4,7 @@ mod arguments;
 mod dial;
 mod echo;
 mod files;
+mod ice_servers;
 mod key_log;
 mod network;
 mod serve;

@@ -54,10 +54,12 @@ pub(crate) async fn run(options: &DialOptions) -> Report {
 
 async fn call(options: &DialOptions, start: Instant, report: &mut Report) -> Result<(), DialError> {
     let deadline = Deadline::from(start + options.timeout);
-    let Network { endpoint, sockets, config } = network::open(&options.udp, options.key_log.as_deref())?;
+    let Network { endpoint, sockets, config } = network::open(&options.network)?;
     let (caller, end) = Caller::new();
-    let (driver, handle) = Driver::new(endpoint, sockets, caller);
+    let (mut driver, handle) = Driver::new(endpoint, sockets, caller);
+    network::reach(&mut driver, &options.network).await?;
     let driver = tokio::spawn(driver.run());
+    network::gathered(&handle, &options.network).await;
 
     let audio = !options.data_only;
     let offer =

@@ -125,10 +125,12 @@ async fn run(
     deadline: Deadline,
     report: &mut Report,
 ) -> Result<(), TransferError> {
-    let Network { endpoint, sockets, config } = network::open(&options.udp, options.key_log.as_deref())?;
+    let Network { endpoint, sockets, config } = network::open(&options.network)?;
     let courier = Courier::new(drywire::default_provider(), job);
-    let (driver, handle) = Driver::new(endpoint, sockets, courier);
+    let (mut driver, handle) = Driver::new(endpoint, sockets, courier);
+    network::reach(&mut driver, &options.network).await?;
     let driver = tokio::spawn(driver.run());
+    network::gathered(&handle, &options.network).await;
     let mut result = connect(options, &handle, config.clone(), deadline).await;
     report.connections = 1;
     // Whoever was never reached is not tried again; what has begun is taken up until the time is over.

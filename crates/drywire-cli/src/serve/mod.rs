@@ -58,7 +58,7 @@ pub(crate) async fn run(options: ServeOptions) -> Result<(), ServeError> {
         _ => ServeError::Listen(options.listen, error),
     })?;
     let address = listener.local_addr().map_err(ServeError::Http)?;
-    let Network { endpoint, sockets, mut config } = network::open(&options.udp, options.key_log.as_deref())?;
+    let Network { endpoint, sockets, mut config } = network::open(&options.network)?;
     let changed = Arc::make_mut(&mut config);
     (changed.sped, changed.snap) = (options.sped, options.snap);
     let uploads = match &options.files {
@@ -70,13 +70,16 @@ pub(crate) async fn run(options: ServeOptions) -> Result<(), ServeError> {
         }
         None => None,
     };
-    let (driver, handle) = Driver::new(endpoint, sockets, Echo::new(config, uploads));
+    let (mut driver, handle) = Driver::new(endpoint, sockets, Echo::new(config, uploads));
+    network::reach(&mut driver, &options.network).await?;
     let mut driver = tokio::spawn(driver.run());
     // Signals are listened for before anybody is told that the server runs.
     let mut interrupted = pin!(interrupted());
     if poll_fn(|cx| Poll::Ready(interrupted.as_mut().poll(cx).is_ready())).await {
         return Ok(());
     }
+    // Answers carry the candidates that are there when they are made.
+    network::gathered(&handle, &options.network).await;
     print_line(&format!("listening on http://{address}"));
 
     let server = axum::serve(listener, router(handle.clone())).into_future();

@@ -8,7 +8,7 @@ use drywire_ice::mdns::{Interface, InterfaceError};
 
 use super::network::Change;
 use super::{ConnectId, Endpoint, IceServer, IceServerError, StreamRequest, add_candidate};
-use crate::PeerId;
+use crate::{IceGatheringState, PeerId};
 
 impl Endpoint {
     /// Adds an address of a UDP socket, which gives a host candidate; servers are asked about it. The first one is the most
@@ -46,6 +46,13 @@ impl Endpoint {
         let added = self.network.add_server(now, server);
         self.apply_changes(now);
         added
+    }
+
+    /// How far the gathering of candidates is that all peer connections share: those of all addresses, by all servers. A peer
+    /// connection made when it is complete has all of them in its first description.
+    #[must_use]
+    pub fn ice_gathering_state(&self) -> IceGatheringState {
+        if self.network.is_done() { IceGatheringState::Complete } else { IceGatheringState::Gathering }
     }
 
     /// Adds an interface for multicast DNS: see [`EndpointConfig::multicast_dns`](crate::EndpointConfig::multicast_dns).
