@@ -180,8 +180,13 @@ impl Streams {
                     connection.run(StreamEvent::Connected { id, path, serial, outbox }).await;
                 }
                 Err(error) => {
-                    let Destination { remote, tls, .. } = destination;
-                    tracing::info!(%remote, tls = tls.as_deref(), %error, "a connection was not established");
+                    match destination {
+                        // Somebody may have to trust another root.
+                        Destination { remote, tls: Some(name), .. } => {
+                            tracing::warn!(%remote, name = &*name, %error, "no connection by TLS");
+                        }
+                        Destination { remote, .. } => tracing::info!(%remote, %error, "no connection"),
+                    }
                     // Without a driver nobody wants to know.
                     let _ = tasks.events.send(StreamEvent::ConnectFailed { id }).await;
                 }

@@ -172,3 +172,66 @@ async fn connections_end_with_the_driver() {
         assert!(!matches!(stream.read(&mut [0; 1]).await, Ok(1..)));
     }
 }
+
+/// A server that sends back what it gets over TLS, and the client's configuration that trusts it.
+async fn tls_echo(name: &str) -> (SocketAddr, Arc<ClientConfig>) {
+    let certified = rcgen::generate_simple_self_signed([name.to_owned()]).unwrap();
+    let key = rustls::pki_types::PrivatePkcs8KeyDer::from(certified.signing_key.serialize_der());
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let server = rustls::ServerConfig::builder_with_provider(provider.clone())
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(vec![certified.cert.der().clone()], key.into())
+        .unwrap();
+    let acceptor = tokio_rustls::TlsAcceptor::from(Arc::new(server));
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            // Those that do not trust it hang up.
+            let Ok(stream) = acceptor.accept(stream).await else { continue };
+            let (mut reader, mut writer) = tokio::io::split(stream);
+            tokio::spawn(async move { tokio::io::copy(&mut reader, &mut writer).await });
+        }
+    });
+    let mut roots = rustls::RootCertStore::empty();
+    roots.add(certified.cert.der().clone()).unwrap();
+    let client = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    (address, Arc::new(client))
+}
+
+#[tokio::test]
+async fn a_connection_over_tls() {
+    let (address, config) = tls_echo("turn.example.org").await;
+    let mut streams = Streams::new();
+    streams.set_tls(config);
+    let request = |name: &str| StreamRequest::Connect {
+        id: connect_id(),
+        local: None,
+        remote: address,
+        tls: Some(name.into()),
+    };
+    streams.request(request("turn.example.org"));
+    let StreamInput::Connected { path, .. } = next(&mut streams).await else { panic!("not connected") };
+    assert_eq!((path.protocol, path.remote), (drywire::Protocol::Tcp, address));
+    let bytes: Vec<u8> = (0..100_000u32).map(|i| i.to_le_bytes()[0]).collect();
+    streams.send(path, &bytes);
+    assert_eq!(receive(&mut streams, bytes.len()).await, (path, bytes));
+
+    // A certificate for another name, and what is no name.
+    for wrong in ["turn.example.com", "127.0.0.1", "no name"] {
+        streams.request(request(wrong));
+        let input = next(&mut streams).await;
+        assert!(matches!(input, StreamInput::ConnectFailed { .. }), "{wrong}: {input:?}");
+    }
+    // An issuer that nobody trusts.
+    streams.set_tls(tls_echo("turn.example.org").await.1);
+    streams.request(request("turn.example.org"));
+    let input = next(&mut streams).await;
+    assert!(matches!(input, StreamInput::ConnectFailed { .. }), "{input:?}");
+}

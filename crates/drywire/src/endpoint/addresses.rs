@@ -125,7 +125,11 @@ impl Endpoint {
                 Change::Gone(protocol, base) => {
                     self.each_peer(|peer| peer.remove_local_candidates(now, protocol, base));
                 }
-                Change::Error(error) => self.each_peer(|peer| peer.gathering_failed(error.clone())),
+                Change::Error(error) => {
+                    let (server, reason, code) = (&error.url, error.reason, error.code);
+                    tracing::warn!(%server, ?reason, code, text = ?error.text, "a server gave no candidate");
+                    self.each_peer(|peer| peer.gathering_failed(error.clone()));
+                }
                 Change::Done => self.each_peer(crate::PeerConnection::local_candidates_ended),
                 Change::Connected(id, path, local) => {
                     self.with_peer(id, |peer| peer.connected(now, path, local));
