@@ -224,6 +224,11 @@ impl Internet {
         self.inside(number, 2)
     }
 
+    /// Another address that the host may take.
+    pub(crate) fn other_address(&self, number: usize) -> IpAddr {
+        self.inside(number, 3)
+    }
+
     /// The router's address for its host.
     pub(crate) fn gateway(&self, number: usize) -> IpAddr {
         self.inside(number, 1)

@@ -181,32 +181,39 @@ impl Pair {
     /// Offer and answer; until the data channel is open on both sides.
     pub(crate) fn connect(&mut self, limit: Duration) {
         self.call(0, |now, endpoint, app| app.create_peer(now, endpoint));
-        self.negotiate();
+        self.negotiate(0);
         self.wait("both are open", limit, |log| {
             [0, 1].iter().all(|number| log.contains(&(*number, Heard::Opened)))
         });
     }
 
-    /// An offer of the first peer, and the answer.
-    pub(crate) fn negotiate(&mut self) {
-        let offer = self.call(0, |now, endpoint, app| {
+    /// An offer of one of them, and the answer.
+    fn negotiate(&mut self, offerer: usize) {
+        self.negotiated = false;
+        let offer = self.call(offerer, |now, endpoint, app| {
             let mut peer = app.peer(endpoint);
             let offer = peer.create_offer(now).unwrap();
             peer.set_local_description(now, DescriptionType::Offer, &offer).unwrap();
             offer.to_string()
         });
-        let answer = self.call(1, move |now, endpoint, app| {
+        let answer = self.call(1 - offerer, move |now, endpoint, app| {
             if app.peer.is_none() {
                 app.peer = Some(endpoint.create_peer(now, app.config.clone()).unwrap());
             }
             app.peer(endpoint).accept_offer(now, &offer.parse().unwrap()).unwrap().to_string()
         });
-        self.call(0, move |now, endpoint, app| {
+        self.call(offerer, move |now, endpoint, app| {
             let answer = answer.parse().unwrap();
             app.peer(endpoint).set_remote_description(now, DescriptionType::Answer, &answer).unwrap();
         });
         self.negotiated = true;
         self.trickle();
+    }
+
+    /// Restarts ICE.
+    pub(crate) fn restart(&mut self, offerer: usize) {
+        self.call(offerer, |now, endpoint, app| app.peer(endpoint).restart_ice(now));
+        self.negotiate(offerer);
     }
 
     /// Has one of them send so many bytes.
@@ -215,6 +222,24 @@ impl Pair {
         self.call(number, move |now, endpoint, app| {
             app.left += bytes;
             app.fill(now, endpoint);
+        });
+    }
+
+    /// Has one of them send until it is told to [finish](Self::finish).
+    pub(crate) fn stream(&mut self, number: usize) {
+        self.call(number, move |now, endpoint, app| {
+            app.left = usize::MAX;
+            app.fill(now, endpoint);
+        });
+    }
+
+    /// Has one of them send one more message, the last one.
+    pub(crate) fn finish(&mut self, number: usize) {
+        self.sent[number] = self.call(number, move |now, endpoint, app| {
+            app.left = MESSAGE;
+            let sent = app.sent + app.left;
+            app.fill(now, endpoint);
+            sent
         });
     }
 
@@ -322,6 +347,7 @@ pub(crate) struct App {
     channel: Option<ChannelId>,
     /// Bytes still to send.
     left: usize,
+    sent: usize,
     received: usize,
 }
 
@@ -333,7 +359,7 @@ impl App {
         let mut config = Config::new(provider, Arc::new(certificate), wall_clock());
         adjust(&mut config);
         let config = Arc::new(config);
-        Self { number, config, heard, peer: None, channel: None, left: 0, received: 0 }
+        Self { number, config, heard, peer: None, channel: None, left: 0, sent: 0, received: 0 }
     }
 
     fn create_peer(&mut self, now: Instant, endpoint: &mut Endpoint) {
@@ -358,6 +384,7 @@ impl App {
                 return;
             }
             self.left -= len;
+            self.sent += len;
         }
     }
 

@@ -4,43 +4,42 @@ use std::thread::sleep;
 use std::time::Duration;
 
 use drywire::ConnectionState;
+use drywire::ice::CandidateKind;
 
+use crate::coturn::Coturn;
 use crate::internet::{Internet, Site};
 use crate::nat::Nat;
 use crate::peer::{Heard, Pair};
+use crate::server::Server;
+use crate::skipped;
 
-const LIMIT: Duration = Duration::from_secs(30);
-const MIB: usize = 1 << 20;
+const LIMIT: Duration = Duration::from_secs(40);
 const OUTAGE: Duration = Duration::from_secs(5);
 
-/// Nothing has failed or ended.
-fn assert_alive(pair: &mut Pair) {
+/// While a transfer runs in both directions, does something to the network. All arrives, both end up connected, and neither
+/// says in between that it has failed.
+fn assert_survives(mut pair: Pair, change: impl FnOnce(&mut Pair)) -> Pair {
+    pair.connect(LIMIT);
+    pair.stream(0);
+    pair.stream(1);
+    change(&mut pair);
+    pair.finish(0);
+    pair.finish(1);
+    pair.wait_for_all(LIMIT);
+    pair.wait("both are connected", LIMIT, |log| {
+        [0, 1].iter().all(|number| {
+            let mut states = log.iter().filter_map(|(from, heard)| match heard {
+                Heard::State(state) if from == number => Some(state),
+                _ => None,
+            });
+            states.next_back() == Some(&ConnectionState::Connected)
+        })
+    });
     let ended = pair.log().iter().find(|(_, heard)| {
         matches!(heard, Heard::Closed(_) | Heard::State(ConnectionState::Failed | ConnectionState::Closed))
     });
     assert_eq!(ended, None);
-}
-
-/// While a transfer runs in both directions, takes something away, and gives it back after five seconds.
-fn assert_survives(internet: &Internet, take: impl FnOnce(), give: impl FnOnce()) {
-    let mut pair = Pair::between(internet);
-    pair.connect(LIMIT);
-    pair.send(0, 32 * MIB);
-    pair.send(1, 32 * MIB);
-    take();
-    sleep(OUTAGE);
-    give();
-    pair.wait_for_all(LIMIT);
-    pair.wait("both are connected", LIMIT, |log| {
-        [0, 1].iter().all(|number| {
-            let last = log.iter().rev().find_map(|(from, heard)| match heard {
-                Heard::State(state) if from == number => Some(state),
-                _ => None,
-            });
-            last == Some(&ConnectionState::Connected)
-        })
-    });
-    assert_alive(&mut pair);
+    pair
 }
 
 /// Somewhere on the way nothing passes; the hosts do not see why.
@@ -48,27 +47,96 @@ fn assert_survives(internet: &Internet, take: impl FnOnce(), give: impl FnOnce()
 fn an_outage_on_the_way() {
     let Some(internet) = Internet::new([Site::behind(Nat::Open); 2]) else { return };
     let core = internet.core();
-    assert_survives(
-        &internet,
-        || core.ip("link set site-a down\n").unwrap(),
-        || {
-            core.ip("link set site-a up\n").unwrap();
-        },
-    );
+    assert_survives(Pair::between(&internet), |_| {
+        core.ip("link set site-a down\n").unwrap();
+        sleep(OUTAGE);
+        core.ip("link set site-a up\n").unwrap();
+    });
 }
 
-/// A host's own interface goes down, and with it its routes.
+/// A host's own interface goes down, and with it its routes and its IPv6 addresses.
 #[test]
 fn an_interface_goes_down_and_up() {
-    let Some(internet) = Internet::new([Site::dual_behind(Nat::Open), Site::behind(Nat::Open)]) else {
-        return;
-    };
+    let Some(internet) = Internet::new([Site::dual_behind(Nat::Open); 2]) else { return };
     let (host, gateway) = (internet.host(0), internet.gateway(0));
-    assert_survives(
-        &internet,
-        || host.ip("link set eth0 down\n").unwrap(),
-        || {
-            host.ip(&format!("link set eth0 up\nroute replace default via {gateway}\n")).unwrap();
-        },
-    );
+    assert_survives(Pair::between(&internet), |_| {
+        host.ip("link set eth0 down\n").unwrap();
+        sleep(OUTAGE);
+        host.ip(&format!("link set eth0 up\nroute replace default via {gateway}\n")).unwrap();
+    });
+}
+
+/// A host gets another address, as by another lease or in another network. The other one hears of it by the checks from there.
+#[test]
+fn the_address_of_a_host_changes() {
+    let Some(internet) = Internet::new([Site::behind(Nat::Open); 2]) else { return };
+    let (host, old, new, gateway) =
+        (internet.host(0), internet.address(0), internet.other_address(0), internet.gateway(0));
+    let pair = assert_survives(Pair::between(&internet), |_| {
+        host.ip(&format!(
+            "address del {old}/28 dev eth0
+            address add {new}/28 dev eth0
+            route replace default via {gateway}\n"
+        ))
+        .unwrap();
+    });
+    assert_eq!(pair.stats(0).path.unwrap().local.ip(), new);
+    assert_eq!(pair.stats(1).path.unwrap().remote.ip(), new);
+}
+
+/// The same behind NATs, where the new address's mapping is not known either.
+#[test]
+fn the_address_of_a_host_behind_a_nat_changes() {
+    let sites = [Site::behind(Nat::PortRestricted); 2];
+    with_servers(sites, |internet, pair| {
+        let (host, old, new, gateway) =
+            (internet.host(0), internet.address(0), internet.other_address(0), internet.gateway(0));
+        assert_survives(pair, |_| {
+            host.ip(&format!(
+                "address del {old}/28 dev eth0
+                address add {new}/28 dev eth0
+                route replace default via {gateway}\n"
+            ))
+            .unwrap();
+        });
+    });
+}
+
+/// Restarts while data flows, from either side in turn. Neither loses its path.
+#[test]
+fn ice_restarts() {
+    let sites = [Site::behind(Nat::PortRestricted); 2];
+    with_servers(sites, |_, pair| {
+        let pair = assert_survives(pair, |pair| {
+            for number in [0, 1, 0] {
+                pair.restart(number);
+                sleep(Duration::from_millis(300));
+            }
+        });
+        assert_eq!(pair.stats(0).selected_pair.unwrap().local.kind, CandidateKind::Host);
+    });
+}
+
+/// The same through a relay.
+#[test]
+fn ice_restarts_with_relays() {
+    let sites = [Site::behind(Nat::Symmetric), Site::behind(Nat::UdpBlocked)];
+    with_servers(sites, |_, pair| {
+        assert_survives(pair, |pair| {
+            for number in [1, 0] {
+                pair.restart(number);
+                sleep(Duration::from_millis(300));
+            }
+        });
+    });
+}
+
+fn with_servers(sites: [Site; 2], run: impl FnOnce(&Internet, Pair)) {
+    let Some(internet) = Internet::new(sites) else { return };
+    let _server = match Coturn::start(&internet.server()) {
+        Ok(server) => server,
+        Err(reason) => return skipped(&reason).unwrap_or_default(),
+    };
+    let pair = Pair::with_servers(&internet, &[Server::Stun, Server::TurnUdp, Server::TurnTcp]);
+    run(&internet, pair);
 }
