@@ -142,38 +142,55 @@ impl Host {
         })
     }
 
-    /// What multicast DNS is spoken on: for each interface and IP version one address, for IPv6 a link-local one if there is
-    /// one. Loopback only if there is nothing else, for two peers on one host.
+    /// What multicast DNS is spoken on: an address of each link of each interface. Loopback only if there is nothing else, for
+    /// two peers on one host; link-local IPv6 only if the interface has no other, as no candidate is on that link.
     pub(crate) fn multicast(&self, port: u16) -> Vec<mdns::Interface> {
         let is_networked = self.addresses.iter().any(|address| !address.ip.is_loopback());
-        let mut interfaces: Vec<mdns::Interface> = Vec::new();
+        let mut links: Vec<&HostAddress> = Vec::new();
         for address in &self.addresses {
-            if (is_networked && address.ip.is_loopback()) || address.index == 0 {
-                continue;
-            }
-            let found = mdns::Interface {
-                address: match address.ip {
-                    IpAddr::V4(_) => SocketAddr::new(address.ip, port),
-                    IpAddr::V6(ip) => {
-                        let scope = if is_link_local(address.ip) { address.index } else { 0 };
-                        SocketAddrV6::new(ip, port, 0, scope).into()
-                    }
-                },
-                prefix: address.prefix,
-                index: address.index,
-            };
-            let same = |other: &&mut mdns::Interface| {
-                other.index == found.index && other.address.is_ipv4() == found.address.is_ipv4()
-            };
-            match interfaces.iter_mut().find(same) {
-                Some(other) if is_link_local(found.address.ip()) && !is_link_local(other.address.ip()) => {
-                    *other = found;
-                }
-                Some(_) => {}
-                None => interfaces.push(found),
+            let is_wanted = address.index != 0
+                && !(is_networked && address.ip.is_loopback())
+                && !(is_link_local(address.ip) && self.has_other_ipv6(address.index));
+            if is_wanted && !links.iter().any(|link| link.shares_link(address)) {
+                links.push(address);
             }
         }
-        interfaces
+        links
+            .into_iter()
+            .map(|HostAddress { ip, prefix, index, .. }| {
+                let scope = if is_link_local(*ip) { *index } else { 0 };
+                let address = match ip {
+                    IpAddr::V4(v4) => SocketAddr::from((*v4, port)),
+                    IpAddr::V6(v6) => SocketAddrV6::new(*v6, port, 0, scope).into(),
+                };
+                mdns::Interface { address, prefix: *prefix, index: *index }
+            })
+            .collect()
+    }
+
+    fn has_other_ipv6(&self, index: u32) -> bool {
+        let is_other = |address: &HostAddress| {
+            address.index == index && address.ip.is_ipv6() && !is_link_local(address.ip)
+        };
+        self.addresses.iter().any(is_other)
+    }
+}
+
+impl HostAddress {
+    /// Whether both are of the same interface, IP version and subnet.
+    fn shares_link(&self, other: &Self) -> bool {
+        let same_subnet = match (self.ip, other.ip) {
+            (IpAddr::V4(ours), IpAddr::V4(theirs)) => {
+                let differing = u32::from(ours) ^ u32::from(theirs);
+                differing.leading_zeros() >= u32::from(self.prefix.min(32))
+            }
+            (IpAddr::V6(ours), IpAddr::V6(theirs)) => {
+                let differing = u128::from(ours) ^ u128::from(theirs);
+                differing.leading_zeros() >= u32::from(self.prefix.min(128))
+            }
+            _ => false,
+        };
+        same_subnet && self.index == other.index
     }
 }
 
@@ -255,18 +272,33 @@ mod tests {
     }
 
     #[test]
-    fn multicast_dns_is_spoken_once_for_each_interface_and_version() {
-        let host = host(&[
+    fn multicast_dns_is_spoken_once_on_each_link() {
+        let mut host = host(&[
             ("192.0.2.1", 2),
             ("192.0.2.2", 2),
-            ("2001:db8::1", 2),
+            ("198.51.100.1", 2),
             ("fe80::1", 2),
-            ("198.51.100.1", 3),
+            ("2001:db8::1", 2),
+            ("fd00::1", 2),
+            ("192.0.2.3", 3),
+            ("fe80::2", 3),
             ("127.0.0.1", 1),
         ]);
+        host.addresses
+            .iter_mut()
+            .filter(|address| address.ip.is_ipv6())
+            .for_each(|address| address.prefix = 64);
         let addresses: Vec<_> =
             host.multicast(5353).iter().map(|interface| interface.address.to_string()).collect();
-        assert_eq!(addresses, ["192.0.2.1:5353", "[fe80::1%2]:5353", "198.51.100.1:5353"]);
+        let wanted = [
+            "192.0.2.1:5353",
+            "198.51.100.1:5353",
+            "[2001:db8::1]:5353",
+            "[fd00::1]:5353",
+            "192.0.2.3:5353",
+            "[fe80::2%3]:5353",
+        ];
+        assert_eq!(addresses, wanted);
     }
 
     #[test]

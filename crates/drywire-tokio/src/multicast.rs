@@ -42,6 +42,13 @@ impl Multicast {
 
     /// Sends a datagram. One that finds no room is lost, as on the link.
     pub(crate) fn send(&self, to: SocketAddr, datagram: &[u8]) {
+        // A group of IPv6 is one of a link; where our address is not, it does not tell which.
+        let to = match to {
+            SocketAddr::V6(v6) if v6.ip().is_multicast() => {
+                SocketAddrV6::new(*v6.ip(), v6.port(), 0, self.interface.index).into()
+            }
+            to => to,
+        };
         // Not by way of tokio, which does not know yet that a new socket has room.
         if let Err(error) = SockRef::from(&*self.speaker).send_to(datagram, &to.into()) {
             tracing::debug!(%to, %error, "a datagram of multicast DNS was not sent");

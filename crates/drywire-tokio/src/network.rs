@@ -28,8 +28,8 @@ const NOTICE_LIMIT: usize = 64;
 const MULTICAST_PORT: u16 = 5353;
 /// An address of IPv6 cannot be used in its first seconds (RFC 4862, section 5.4): how often, and how far apart, an interface
 /// that did not take multicast is tried again.
-const JOIN_RETRIES: u8 = 3;
-const JOIN_RETRY: Duration = Duration::from_secs(2);
+const JOIN_RETRIES: u8 = 10;
+const JOIN_RETRY: Duration = Duration::from_millis(500);
 
 /// What has become of addresses and servers.
 #[derive(Clone, Debug)]
@@ -187,11 +187,8 @@ impl Network {
         }
         self.multicast.get_or_insert_default();
         self.join_retries = JOIN_RETRIES;
-        let last_error = self.join(now, endpoint);
-        match last_error {
-            Some(error) if self.multicast.iter().flatten().next().is_none() => Err(error),
-            _ => Ok(()),
-        }
+        self.join(now, endpoint);
+        Ok(())
     }
 
     /// Sends a datagram of multicast DNS; `false` if it is none.
@@ -233,13 +230,13 @@ impl Network {
                 self.host = host;
                 let event = self.tell_addresses(now, endpoint);
                 self.join_retries = JOIN_RETRIES;
-                let _ = self.join(now, endpoint);
+                self.join(now, endpoint);
                 // Another network may have other name servers, and lead to them again.
                 self.resolver.network_changed();
                 event
             }
             Notice::Rejoin => {
-                let _ = self.join(now, endpoint);
+                self.join(now, endpoint);
                 None
             }
         }
@@ -269,9 +266,9 @@ impl Network {
         Some(NetworkEvent::AddressesChanged { added, removed })
     }
 
-    /// Speaks multicast DNS on the interfaces that are there now; the last reason why it does not on some.
-    fn join(&mut self, now: Instant, endpoint: &mut Endpoint) -> Option<io::Error> {
-        let joined = self.multicast.as_mut()?;
+    /// Speaks multicast DNS on the interfaces that are there now, and tries those again soon that do not let us.
+    fn join(&mut self, now: Instant, endpoint: &mut Endpoint) {
+        let Some(joined) = &mut self.multicast else { return };
         let before: Vec<_> = joined.iter().map(|multicast| multicast.interface).collect();
         let after = self.host.multicast(MULTICAST_PORT);
         let difference = Difference::new(&before, &after, |interface| *interface);
@@ -279,7 +276,7 @@ impl Network {
             endpoint.remove_multicast_interface(now, interface.address);
         }
         joined.retain(|multicast| !difference.removed.contains(&multicast.interface));
-        let mut last_error = None;
+        let mut failed = false;
         for interface in difference.added {
             let result = Multicast::join(interface, &self.sender).and_then(|multicast| {
                 endpoint.add_multicast_interface(now, interface).map_err(io::Error::other)?;
@@ -288,10 +285,10 @@ impl Network {
             });
             if let Err(error) = result {
                 tracing::info!(address = %interface.address, %error, "no multicast DNS on this interface");
-                last_error = Some(error);
+                failed = true;
             }
         }
-        if last_error.is_some() && self.join_retries > 0 {
+        if failed && self.join_retries > 0 {
             self.join_retries -= 1;
             let sender = self.sender.clone();
             tokio::spawn(async move {
@@ -300,7 +297,6 @@ impl Network {
                 let _ = sender.send(Notice::Rejoin).await;
             });
         }
-        last_error
     }
 }
 

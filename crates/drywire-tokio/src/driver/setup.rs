@@ -71,11 +71,11 @@ impl<A: Application> Driver<A> {
 
     /// Speaks multicast DNS on all interfaces, for the names in the place of addresses; the endpoint has to be
     /// [configured](drywire::EndpointConfig::multicast_dns) for it. With [`watch_interfaces`](Self::watch_interfaces),
-    /// also on those that come later.
+    /// also on those that come later. An interface that does not let us is left out, and named in the log.
     ///
     /// # Errors
     ///
-    /// The operating system would not list its interfaces, or has multicast on none of them.
+    /// The operating system would not list its interfaces.
     pub fn multicast_dns(&mut self) -> io::Result<()> {
         self.network.speak_multicast_dns(now(), &mut self.endpoint)
     }

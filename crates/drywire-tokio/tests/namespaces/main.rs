@@ -18,6 +18,7 @@ mod blocked;
 mod by_hand;
 mod coturn;
 mod families;
+mod hidden;
 mod internet;
 mod kinds;
 mod matrix;

@@ -55,6 +55,8 @@ pub(crate) struct Setup {
     pub(crate) tcp: bool,
     /// Whether it listens for peers on TCP.
     pub(crate) listens: bool,
+    /// Whether it tells names in the place of addresses.
+    pub(crate) hides: bool,
     /// Changes its configuration.
     pub(crate) adjust: fn(&mut Config),
 }
@@ -62,7 +64,7 @@ pub(crate) struct Setup {
 impl Setup {
     /// UDP and these servers.
     pub(crate) fn new(family: Family, servers: &[Server]) -> Self {
-        Self { family, servers: servers.to_vec(), tcp: false, listens: false, adjust: |_| () }
+        Self { family, servers: servers.to_vec(), tcp: false, listens: false, hides: false, adjust: |_| () }
     }
 
     /// A socket for each family, and all that a driver does to get out of the host.
@@ -77,9 +79,16 @@ impl Setup {
         let mut config = EndpointConfig::default();
         config.tcp = self.tcp;
         config.gathering.filter = |local| !local.address.ip().is_loopback();
+        if self.hides {
+            config.gathering.hide_hosts = true;
+            config.multicast_dns = Some(drywire::ice::mdns::Config::default());
+        }
         let endpoint = Endpoint::new(config, now(), [u8::try_from(number).unwrap(); 32]);
         let (mut driver, handle) = Driver::new(endpoint, sockets, app);
         driver.watch_interfaces(Duration::from_millis(500)).unwrap();
+        if self.hides {
+            driver.multicast_dns().unwrap();
+        }
         if self.listens {
             for address in wildcards {
                 driver.listen(TcpListener::bind(address).await.unwrap()).unwrap();
