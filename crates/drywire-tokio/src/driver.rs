@@ -157,7 +157,10 @@ impl<A: Application> Driver<A> {
         match socket.try_send(&transmit, &self.out) {
             Ok(()) => {}
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.blocked = Some((index, transmit)),
-            Err(error) => tracing::debug!(path = %transmit.path, %error, "a datagram was not sent"),
+            Err(error) => {
+                tracing::debug!(path = %transmit.path, %error, "a datagram was not sent");
+                self.network.not_sent(&error);
+            }
         }
     }
 

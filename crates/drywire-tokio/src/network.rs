@@ -13,7 +13,7 @@ use drywire::stun::ServerUri;
 use drywire::{Duration, Endpoint, IceServerError, Instant, Path};
 use thiserror::Error;
 use tokio::net::TcpListener;
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc};
 use tokio::time::sleep;
 
 use crate::ice_server::{Resolved, Resolver};
@@ -100,6 +100,8 @@ pub(crate) struct Network {
     /// The host, when it was last looked at.
     host: Host,
     watching: bool,
+    /// Has the interfaces looked at before it is time.
+    look: Arc<Notify>,
     multicast: Option<Vec<Multicast>>,
     join_retries: u8,
     resolver: Resolver,
@@ -117,6 +119,7 @@ impl Network {
             addresses: Vec::new(),
             host: Host::default(),
             watching: false,
+            look: Arc::default(),
             multicast: None,
             join_retries: 0,
             resolver: Resolver::new(sender.clone()),
@@ -176,7 +179,7 @@ impl Network {
         self.host = Host::look()?;
         self.tell_addresses(now, endpoint);
         if !std::mem::replace(&mut self.watching, true) {
-            tokio::spawn(watch(self.host.clone(), period, self.sender.clone()));
+            tokio::spawn(watch(self.host.clone(), period, self.look.clone(), self.sender.clone()));
         }
         Ok(())
     }
@@ -199,6 +202,20 @@ impl Network {
             multicast.send(path.remote, datagram);
         }
         from.is_some()
+    }
+
+    /// A datagram was not sent. If that may be because an address or a route has gone, the interfaces are looked at soon.
+    pub(crate) fn not_sent(&self, error: &io::Error) {
+        use io::ErrorKind::{
+            AddrNotAvailable, HostUnreachable, InvalidInput, NetworkDown, NetworkUnreachable,
+        };
+        // Linux calls a source address that is not ours an invalid argument.
+        if matches!(
+            error.kind(),
+            AddrNotAvailable | HostUnreachable | InvalidInput | NetworkDown | NetworkUnreachable
+        ) {
+            self.look.notify_one();
+        }
     }
 
     pub(crate) fn poll_notice(&mut self, cx: &mut Context<'_>) -> Poll<Notice> {

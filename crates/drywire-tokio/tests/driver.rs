@@ -5,7 +5,10 @@
 mod call;
 
 use drywire::{Endpoint, EndpointConfig, Event, Instant, PeerId};
-use drywire_tokio::{Driver, Handle, Socket, Stopped, host_addresses, now};
+use drywire_tokio::{
+    Application, Driver, Handle, IceServerConfig, IceServerConfigError, IceServerFailure, NetworkEvent,
+    Socket, Stopped, host_addresses, now,
+};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
@@ -58,4 +61,47 @@ async fn a_driver_ends_with_its_last_handle() {
     assert_eq!(clone.call(|_, endpoint, _| endpoint.len()).await, Ok(0));
     drop(clone);
     let _ = task.await.unwrap().unwrap();
+}
+
+/// Takes what is told of the network.
+struct Listener(mpsc::UnboundedSender<NetworkEvent>);
+
+impl Application for Listener {
+    fn handle_event(&mut self, _: Instant, _: &mut Endpoint, _: PeerId, _: Event) {}
+
+    fn handle_network_event(&mut self, _: Instant, _: &mut Endpoint, event: NetworkEvent) {
+        // The test may be over.
+        let _ = self.0.send(event);
+    }
+}
+
+#[tokio::test]
+async fn what_becomes_of_servers_is_told() {
+    let mut endpoint = Endpoint::new(EndpointConfig::default(), now(), [0; 32]);
+    endpoint.add_local_address(now(), std::net::SocketAddr::from(([127, 0, 0, 1], 9)));
+    let (sender, mut events) = mpsc::unbounded_channel();
+    let (mut driver, handle) = Driver::new(endpoint, Vec::new(), Listener(sender));
+    // Reserved not to exist (RFC 6761, section 6.4).
+    driver.add_ice_server(IceServerConfig::new(["stun:nothing.invalid"])).unwrap();
+    let refused = driver.add_ice_server(IceServerConfig::new(["stun:127.0.0.1", "stun://x"]));
+    assert!(matches!(refused, Err(IceServerConfigError::Url { .. })), "{refused:?}");
+    // Told before it runs.
+    driver.look_up_ice_servers(std::time::Duration::from_secs(20)).await;
+    let event = events.try_recv().unwrap();
+    assert!(
+        matches!(event, NetworkEvent::IceServerFailed { failure: IceServerFailure::Unresolved(_), .. }),
+        "{event:?}"
+    );
+
+    // And while it runs.
+    let _task = tokio::spawn(driver.run());
+    handle.add_ice_server(IceServerConfig::new(["stun:localhost:7"])).await.unwrap().unwrap();
+    while let Some(event) = events.recv().await {
+        if let NetworkEvent::IceServerResolved { addresses, .. } = event {
+            assert!(addresses.iter().all(|address| address.ip().is_loopback() && address.port() == 7));
+            break;
+        }
+    }
+    let refused = handle.add_ice_server(IceServerConfig::new(["turn:localhost"])).await.unwrap();
+    assert!(matches!(refused, Err(IceServerConfigError::NoCredential { .. })), "{refused:?}");
 }

@@ -60,7 +60,7 @@ impl<A: Application> Driver<A> {
     }
 
     /// Tells the endpoint the addresses of all sockets and listeners at once, and again whenever some come or go. Looks every
-    /// `period`: two seconds are enough to keep a session alive.
+    /// `period`, and when a datagram could not be sent: two seconds are enough to keep a session alive.
     ///
     /// # Errors
     ///

@@ -1,10 +1,15 @@
+use std::sync::Arc;
+
 use drywire::Duration;
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc};
 use tokio::task::spawn_blocking;
 use tokio::time::sleep;
 
 use super::Host;
 use crate::network::Notice;
+
+/// Changes of a network come several at once; and whoever asks all the time is not to be answered all the time.
+const SETTLING: Duration = Duration::from_millis(100);
 
 /// What has changed between two lists.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,12 +34,18 @@ impl<T: Clone> Difference<T> {
     }
 }
 
-/// Looks every `period` what addresses this host has, and tells when they are others than those `known`. Ends with the
-/// receiver.
-pub(crate) async fn watch(mut known: Host, period: Duration, changes: mpsc::Sender<Notice>) {
+/// Looks every `period`, and `soon` after it is told to, what addresses this host has, and tells when they are others than
+/// those `known`. Ends with the receiver.
+pub(crate) async fn watch(
+    mut known: Host,
+    period: Duration,
+    soon: Arc<Notify>,
+    changes: mpsc::Sender<Notice>,
+) {
     loop {
         tokio::select! {
             () = sleep(period) => {}
+            () = soon.notified() => sleep(SETTLING).await,
             () = changes.closed() => return,
         }
         match spawn_blocking(Host::look).await {
@@ -78,14 +89,26 @@ mod tests {
         }
     }
 
+    /// What a host that has nothing but an address that this one has not is told, by and by.
+    fn watched(period: Duration, soon: Arc<Notify>) -> (mpsc::Receiver<Notice>, tokio::task::JoinHandle<()>) {
+        let (sender, changes) = mpsc::channel(1);
+        (changes, tokio::spawn(watch(Host::default(), period, soon, sender)))
+    }
+
     #[tokio::test]
-    async fn what_has_not_changed_is_not_told() {
-        let (sender, mut changes) = mpsc::channel(1);
-        // A host with nothing but an address that this one has not.
-        let watching = tokio::spawn(watch(Host::default(), Duration::from_millis(1), sender));
+    async fn what_has_changed_is_told() {
+        let (mut changes, watching) = watched(Duration::from_millis(1), Arc::default());
         let Some(Notice::Host(host)) = changes.recv().await else { panic!("no host") };
         assert!(!host.addresses.is_empty());
         drop(changes);
         watching.await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn who_is_told_to_look_does_not_wait() {
+        let soon = Arc::new(Notify::new());
+        let (mut changes, _watching) = watched(Duration::from_secs(3_600), soon.clone());
+        soon.notify_one();
+        assert!(matches!(changes.recv().await, Some(Notice::Host(_))));
     }
 }
