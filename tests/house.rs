@@ -49,8 +49,8 @@ const GRAPH: &[(&str, &[&str])] = &[
         ],
     ),
     ("drywire-sim", &["drywire-core"]),
-    ("drywire-tokio", &["drywire"]),
-    ("drywire-cli", &["drywire", "drywire-file", "drywire-tokio"]),
+    ("drywire-tokio", &["drywire", "drywire-core", "drywire-turn"]),
+    ("drywire-cli", &["drywire", "drywire-file", "drywire-tokio", "drywire-turn"]),
     // The shim of the BoringSSL test runner.
     ("drywire-bogo", &["drywire-core", "drywire-crypto", "drywire-crypto-aws-lc", "drywire-dtls"]),
     // The root package: only tests and benches.

@@ -5,6 +5,7 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand};
 
 use crate::ice_servers::IceServerFlag;
+use crate::turn::TurnOptions;
 
 /// WebRTC without I/O: an echo server with a page to try it, and a client that tests such servers.
 #[derive(Debug, Parser)]
@@ -32,6 +33,11 @@ pub(crate) enum Command {
     /// The first line on standard output is the address to open in a browser. Other programs connect by
     /// `POST /offer` with the JSON {"type":"offer","sdp":"…"}; `GET /stats` lists the sessions.
     Serve(ServeOptions),
+    /// Serve TURN and STUN: a relay for those who cannot reach each other, and the answer to where one comes from
+    ///
+    /// The first line on standard output says what it listens on. After SIGTERM or ctrl-c it makes no more allocations and
+    /// ends with the last one; after a second one it ends at once.
+    Turn(Box<TurnOptions>),
     /// Connect to an echo server, check that everything comes back, and print one line of JSON
     ///
     /// Exits with 0 when all that was sent came back unchanged, and with 1 otherwise.

@@ -5,10 +5,12 @@ mod dial;
 mod echo;
 mod files;
 mod ice_servers;
+mod interrupt;
 mod key_log;
 mod network;
 mod serve;
 mod signalling;
+mod turn;
 
 use std::io::{self, Write};
 use std::process::ExitCode;
@@ -32,6 +34,10 @@ fn main() -> ExitCode {
     };
     match arguments.command() {
         Command::Serve(options) => match runtime.block_on(serve::run(options)) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => failure(&error.to_string()),
+        },
+        Command::Turn(options) => match runtime.block_on(turn::run(*options)) {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => failure(&error.to_string()),
         },

@@ -35,6 +35,7 @@ mod multicast;
 mod network;
 mod socket;
 mod streams;
+pub mod turn;
 
 pub use clock::{now, since_epoch, wall_clock};
 pub use driver::{Application, Driver, Handle};

@@ -67,7 +67,9 @@ impl Socket {
             && (self.local.ip().is_unspecified() || self.local.ip() == local.ip())
     }
 
-    /// Waits for datagrams and hands up to `limit` of them, roughly, to `receive`, with the path of each.
+    /// Waits for datagrams and hands up to `limit` of them, roughly, to `receive`, with the path of each, in memory of its
+    /// own: a slice that a machine holds on to (an SCTP chunk that waits for an earlier one) keeps one datagram alive, not
+    /// a whole train.
     ///
     /// Returns how many came. Never more than one wait; what is left in the kernel is there for the next call.
     ///
@@ -83,21 +85,63 @@ impl Socket {
     ) -> Poll<io::Result<usize>> {
         let mut received = 0;
         while received < limit {
-            match self.io.try_io(Interest::READABLE, || buffers.fill(&self.state, &self.io)) {
-                // A flood of empty datagrams counts, too.
-                Ok(filled) => received += buffers.split(filled, self.local, &mut receive).max(filled),
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    if received > 0 {
-                        break;
-                    }
-                    ready!(self.io.poll_recv_ready(cx))?;
+            let (filled, has_more) = self.try_fill(buffers)?;
+            // A flood of empty datagrams counts, too.
+            let mut count = 0;
+            for (path, train, size) in buffers.trains(filled, self.local) {
+                for datagram in train.chunks(size) {
+                    receive(path, BytesMut::from(datagram));
+                    count += 1;
                 }
-                // The peer's host said "port unreachable" about something sent before: ICE finds that out itself.
-                Err(error) if error.kind() == io::ErrorKind::ConnectionReset => {}
-                Err(error) => return Poll::Ready(Err(error)),
+            }
+            received += count.max(filled);
+            if !has_more {
+                if received > 0 {
+                    break;
+                }
+                ready!(self.io.poll_recv_ready(cx))?;
             }
         }
         Poll::Ready(Ok(received))
+    }
+
+    /// Waits for datagrams and gives what one system call takes of them, as trains, in the form that the kernel has them and
+    /// without a copy: the path, the bytes, and the size of each datagram but the last, which may be shorter.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`poll_receive`](Self::poll_receive).
+    pub fn poll_receive_trains<'b>(
+        &self,
+        cx: &mut Context<'_>,
+        buffers: &'b mut ReceiveBuffers,
+    ) -> Poll<io::Result<impl Iterator<Item = (Path, &'b [u8], usize)> + use<'b>>> {
+        loop {
+            let (filled, has_more) = self.try_fill(buffers)?;
+            if filled > 0 {
+                return Poll::Ready(Ok(buffers.trains(filled, self.local)));
+            }
+            if !has_more {
+                ready!(self.io.poll_recv_ready(cx))?;
+            }
+        }
+    }
+
+    /// How many buffers were filled, and whether there may be more in the kernel.
+    fn try_fill(&self, buffers: &mut ReceiveBuffers) -> io::Result<(usize, bool)> {
+        let mut filled = 0;
+        let result = self.io.try_io(Interest::READABLE, || {
+            filled = buffers.fill(&self.state, &self.io)?;
+            // The kernel had no more to give: to wait for the next to come at once saves asking again.
+            if filled < BATCH_SIZE { Err(io::ErrorKind::WouldBlock.into()) } else { Ok(()) }
+        });
+        match result {
+            Ok(()) => Ok((filled, true)),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok((filled, false)),
+            // The peer's host said "port unreachable" about something sent before: ICE finds that out itself.
+            Err(error) if error.kind() == io::ErrorKind::ConnectionReset => Ok((0, true)),
+            Err(error) => Err(error),
+        }
     }
 
     /// Sends what `transmit` describes, whose bytes are `contents`.
@@ -193,22 +237,16 @@ impl ReceiveBuffers {
         state.recv(io.into(), &mut slices, &mut self.metas)
     }
 
-    /// Hands on the datagrams of the first `filled` buffers, each in memory of its own: a slice that a machine holds on
-    /// to (an SCTP chunk that waits for an earlier one) keeps one datagram alive, not the whole train.
-    fn split(&self, filled: usize, bound: SocketAddr, receive: &mut impl FnMut(Path, BytesMut)) -> usize {
-        let mut count = 0;
-        for (meta, buffer) in self.metas.iter().zip(self.bytes.chunks_exact(LARGEST_TRAIN)).take(filled) {
+    /// The trains in the first `filled` buffers: path, bytes, and the size of a datagram.
+    fn trains(&self, filled: usize, bound: SocketAddr) -> impl Iterator<Item = (Path, &[u8], usize)> {
+        let filled = self.metas.iter().zip(self.bytes.chunks_exact(LARGEST_TRAIN)).take(filled);
+        filled.map(move |(meta, buffer)| {
             let local = match meta.dst_ip {
                 Some(ip) if bound.ip().is_unspecified() => SocketAddr::new(ip, bound.port()),
                 _ => bound,
             };
-            let path = Path::udp(local, meta.addr);
-            for datagram in buffer.get(..meta.len).unwrap_or_default().chunks(meta.stride.max(1)) {
-                receive(path, BytesMut::from(datagram));
-                count += 1;
-            }
-        }
-        count
+            (Path::udp(local, meta.addr), buffer.get(..meta.len).unwrap_or_default(), meta.stride.max(1))
+        })
     }
 }
 

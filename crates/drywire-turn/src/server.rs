@@ -204,6 +204,12 @@ impl Server {
         self.table.len()
     }
 
+    /// Whether the client along this path has an allocation, or is about to.
+    #[must_use]
+    pub fn has_allocation(&self, client: Path) -> bool {
+        self.table.client(&client).is_some()
+    }
+
     /// What was counted.
     #[must_use]
     pub const fn stats(&self) -> &Stats {

@@ -5,13 +5,11 @@ mod page;
 mod reply;
 mod stats;
 
-use std::future::{Future, poll_fn};
+use std::future::IntoFuture;
 use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::pin::pin;
 use std::sync::Arc;
-use std::task::Poll;
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
@@ -26,6 +24,7 @@ use self::reply::problem;
 use crate::arguments::ServeOptions;
 use crate::echo::Echo;
 use crate::files::{Folder, Rules, Uploads};
+use crate::interrupt::Interrupts;
 use crate::network::{self, Network, NetworkError};
 use crate::print_line;
 
@@ -74,10 +73,7 @@ pub(crate) async fn run(options: ServeOptions) -> Result<(), ServeError> {
     network::reach(&mut driver, &options.network).await?;
     let mut driver = tokio::spawn(driver.run());
     // Signals are listened for before anybody is told that the server runs.
-    let mut interrupted = pin!(interrupted());
-    if poll_fn(|cx| Poll::Ready(interrupted.as_mut().poll(cx).is_ready())).await {
-        return Ok(());
-    }
+    let mut interrupts = Interrupts::listen();
     // Answers carry the candidates that are there when they are made.
     network::gathered(&handle, &options.network).await;
     print_line(&format!("listening on http://{address}"));
@@ -86,7 +82,7 @@ pub(crate) async fn run(options: ServeOptions) -> Result<(), ServeError> {
     let result = tokio::select! {
         // Open browser tabs keep their HTTP connections for minutes: they are not waited for.
         result = server => result.map_err(ServeError::Http),
-        () = interrupted => Ok(()),
+        () = interrupts.next() => Ok(()),
         result = &mut driver => return Err(ServeError::Udp(stopped(result))),
     };
     let closing = handle.call(|now, endpoint, echo| {
@@ -110,34 +106,6 @@ fn stopped(result: Result<io::Result<Echo>, tokio::task::JoinError>) -> io::Erro
         Ok(Err(error)) => error,
         Err(error) => io::Error::other(error),
     }
-}
-
-async fn interrupted() {
-    let ctrl_c = tokio::signal::ctrl_c();
-    if let Err(error) = either(ctrl_c, terminated()).await {
-        // Without signals the program runs until it is killed.
-        tracing::warn!(%error, "interrupts are not noticed");
-        std::future::pending().await
-    }
-}
-
-async fn either<T>(first: impl Future<Output = T>, second: impl Future<Output = T>) -> T {
-    tokio::select! {
-        output = first => output,
-        output = second => output,
-    }
-}
-
-#[cfg(unix)]
-async fn terminated() -> io::Result<()> {
-    use tokio::signal::unix::{SignalKind, signal};
-    signal(SignalKind::terminate())?.recv().await;
-    Ok(())
-}
-
-#[cfg(not(unix))]
-async fn terminated() -> io::Result<()> {
-    std::future::pending().await
 }
 
 fn router(handle: Handle<Echo>) -> Router {

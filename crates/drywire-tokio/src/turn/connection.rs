@@ -1,0 +1,176 @@
+//! A connection of a client: TCP, or TLS over it.
+
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker, ready};
+
+use bytes::{Buf, BytesMut};
+use drywire::{Duration, Instant, Path};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
+use tokio_rustls::server::TlsStream;
+
+use super::admission::Admitted;
+use super::ready::{ReadyList, Source, Token};
+
+/// Reads of one connection before others have their turn.
+const READS: usize = 16;
+
+/// What was accepted, with its handshake done.
+pub(super) struct Accepted {
+    pub(super) stream: Stream,
+    pub(super) path: Path,
+    pub(super) admitted: Admitted,
+}
+
+pub(super) enum Stream {
+    Tcp(TcpStream),
+    Tls(Box<TlsStream<TcpStream>>),
+}
+
+impl Stream {
+    fn poll_read(&mut self, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        match self {
+            Self::Tcp(stream) => Pin::new(stream).poll_read(cx, buffer),
+            Self::Tls(stream) => Pin::new(stream).poll_read(cx, buffer),
+        }
+    }
+
+    fn poll_write(&mut self, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        match self {
+            Self::Tcp(stream) => Pin::new(stream).poll_write(cx, bytes),
+            Self::Tls(stream) => Pin::new(stream).poll_write(cx, bytes),
+        }
+    }
+
+    fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self {
+            Self::Tcp(stream) => Pin::new(stream).poll_flush(cx),
+            Self::Tls(stream) => Pin::new(stream).poll_flush(cx),
+        }
+    }
+
+    fn poll_shutdown(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self {
+            Self::Tcp(stream) => Pin::new(stream).poll_shutdown(cx),
+            Self::Tls(stream) => Pin::new(stream).poll_shutdown(cx),
+        }
+    }
+}
+
+pub(super) struct Connection {
+    stream: Stream,
+    path: Path,
+    source: Arc<Source>,
+    waker: Waker,
+    unsent: BytesMut,
+    /// When the client last said something.
+    heard: Instant,
+    /// Since when the client does not take what is sent.
+    stalled: Option<Instant>,
+    _admitted: Admitted,
+}
+
+impl Connection {
+    pub(super) fn new(accepted: Accepted, id: u64, list: &Arc<ReadyList>, now: Instant) -> Self {
+        let Accepted { stream, path, admitted } = accepted;
+        let source = Source::new(Token::Connection(id), list);
+        let waker = Waker::from(Arc::clone(&source));
+        let unsent = BytesMut::new();
+        Self { stream, path, source, waker, unsent, heard: now, stalled: None, _admitted: admitted }
+    }
+
+    pub(super) const fn path(&self) -> Path {
+        self.path
+    }
+
+    /// Reads what there is, and goes on to send what waits. `false`: the connection is over.
+    pub(super) fn poll(
+        &mut self,
+        now: Instant,
+        scratch: &mut [u8],
+        mut receive: impl FnMut(BytesMut),
+    ) -> bool {
+        self.source.begin();
+        let waker = self.waker.clone();
+        let mut cx = Context::from_waker(&waker);
+        for _ in 0..READS {
+            let mut buffer = ReadBuf::new(scratch);
+            match self.stream.poll_read(&mut cx, &mut buffer) {
+                Poll::Ready(Ok(())) if buffer.filled().is_empty() => return false,
+                Poll::Ready(Ok(())) => {
+                    self.heard = now;
+                    receive(BytesMut::from(buffer.filled()));
+                }
+                Poll::Ready(Err(error)) => {
+                    tracing::debug!(path = %self.path, %error, "a connection broke");
+                    return false;
+                }
+                Poll::Pending => return self.flush(now),
+            }
+        }
+        waker.wake();
+        self.flush(now)
+    }
+
+    /// Keeps a message to be sent by [`flush`](Self::flush). `false`: dropped, because too much waits.
+    pub(super) fn push(&mut self, message: &[u8], most: usize) -> bool {
+        let fits = self.unsent.len() + message.len() <= most;
+        if fits {
+            self.unsent.extend_from_slice(message);
+        }
+        fits
+    }
+
+    /// Sends what waits, as far as the client takes it. `false`: the connection is over.
+    pub(super) fn flush(&mut self, now: Instant) -> bool {
+        let waker = self.waker.clone();
+        let mut cx = Context::from_waker(&waker);
+        match self.poll_send(&mut cx) {
+            Poll::Ready(Ok(())) => {
+                self.stalled = None;
+                if self.unsent.capacity() > 0 {
+                    // Very many connections are silent: they hold no memory.
+                    self.unsent = BytesMut::new();
+                }
+                true
+            }
+            Poll::Ready(Err(error)) => {
+                tracing::debug!(path = %self.path, %error, "a connection broke");
+                false
+            }
+            Poll::Pending => {
+                self.stalled.get_or_insert(now);
+                true
+            }
+        }
+    }
+
+    fn poll_send(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        while !self.unsent.is_empty() {
+            let sent = ready!(self.stream.poll_write(cx, &self.unsent))?;
+            if sent == 0 {
+                return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
+            }
+            self.unsent.advance(sent);
+            self.stalled = None;
+        }
+        self.stream.poll_flush(cx)
+    }
+
+    /// Whether it has been silent, or has not taken what was sent, for too long.
+    pub(super) fn is_idle(&self, now: Instant, timeout: Duration, has_allocation: bool) -> bool {
+        let silent = !has_allocation && now.saturating_duration_since(self.heard) >= timeout;
+        silent || self.stalled.is_some_and(|since| now.saturating_duration_since(since) >= timeout)
+    }
+
+    /// Says the last word, if the client takes it at once.
+    pub(super) fn close(mut self, now: Instant) {
+        if self.flush(now) {
+            let waker = Waker::noop();
+            // Whoever does not hear of it finds out from the closed connection.
+            let _ = self.stream.poll_shutdown(&mut Context::from_waker(waker));
+        }
+    }
+}

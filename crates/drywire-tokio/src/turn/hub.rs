@@ -1,0 +1,178 @@
+//! The machine and its sockets: does what the machine wants after each input.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use drywire::stun::attributes::AddressFamily;
+use drywire::{Instant, Path, Protocol, Transmit};
+use drywire_turn::server::{AllocationId, Event, RelayPort, Server};
+
+use super::connection::{Accepted, Connection};
+use super::port::Port;
+use super::ready::ReadyList;
+use super::relays::RelayPool;
+use super::stats::Stats;
+use crate::Socket;
+
+pub(super) struct Hub {
+    pub(super) machine: Server,
+    pub(super) ready: Arc<ReadyList>,
+    /// Sockets of UDP: listeners and relayed addresses.
+    pub(super) ports: BTreeMap<u64, Port>,
+    pub(super) connections: BTreeMap<u64, Connection>,
+    pub(super) stats: Stats,
+    pub(super) is_drained: bool,
+    listeners: Vec<u64>,
+    relays: BTreeMap<SocketAddr, u64>,
+    by_path: BTreeMap<Path, u64>,
+    pool: RelayPool,
+    /// Connections with something new to send.
+    unflushed: Vec<u64>,
+    max_unsent: usize,
+    next_id: u64,
+    out: Vec<u8>,
+}
+
+impl Hub {
+    pub(super) fn new(machine: Server, pool: RelayPool, max_unsent: usize) -> Self {
+        Self {
+            machine,
+            ready: Arc::default(),
+            ports: BTreeMap::new(),
+            connections: BTreeMap::new(),
+            stats: Stats::default(),
+            is_drained: false,
+            listeners: Vec::new(),
+            relays: BTreeMap::new(),
+            by_path: BTreeMap::new(),
+            pool,
+            unflushed: Vec::new(),
+            max_unsent,
+            next_id: 0,
+            out: Vec::with_capacity(65_536),
+        }
+    }
+
+    pub(super) fn add_listener(&mut self, socket: Socket) {
+        let id = self.add_port(socket, None);
+        self.listeners.push(id);
+    }
+
+    pub(super) fn add_connection(&mut self, now: Instant, accepted: Accepted) {
+        let id = self.fresh_id();
+        self.by_path.insert(accepted.path, id);
+        self.connections.insert(id, Connection::new(accepted, id, &self.ready, now));
+    }
+
+    fn add_port(&mut self, socket: Socket, external: Option<SocketAddr>) -> u64 {
+        let id = self.fresh_id();
+        self.ports.insert(id, Port::new(socket, external, id, &self.ready));
+        id
+    }
+
+    const fn fresh_id(&mut self) -> u64 {
+        self.next_id += 1;
+        self.next_id
+    }
+
+    /// Takes datagrams of a client or a peer. What is relayed leaves at once.
+    pub(super) fn take_train(&mut self, now: Instant, path: Path, mut train: &[u8], size: usize) {
+        self.out.clear();
+        while let Some(transmit) = self.machine.relay(now, path, &mut train, size, &mut self.out) {
+            self.send(&transmit);
+            self.out.clear();
+        }
+    }
+
+    /// Opens and closes what the machine asks for, and sends what it has to say.
+    pub(super) fn settle(&mut self, now: Instant) {
+        loop {
+            while let Some(event) = self.machine.poll_event() {
+                self.obey(now, event);
+            }
+            self.out.clear();
+            if let Some(transmit) = self.machine.poll_transmit(now, &mut self.out) {
+                self.send(&transmit);
+                continue;
+            }
+            // What goes over a connection is written at once, not message by message.
+            let Some(id) = self.unflushed.pop() else { return };
+            if self.connections.get_mut(&id).is_some_and(|connection| !connection.flush(now)) {
+                self.forget_connection(now, id);
+            }
+        }
+    }
+
+    /// Lets a connection go that has ended, and what depends on it.
+    pub(super) fn forget_connection(&mut self, now: Instant, id: u64) {
+        if let Some(connection) = self.connections.remove(&id) {
+            let path = connection.path();
+            self.by_path.remove(&path);
+            connection.close(now);
+            self.machine.disconnected(now, path);
+        }
+    }
+
+    fn obey(&mut self, now: Instant, event: Event) {
+        match event {
+            Event::RelayWanted { allocation, family, port } => {
+                self.open_relay(now, allocation, family, port);
+            }
+            Event::RelayReleased { relayed } => {
+                if let Some(id) = self.relays.remove(&relayed) {
+                    self.ports.remove(&id);
+                }
+            }
+            Event::Disconnect { path } => {
+                if let Some(id) = self.by_path.get(&path) {
+                    self.forget_connection(now, *id);
+                }
+            }
+            Event::Drained => self.is_drained = true,
+            other => tracing::warn!(event = ?other, "nobody does this"),
+        }
+    }
+
+    fn open_relay(&mut self, now: Instant, allocation: AllocationId, family: AddressFamily, port: RelayPort) {
+        let opened = self.pool.open(family, port);
+        let told = match &opened {
+            Ok(sockets) => match sockets.first() {
+                Some((_, relayed)) => self.machine.relay_opened(now, allocation, *relayed),
+                None => self.machine.relay_unavailable(now, allocation, family),
+            },
+            Err(error) => {
+                tracing::warn!(%error, "a relayed address cannot be opened");
+                self.stats.relays_failed += 1;
+                self.machine.relay_unavailable(now, allocation, family)
+            }
+        };
+        // On an error the allocation is over already, and the sockets are closed.
+        if let (Ok(sockets), Ok(())) = (opened, told) {
+            for (socket, relayed) in sockets {
+                let id = self.add_port(socket, Some(relayed));
+                self.relays.insert(relayed, id);
+            }
+        }
+    }
+
+    fn send(&mut self, transmit: &Transmit) {
+        let path = transmit.path;
+        let is_taken = if path.protocol == Protocol::Udp {
+            let serves = |id: &&u64| self.ports.get(*id).is_some_and(|port| port.serves(path.local));
+            let id = self.listeners.iter().find(serves).or_else(|| self.relays.get(&path.local));
+            let Some(port) = id.and_then(|id| self.ports.get_mut(id)) else { return };
+            port.send(transmit, &self.out)
+        } else {
+            let Some(id) = self.by_path.get(&path) else { return };
+            let Some(connection) = self.connections.get_mut(id) else { return };
+            if self.unflushed.last() != Some(id) {
+                self.unflushed.push(*id);
+            }
+            connection.push(&self.out, self.max_unsent)
+        };
+        if !is_taken {
+            self.stats.unsent += 1;
+        }
+    }
+}
