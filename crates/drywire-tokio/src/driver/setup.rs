@@ -44,8 +44,8 @@ impl<A: Application> Driver<A> {
     }
 
     /// Takes connections of peers (RFC 6544): the addresses that `listener` is reached at are passive candidates. What
-    /// connects and says nothing is closed after ten seconds; there are at most 1,000 such connections, and 100 from one
-    /// address.
+    /// connects and says nothing that the endpoint answers is closed after ten seconds; there are at most 1,000 accepted
+    /// connections, and 100 from one address.
     ///
     /// # Errors
     ///

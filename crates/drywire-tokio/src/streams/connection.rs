@@ -11,22 +11,22 @@ use super::outbox::Outbox;
 use super::{Serial, StreamEvent, Tasks};
 
 /// What one call reads at most; and at least there is room for a quarter of it.
-const READ_SIZE: usize = 64 * 1024;
+const READ_SIZE: usize = 16 * 1024;
 /// How long the last bytes of a connection that is closed may take.
 const LINGER: Duration = Duration::from_secs(1);
 
-/// How long a connection may say nothing before it is closed.
+/// How long a connection may be of no use before it is closed.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Patience {
-    /// Before the first byte.
-    pub(super) first: Duration,
-    /// Between bytes.
-    pub(super) between: Duration,
+    /// From its begin until it is sent something: who is not answered is no peer.
+    pub(super) unanswered: Duration,
+    /// Between bytes from the peer.
+    pub(super) silent: Duration,
 }
 
 impl Patience {
     /// For what the endpoint has asked for: it knows itself whom it waits for.
-    pub(super) const ENDLESS: Self = Self { first: Duration::MAX, between: Duration::MAX };
+    pub(super) const ENDLESS: Self = Self { unanswered: Duration::MAX, silent: Duration::MAX };
 }
 
 /// A connection that is established.
@@ -59,8 +59,9 @@ impl<S: AsyncRead + AsyncWrite> Connection<S> {
         }
         let (mut reader, mut writer) = tokio::io::split(stream);
         let end = tokio::select! {
-            end = read(&mut reader, path, serial, patience, events) => end,
+            end = read(&mut reader, path, serial, patience.silent, events) => end,
             end = write(&mut writer, &outbox) => end,
+            () = unanswered(&outbox, patience.unanswered) => Err(io::ErrorKind::TimedOut.into()),
             () = lingered(&outbox) => Err(io::ErrorKind::TimedOut.into()),
             () = abandoned(events, &outbox) => Ok(()),
         };
@@ -78,11 +79,10 @@ async fn read(
     reader: &mut (impl AsyncRead + Unpin),
     path: Path,
     serial: Serial,
-    patience: Patience,
+    limit: Duration,
     events: &mpsc::Sender<StreamEvent>,
 ) -> io::Result<()> {
     let mut buffer = BytesMut::with_capacity(READ_SIZE);
-    let mut limit = patience.first;
     loop {
         if buffer.capacity() < READ_SIZE / 4 {
             buffer.reserve(READ_SIZE);
@@ -90,7 +90,6 @@ async fn read(
         if timeout(limit, reader.read_buf(&mut buffer)).await?? == 0 {
             return Ok(());
         }
-        limit = patience.between;
         // While the driver is behind, TCP holds the peer back.
         let data = StreamEvent::Data { path, serial, bytes: buffer.split() };
         if events.send(data).await.is_err() {
@@ -108,6 +107,14 @@ async fn write(writer: &mut (impl AsyncWrite + Unpin), outbox: &Outbox) -> io::R
         writer.flush().await?;
     }
     Ok(())
+}
+
+/// Waits until it is late for the first answer and there was none.
+async fn unanswered(outbox: &Outbox, limit: Duration) {
+    sleep(limit).await;
+    if outbox.was_used() {
+        std::future::pending().await
+    }
 }
 
 /// Waits until the driver has gone, which may be before it heard of this connection; closes it then.

@@ -15,8 +15,9 @@ use super::{StreamEvent, Tasks};
 const LIMIT: usize = 1_000;
 /// The most of them from one address: nobody alone keeps all others out.
 const LIMIT_PER_ADDRESS: usize = 100;
-/// A peer connects in order to send a check at once, and then consents every few seconds (RFC 7675, section 5.1).
-const PATIENCE: Patience = Patience { first: Duration::from_secs(10), between: Duration::from_secs(60) };
+/// A peer connects in order to send a check at once, which is answered, whatever we think of it; then it says something every
+/// few seconds (RFC 7675, section 5.1; RFC 8445, section 11).
+const PATIENCE: Patience = Patience { unanswered: Duration::from_secs(10), silent: Duration::from_secs(60) };
 /// How long to wait when the system has nothing left to accept a connection with.
 const RETRY: Duration = Duration::from_millis(100);
 

@@ -21,6 +21,7 @@ struct State {
     queue: Vec<u8>,
     /// Taken, and not yet written as far as anybody knows.
     writing: usize,
+    used: bool,
     closed: bool,
 }
 
@@ -32,10 +33,16 @@ impl Outbox {
         if state.closed || (waiting > 0 && waiting + frames.len() > LIMIT) {
             return false;
         }
+        state.used = true;
         state.queue.extend_from_slice(frames);
         drop(state);
         self.changed.notify_one();
         true
+    }
+
+    /// Whether there ever was something to write.
+    pub(super) fn was_used(&self) -> bool {
+        self.lock().used
     }
 
     /// Takes no more; what waits is still to be written.

@@ -143,7 +143,7 @@ async fn a_peer_that_reads_nothing_costs_a_bounded_queue_and_not_the_others() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_connects_and_says_nothing_is_shown_the_door() {
+async fn who_says_nothing_that_is_answered_is_shown_the_door() {
     let mut streams = Streams::new();
     let address = listening(&streams).await;
     let mut silent = TcpStream::connect(address).await.unwrap();
@@ -151,9 +151,28 @@ async fn who_connects_and_says_nothing_is_shown_the_door() {
     assert!(matches!(input, StreamInput::Disconnected { .. }), "{input:?}");
     assert_eq!(silent.read(&mut [0; 1]).await.unwrap(), 0);
 
-    let mut talking = TcpStream::connect(address).await.unwrap();
-    talking.write_all(b"hello").await.unwrap();
-    assert_eq!(receive(&mut streams, 5).await.1, b"hello");
+    // A byte now and then is not enough.
+    let mut babbling = TcpStream::connect(address).await.unwrap();
+    let babble = async {
+        while babbling.write_all(b"x").await.is_ok() {
+            tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+        }
+    };
+    let end =
+        async { while !matches!(poll_fn(|cx| streams.poll(cx)).await, StreamInput::Disconnected { .. }) {} };
+    tokio::join!(babble, end);
+
+    // Whoever is answered may take his time, within limits.
+    let mut peer = TcpStream::connect(address).await.unwrap();
+    peer.write_all(b"hello").await.unwrap();
+    let (path, _) = receive(&mut streams, 5).await;
+    streams.send(path, b"hello");
+    peer.read_exact(&mut [0; 5]).await.unwrap();
+    let polling = poll_fn(|cx| streams.poll(cx));
+    let patience = tokio::time::timeout(std::time::Duration::from_secs(30), polling);
+    assert!(patience.await.is_err());
+    let input = poll_fn(|cx| streams.poll(cx)).await;
+    assert!(matches!(input, StreamInput::Disconnected { .. }), "{input:?}");
 }
 
 #[tokio::test]
