@@ -15,6 +15,41 @@ use serde_json::Value;
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_drywire");
 
+/// A TURN server for `user` with the password `pass`.
+struct Turn {
+    child: Child,
+    /// For UDP, for TCP, and for TLS if it was asked for.
+    addresses: Vec<String>,
+}
+
+impl Turn {
+    fn start(arguments: &[&str]) -> Self {
+        let mut child = Command::new(PROGRAM)
+            .args(["turn", "--listen", "127.0.0.1:0", "--user", "user:pass", "--allow-loopback-peers"])
+            .args(arguments)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        let addresses = ["UDP ", "TCP ", "TLS "].iter().filter_map(|transport| {
+            let address = line.split(*transport).nth(1)?.split([',', '\n']).next()?;
+            Some(address.to_owned())
+        });
+        let addresses: Vec<_> = addresses.collect();
+        assert!(!addresses.is_empty(), "the first line is {line:?}");
+        Self { child, addresses }
+    }
+}
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
 struct Server {
     child: Child,
     stdout: BufReader<ChildStdout>,
@@ -98,11 +133,82 @@ fn dial_gets_back_what_it_sends_to_serve() {
     assert_eq!(report["group"], "X25519MLKEM768");
     assert!(report["srtp_profile"].is_string(), "{report}");
     assert!(report["selected_pair"]["remote"].is_string(), "{report}");
+    assert_eq!(report["selected_pair"]["local_type"], "host", "{report}");
     assert_eq!(report["messages"], report["messages_echoed"]);
     assert!(report["packets_echoed"].as_u64().unwrap() > 0, "{report}");
     let times = ["offered", "answered", "connected", "opened", "echoed"];
     let times = times.map(|name| report["timings_ms"][name].as_f64().unwrap());
     assert!(times.is_sorted(), "{report}");
+}
+
+/// Dials over this server and over nothing else.
+fn dial_by_relay(server: &Server, url: &str, more: &[&str]) -> Output {
+    let arguments = ["--data-only", "--relay-only", "--ice-server", url];
+    server.dial(&[&arguments, more].concat()).output().unwrap()
+}
+
+/// It has connected, and by the relay.
+fn assert_relayed(output: &Output) {
+    let report = report(output);
+    assert_eq!(report["result"], "ok", "{report} {}", String::from_utf8_lossy(&output.stderr));
+    assert_eq!(report["selected_pair"]["local_type"], "relay", "{report}");
+}
+
+#[test]
+fn dial_goes_by_a_relay_over_udp_and_tcp() {
+    let turn = Turn::start(&[]);
+    let server = Server::start(&["serve", "--listen", "127.0.0.1:0", "--udp", "127.0.0.1:0"]);
+    let [udp, tcp] = &turn.addresses[..] else { panic!("{:?}", turn.addresses) };
+    for url in [format!("turn:user:pass@{udp}"), format!("turn:user:pass@{tcp}?transport=tcp")] {
+        assert_relayed(&dial_by_relay(&server, &url, &[]));
+    }
+    let credential = ["--ice-user", "user", "--ice-password", "pass"];
+    assert_relayed(&dial_by_relay(&server, &format!("turn:{udp}"), &credential));
+}
+
+#[test]
+fn dial_goes_by_a_relay_over_tls_if_it_trusts_it() {
+    let certified = rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()]).unwrap();
+    let folder = std::env::temp_dir().join(format!("drywire-tls-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    let [certificate, key] =
+        ["cert.pem", "key.pem"].map(|name| folder.join(name).to_str().unwrap().to_owned());
+    std::fs::write(&certificate, certified.cert.pem()).unwrap();
+    std::fs::write(&key, certified.signing_key.serialize_pem()).unwrap();
+
+    let turn = Turn::start(&["--tls-listen", "127.0.0.1:0", "--cert", &certificate, "--key", &key]);
+    let server = Server::start(&["serve", "--listen", "127.0.0.1:0", "--udp", "127.0.0.1:0"]);
+    let url = format!("turns:user:pass@{}?transport=tcp", turn.addresses[2]);
+    let trusting = dial_by_relay(&server, &url, &["--tls-root", &certificate]);
+    let doubting = dial_by_relay(&server, &url, &["--timeout", "3"]);
+    std::fs::remove_dir_all(&folder).unwrap();
+    assert_relayed(&trusting);
+    assert_eq!(report(&doubting)["result"], "failed");
+    let said = String::from_utf8_lossy(&doubting.stderr).into_owned();
+    assert!(said.contains("certificate"), "{said}");
+}
+
+#[test]
+fn what_is_wrong_with_a_server_is_said() {
+    let server = Server::local();
+    for (arguments, wanted) in [
+        (&["--ice-server", "turn:example.org"][..], "needs a user name and a password"),
+        (&["--ice-server", "stuns:example.org"], "not supported"),
+        (&["--relay-only", "--ice-server", "stun:127.0.0.1"], "--relay-only needs a TURN server"),
+        (&["--tls-root", "/nothing"], "/nothing"),
+    ] {
+        let report = report(&server.dial(arguments).output().unwrap());
+        let error = report["error"].as_str().unwrap();
+        assert!(error.contains(wanted), "{error}");
+    }
+}
+
+#[test]
+fn dial_hides_its_addresses_and_connects() {
+    let server = Server::local();
+    let report =
+        report(&server.dial(&["--data-only", "--timeout", "20", "--hide-addresses"]).output().unwrap());
+    assert_eq!(report["result"], "ok", "{report}");
 }
 
 #[test]

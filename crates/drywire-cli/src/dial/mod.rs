@@ -169,8 +169,7 @@ async fn gather(handle: &Handle<Caller>, start: Instant, report: &mut Report) ->
             report.group = Some(info.group.to_string());
             report.srtp_profile = info.srtp_profile.map(|profile| profile.to_string());
         }
-        report.selected_pair =
-            stats.path.map(|path| Pair { local: path.local.to_string(), remote: path.remote.to_string() });
+        report.selected_pair = stats.selected_pair.as_ref().map(Pair::new);
         report.rtt_ms = stats.round_trip_time.map(milliseconds);
     }
     let timings = &mut report.timings_ms;

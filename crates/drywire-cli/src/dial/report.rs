@@ -1,3 +1,4 @@
+use drywire::ice::{Candidate, CandidateKind, CandidatePairInfo};
 use serde::Serialize;
 
 /// What became of a call: the one line of JSON that `drywire dial` prints.
@@ -44,8 +45,34 @@ pub(crate) struct Timings {
 
 #[derive(Debug, Serialize)]
 pub(crate) struct Pair {
+    /// `udp` or `tcp`; of a relay, what it speaks with the peer.
+    pub(crate) protocol: String,
     pub(crate) local: String,
+    /// The type of the candidate: `host`, `srflx`, `prflx` or `relay` (RFC 8839, section 5.1).
+    pub(crate) local_type: &'static str,
     pub(crate) remote: String,
+    pub(crate) remote_type: &'static str,
+}
+
+impl Pair {
+    pub(crate) fn new(pair: &CandidatePairInfo) -> Self {
+        Self {
+            protocol: pair.path.protocol.to_string(),
+            local: pair.path.local.to_string(),
+            local_type: type_of(&pair.local),
+            remote: pair.path.remote.to_string(),
+            remote_type: type_of(&pair.remote),
+        }
+    }
+}
+
+const fn type_of(candidate: &Candidate) -> &'static str {
+    match candidate.kind {
+        CandidateKind::Host => "host",
+        CandidateKind::ServerReflexive => "srflx",
+        CandidateKind::PeerReflexive => "prflx",
+        CandidateKind::Relayed => "relay",
+    }
 }
 
 impl Report {
