@@ -45,7 +45,10 @@ impl<'a> MessageBuilder<'a> {
     /// Begins a message.
     pub fn new(out: &'a mut Vec<u8>, class: Class, method: Method, id: TransactionId) -> Self {
         let start = out.len();
-        Writer::new(out).u16(message_type(class, method)).u16(0).u32(MAGIC_COOKIE).bytes(id.as_bytes());
+        let [first, second] = message_type(class, method).to_be_bytes();
+        let [c0, c1, c2, c3] = MAGIC_COOKIE.to_be_bytes();
+        out.extend_from_slice(&[first, second, 0, 0, c0, c1, c2, c3]);
+        out.extend_from_slice(id.as_bytes());
         Self { out, start, id, protected: Protected::No, error: None }
     }
 
@@ -106,12 +109,15 @@ impl<'a> MessageBuilder<'a> {
             return self;
         }
         let at = self.out.len();
+        let [first, second] = attribute.number().to_be_bytes();
+        self.out.extend_from_slice(&[first, second, 0, 0]);
         let mut writer = Writer::new(self.out);
-        writer.u16(attribute.number()).u16(0);
         value(&mut writer);
-        let len = writer.len() - 4;
+        let len = writer.len();
         // The padding is not counted in the attribute's length; zeros are what a receiver ignores best.
-        writer.zeros(len.next_multiple_of(4) - len);
+        if !len.is_multiple_of(4) {
+            writer.zeros(len.next_multiple_of(4) - len);
+        }
         match (u16::try_from(len), self.out.get_mut(at + 2..at + 4)) {
             (Ok(len), Some(field)) => field.copy_from_slice(&len.to_be_bytes()),
             _ => self.fail(BuildError::TooLong),

@@ -130,6 +130,13 @@ impl StreamFramer {
         }
     }
 
+    /// What was pushed and not taken out: the bytes of another protocol that the stream carries from here on, such as the data
+    /// of a TCP connection through a TURN server (RFC 6062, section 4.4).
+    #[must_use]
+    pub fn into_rest(self) -> BytesMut {
+        self.buffer
+    }
+
     /// How many bytes wait for the rest of their frame. Not 0 at the end of a stream: it was cut off.
     #[must_use]
     pub fn buffered(&self) -> usize {

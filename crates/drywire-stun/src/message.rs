@@ -1,7 +1,5 @@
 use std::fmt;
 
-use drywire_core::Reader;
-
 use crate::attributes::{Attribute, Priority, RawAttribute, UseCandidate, Username, XorMappedAddress};
 use crate::fingerprint::checksum;
 use crate::header::class_and_method;
@@ -50,14 +48,12 @@ struct Protection<'a> {
 impl<'a> Message<'a> {
     /// Reads one datagram, which must be one message and nothing else.
     pub fn parse(datagram: &'a [u8]) -> Result<Self, ParseError> {
-        let mut reader = Reader::new(datagram);
-        let (Ok(message_type), Ok(declared), Ok(_cookie), Ok(id)) =
-            (reader.u16(), reader.u16(), reader.u32(), reader.array())
-        else {
+        let Some((header, mut rest)) = datagram.split_first_chunk::<HEADER_LEN>() else {
             return Err(ParseError::NotStun);
         };
+        let [first, second, high, low, _, _, _, _, id @ ..] = *header;
         if !is_stun(datagram) {
-            let (declared, actual) = (usize::from(declared), reader.remaining());
+            let (declared, actual) = (usize::from(u16::from_be_bytes([high, low])), rest.len());
             let misfit = declared != actual || !declared.is_multiple_of(4);
             return Err(if misfit {
                 ParseError::WrongLength { declared, actual }
@@ -65,7 +61,7 @@ impl<'a> Message<'a> {
                 ParseError::NotStun
             });
         }
-        let (class, method) = class_and_method(message_type);
+        let (class, method) = class_and_method(u16::from_be_bytes([first, second]));
         let mut message = Self {
             bytes: datagram,
             class,
@@ -76,9 +72,9 @@ impl<'a> Message<'a> {
             sha256: None,
             fingerprint: None,
         };
-        while !reader.is_empty() {
-            let at = reader.offset();
-            let raw = RawAttribute::read(&mut reader).map_err(|_| ParseError::Truncated { offset: at })?;
+        while !rest.is_empty() {
+            let at = datagram.len() - rest.len();
+            let raw = RawAttribute::take(&mut rest).ok_or(ParseError::Truncated { offset: at })?;
             message.note(at, raw);
         }
         Ok(message)
@@ -128,8 +124,8 @@ impl<'a> Message<'a> {
 
     /// The attributes that the sender vouches for, in their order, without those that protect.
     pub fn attributes(&self) -> impl Iterator<Item = RawAttribute<'a>> + use<'a> {
-        let mut reader = Reader::new(self.bytes.get(HEADER_LEN..self.end).unwrap_or_default());
-        std::iter::from_fn(move || RawAttribute::read(&mut reader).ok())
+        let mut rest = self.bytes.get(HEADER_LEN..self.end).unwrap_or_default();
+        std::iter::from_fn(move || RawAttribute::take(&mut rest))
     }
 
     /// The first attribute of type `A`: `Ok(None)` when there is none, an error when its value is malformed.
@@ -206,10 +202,17 @@ impl<'a> Message<'a> {
         // Sections 14.5 and 14.6: the length field covers the message up to the end of the integrity attribute.
         let length =
             u16::try_from(protection.at + 4 + len - HEADER_LEN).map_err(|_| IntegrityError::Mismatch)?;
-        let (Some(before), Some(after)) = (self.bytes.get(..2), self.bytes.get(4..protection.at)) else {
-            return Err(IntegrityError::Mismatch);
-        };
-        let digest = key.sign(algorithm, &[before, &length.to_be_bytes(), after]);
+        let protected = self.bytes.get(..protection.at).unwrap_or_default();
+        // The bytes up to the end of the first block are hashed out of a copy, which has that length; so that the others are
+        // hashed where they lie, block by block.
+        let (first, others) = protected.split_at_checked(64).unwrap_or((protected, &[]));
+        let mut patched = [0; 64];
+        let Some(patched) = patched.get_mut(..first.len()) else { return Err(IntegrityError::Mismatch) };
+        patched.copy_from_slice(first);
+        if let Some(field) = patched.get_mut(2..4) {
+            field.copy_from_slice(&length.to_be_bytes());
+        }
+        let digest = key.sign(algorithm, &[patched, others]);
         if digest.starts_with(protection.value) { Ok(algorithm) } else { Err(IntegrityError::Mismatch) }
     }
 

@@ -3,7 +3,9 @@
 mod answer;
 mod channel;
 mod config;
+mod connection;
 mod event;
+mod mobility;
 mod permission;
 mod relay;
 mod request;
@@ -15,12 +17,13 @@ use bytes::BytesMut;
 use drywire_core::{Duration, Instant, Monotonic, Path, Protocol, Rng, Transmit};
 use drywire_stun::{Class, Frame, LongTerm, MessageBuilder, Method, StreamFramer, TransactionId};
 
-pub use config::{Config, RelayedFamily};
+pub use config::{Config, RelayedFamily, RelayedTransport};
 pub use event::{Allocation, Event, FailureReason, PeerRefusal, Stats};
 
 use crate::CommandError;
 use crate::deadlines::Deadlines;
 use channel::Channels;
+use connection::Connections;
 use permission::Permission;
 use relay::Outgoing;
 use request::{Purpose, Request};
@@ -52,6 +55,11 @@ pub struct Client {
     timers: Deadlines<Timer>,
     permissions: BTreeMap<IpAddr, Permission>,
     channels: Channels,
+    connections: Connections,
+    /// What moves the allocation to another address of ours.
+    ticket: Option<Box<[u8]>>,
+    /// The server lets no allocation move.
+    immobile: bool,
     outgoing: VecDeque<Outgoing>,
     outgoing_bytes: usize,
     received: VecDeque<(Path, BytesMut)>,
@@ -116,6 +124,9 @@ impl Client {
             timers: Deadlines::new(),
             permissions: BTreeMap::new(),
             channels: Channels::default(),
+            connections: Connections::default(),
+            ticket: None,
+            immobile: false,
             outgoing: VecDeque::new(),
             outgoing_bytes: 0,
             received: VecDeque::new(),
@@ -135,6 +146,9 @@ impl Client {
     /// Takes a datagram from the server, or the next bytes of the stream.
     pub fn handle_input(&mut self, now: Instant, path: Path, datagram: BytesMut) {
         let now = self.advance(now);
+        if path != self.path && !self.is_over() && self.connections.id(&path).is_some() {
+            return self.take_data(now, path, datagram);
+        }
         if path != self.path || self.is_over() {
             self.stats.unexpected += 1;
             return;
@@ -344,6 +358,8 @@ impl Client {
         self.timers.clear();
         self.permissions.clear();
         self.channels = Channels::default();
+        self.connections = Connections::default();
+        self.ticket = None;
         self.outgoing.clear();
         self.outgoing_bytes = 0;
         self.keepalive_due = false;
@@ -351,7 +367,8 @@ impl Client {
 
     fn tell(&mut self, event: Event) {
         // Of the others there are a few in a client's life: they always find room.
-        let common = matches!(event, Event::PeerRefused { .. } | Event::ChannelBound { .. });
+        let common =
+            matches!(event, Event::PeerRefused { .. } | Event::ChannelBound { .. } | Event::Icmp { .. });
         if common && self.events.len() >= MAX_EVENTS {
             self.stats.events_dropped += 1;
         } else {

@@ -2,9 +2,11 @@
 
 mod allocate;
 mod config;
+mod connection;
 mod drain;
 mod event;
 mod limit;
+mod mobility;
 mod outgoing;
 mod peers;
 mod policy;
@@ -32,8 +34,10 @@ pub use stats::Stats;
 
 use crate::deadlines::Deadlines;
 use crate::{CommandError, ConfigError};
+use connection::Connections;
 use drain::Drain;
 use limit::ReflectionLimit;
+use mobility::Tickets;
 use outgoing::Queue;
 use reservation::Reservations;
 use table::Table;
@@ -59,6 +63,8 @@ pub struct Server {
     limit: ReflectionLimit,
     table: Table,
     reservations: Reservations,
+    connections: Connections,
+    tickets: Tickets,
     draining: Option<Drain>,
     timers: Deadlines<Timer>,
     /// Streams within a message.
@@ -74,6 +80,8 @@ enum Timer {
     Allocation(AllocationId),
     /// A port was kept long enough.
     Reservation([u8; 8]),
+    /// Nobody has made a TCP connection, or taken it over.
+    Connection(u32),
     /// The last allocations are to end.
     Drain,
 }
@@ -101,6 +109,8 @@ impl Server {
             limit: ReflectionLimit::new(config.unproven_bytes_per_second, now, &mut rng),
             table: Table::new(&mut rng),
             reservations: Reservations::default(),
+            connections: Connections::default(),
+            tickets: Tickets::new(),
             draining: None,
             timers: Deadlines::new(),
             streams: BTreeMap::new(),
@@ -163,6 +173,7 @@ impl Server {
     pub fn disconnected(&mut self, now: Instant, path: Path) {
         self.advance(now);
         self.streams.remove(&path);
+        self.data_disconnected(&path);
         if let Some(id) = self.table.client(&path) {
             self.delete(id);
         }
@@ -239,6 +250,7 @@ impl Server {
             match timer {
                 Timer::Allocation(id) => self.allocation_expired(id),
                 Timer::Reservation(token) => self.reservation_expired(token),
+                Timer::Connection(id) => self.connection_expired(id),
                 Timer::Drain => self.drain_expired(),
             }
         }
@@ -246,6 +258,9 @@ impl Server {
     }
 
     fn take_stream(&mut self, now: Instant, path: Path, mut bytes: BytesMut) {
+        if self.connections.is_bound(&path) {
+            return self.keep_pending(path, bytes);
+        }
         let mut framer = self.streams.remove(&path).unwrap_or_else(|| {
             let framer = StreamFramer::default();
             if self.config.legacy_channels { framer.with_legacy_channels() } else { framer }
@@ -256,7 +271,15 @@ impl Server {
             framer.set_longest(if is_proven { StreamFramer::LONGEST } else { LONGEST_UNPROVEN });
             framer.push(&mut bytes);
             match framer.next_frame() {
-                Ok(Some(Frame::Stun(message) | Frame::ChannelData(message))) => self.take(now, path, message),
+                Ok(Some(Frame::Stun(message) | Frame::ChannelData(message))) => {
+                    self.take(now, path, message);
+                    if self.connections.is_bound(&path) {
+                        // The request was the last message of this stream.
+                        let mut rest = framer.into_rest();
+                        rest.unsplit(bytes);
+                        return self.keep_pending(path, rest);
+                    }
+                }
                 Ok(None) if framer.buffered() == 0 => return,
                 Ok(None) if self.streams.len() < self.config.max_streams => {
                     self.streams.insert(path, framer);
@@ -267,13 +290,25 @@ impl Server {
                     if let Some(id) = self.table.client(&path) {
                         self.delete(id);
                     }
-                    // One at most waits for each connection that the adapter has.
-                    if !self.events.contains(&Event::Disconnect { path }) && self.has_room_for_events() {
-                        self.events.push_back(Event::Disconnect { path });
-                    }
-                    return;
+                    return self.disconnect(path);
                 }
             }
+        }
+    }
+
+    /// Keeps the data of a connection for the adapter, which should carry it itself.
+    fn keep_pending(&mut self, path: Path, bytes: BytesMut) {
+        if !self.connections.keep(&path, bytes) {
+            self.stats.queue_full += 1;
+            self.data_disconnected(&path);
+            self.disconnect(path);
+        }
+    }
+
+    fn disconnect(&mut self, path: Path) {
+        // One at most waits for each connection that the adapter has.
+        if !self.events.contains(&Event::Disconnect { path }) && self.has_room_for_events() {
+            self.events.push_back(Event::Disconnect { path });
         }
     }
 

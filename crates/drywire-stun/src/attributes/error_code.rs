@@ -29,6 +29,8 @@ impl ErrorCode<'static> {
     pub const UNAUTHENTICATED: Self = Self { code: 401, reason: "Unauthenticated" };
     /// 403: the policy of the server does not allow it (RFC 8656, section 19).
     pub const FORBIDDEN: Self = Self { code: 403, reason: "Forbidden" };
+    /// 405: the server does not let allocations move to another address (RFC 8016, section 3.1.2).
+    pub const MOBILITY_FORBIDDEN: Self = Self { code: 405, reason: "Mobility Forbidden" };
     /// 420: the request has a comprehension-required attribute that is not known here.
     pub const UNKNOWN_ATTRIBUTE: Self = Self { code: 420, reason: "Unknown Attribute" };
     /// 437: there is no allocation, or there is one where there should be none (RFC 8656, section 19).
@@ -44,6 +46,11 @@ impl ErrorCode<'static> {
         Self { code: 442, reason: "Unsupported Transport Protocol" };
     /// 443: the peer's IP version is not that of the relayed address (RFC 8656, section 19).
     pub const PEER_ADDRESS_FAMILY_MISMATCH: Self = Self { code: 443, reason: "Peer Address Family Mismatch" };
+    /// 446: there is a TCP connection to this peer already (RFC 6062, section 6.3).
+    pub const CONNECTION_ALREADY_EXISTS: Self = Self { code: 446, reason: "Connection Already Exists" };
+    /// 447: the peer does not take the TCP connection (RFC 6062, section 6.3).
+    pub const CONNECTION_TIMEOUT_OR_FAILURE: Self =
+        Self { code: 447, reason: "Connection Timeout or Failure" };
     /// 486: the user has as many allocations as allowed (RFC 8656, section 19).
     pub const ALLOCATION_QUOTA_REACHED: Self = Self { code: 486, reason: "Allocation Quota Reached" };
     /// 487: both ICE agents believe to have the same role (RFC 8445, section 7.3.1.1).

@@ -58,7 +58,7 @@ mod xor_relayed_address;
 
 use std::fmt;
 
-use drywire_core::{Reader, UnexpectedEnd, Writer};
+use drywire_core::Writer;
 
 use crate::TransactionId;
 
@@ -278,13 +278,16 @@ pub struct RawAttribute<'a> {
 }
 
 impl<'a> RawAttribute<'a> {
-    /// Takes one attribute with its padding, whose bytes may be anything (RFC 8489, section 14).
-    pub(crate) fn read(reader: &mut Reader<'a>) -> Result<Self, UnexpectedEnd> {
-        let attribute = AttributeType(reader.u16()?);
-        let len = usize::from(reader.u16()?);
-        let value = reader.take(len)?;
-        reader.skip(len.next_multiple_of(4) - len)?;
-        Ok(Self { attribute, value })
+    /// Takes one attribute with its padding, whose bytes may be anything (RFC 8489, section 14), off the front of what is
+    /// left. `None`, and nothing taken, when it is not all there.
+    #[inline]
+    pub(crate) fn take(rest: &mut &'a [u8]) -> Option<Self> {
+        let ([first, second, high, low], behind) = rest.split_first_chunk::<4>()?;
+        let len = usize::from(u16::from_be_bytes([*high, *low]));
+        let (padded, others) = behind.split_at_checked(len.next_multiple_of(4))?;
+        let value = padded.get(..len)?;
+        *rest = others;
+        Some(Self { attribute: AttributeType(u16::from_be_bytes([*first, *second])), value })
     }
 }
 

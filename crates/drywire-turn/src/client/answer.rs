@@ -4,10 +4,12 @@ use std::net::SocketAddr;
 
 use bytes::{Buf, BytesMut};
 use drywire_core::{Duration, Instant, Path, Protocol};
-use drywire_stun::attributes::{Attribute, ErrorCode, Lifetime, XorPeerAddress, XorRelayedAddress};
+use drywire_stun::attributes::{
+    Attribute, ConnectionId, ErrorCode, Icmp, Lifetime, XorPeerAddress, XorRelayedAddress,
+};
 use drywire_stun::{AttributeType, Class, HEADER_LEN, Message, Method, Refusal, TransactionId, Verdict};
 
-use super::request::Purpose;
+use super::request::{Purpose, Request};
 use super::{Allocation, Client, Event, FailureReason, PeerRefusal, State, Timer};
 use crate::{CHANNEL_HEADER_LEN, ChannelData};
 
@@ -30,6 +32,7 @@ const KNOWN: &[AttributeType] = &[
     AttributeType::USERHASH,
     AttributeType::XOR_MAPPED_ADDRESS,
     AttributeType::RESERVATION_TOKEN,
+    AttributeType::CONNECTION_ID,
 ];
 
 impl Client {
@@ -47,7 +50,8 @@ impl Client {
             return;
         }
         match (view.class(), view.method()) {
-            (Class::Success | Class::Error, _) => self.take_response(now, &view),
+            (Class::Success | Class::Error, _) => self.take_response(now, self.path, &view),
+            (Class::Indication, Method::CONNECTION_ATTEMPT) => self.attempted(&view),
             (Class::Indication, Method::DATA) => {
                 let peer = view.attribute::<XorPeerAddress>().map(|peer| peer.0);
                 let payload = payload_range(&view);
@@ -56,9 +60,9 @@ impl Client {
                     self.stats.unexpected += 1;
                     return;
                 }
-                let icmp = view.attributes().any(|raw| raw.attribute == AttributeType::ICMP);
+                let icmp = view.attribute::<Icmp>();
                 match (peer, payload) {
-                    (_, None) if icmp => self.stats.icmp_received += 1,
+                    (Some(peer), None) if icmp.is_some() => self.take_icmp(peer, icmp),
                     (Some(peer), Some((at, len))) => self.receive(peer, message, at, len),
                     _ => self.stats.malformed += 1,
                 }
@@ -104,11 +108,26 @@ impl Client {
         self.received.push_back((Path::udp(local, peer), message));
     }
 
-    fn take_response(&mut self, now: Instant, response: &Message<'_>) {
+    /// RFC 8656, section 11.6: told only of peers that we have let in.
+    fn take_icmp(&mut self, peer: SocketAddr, icmp: Option<Icmp>) {
+        self.stats.icmp_received += 1;
+        if let Some(icmp) = icmp.filter(|_| self.permissions.contains_key(&peer.ip())) {
+            self.tell(Event::Icmp { peer, icmp });
+        }
+    }
+
+    pub(super) fn take_response(&mut self, now: Instant, path: Path, response: &Message<'_>) {
         let id = response.transaction_id();
-        let Some(request) =
-            self.requests.get_mut(&id).filter(|request| request.purpose.method() == response.method())
-        else {
+        let connection = self.connections.id(&path);
+        let expected = |request: &&mut Request| {
+            // What binds a connection is answered along it, all else along the first one.
+            let comes_right = match request.purpose {
+                Purpose::Bind(id) => connection == Some(id),
+                _ => connection.is_none(),
+            };
+            comes_right && request.purpose.method() == response.method()
+        };
+        let Some(request) = self.requests.get_mut(&id).filter(expected) else {
             self.stats.unmatched += 1;
             return;
         };
@@ -148,8 +167,14 @@ impl Client {
         };
         match (purpose, code) {
             (Purpose::Allocate, None) => self.allocated(now, response),
+            (Purpose::Allocate, Some(405)) if self.config.mobility && !self.immobile => {
+                // RFC 8016, section 3.1.3: then one that stays where it is.
+                self.immobile = true;
+                self.request(Purpose::Allocate);
+            }
             (Purpose::Refresh { .. }, _) if matches!(self.state, State::Closing) => self.closed(),
             (Purpose::Refresh { lifetime }, None) => {
+                self.note_ticket(response);
                 self.refreshed(now, response.attribute::<Lifetime>().map_or(lifetime, |told| told.0));
             }
             (Purpose::Allocate | Purpose::Refresh { .. }, Some(code)) => self.fail(FailureReason::of(code)),
@@ -161,6 +186,15 @@ impl Client {
             }
             (Purpose::Channel { number, .. }, None) => self.channel_bound(now, number),
             (Purpose::Channel { number, .. }, Some(_)) => self.channel_refused(now, number),
+            (Purpose::Connect(peer), code) => match (code, response.attribute::<ConnectionId>()) {
+                (None, Some(connection)) => self.ready(connection, peer, false),
+                (code, _) => {
+                    let reason = PeerRefusal::of(code.unwrap_or(400));
+                    self.tell(Event::ConnectFailed { peer, reason });
+                }
+            },
+            (Purpose::Bind(id), None) => self.bound(id),
+            (Purpose::Bind(id), Some(code)) => self.bind_failed(id, PeerRefusal::of(code)),
         }
     }
 
@@ -176,6 +210,10 @@ impl Client {
             Purpose::Allocate | Purpose::Refresh { .. } => self.fail(refusal.into()),
             Purpose::Permission(peer) => self.permission_refused(now, peer, PeerRefusal::Refused(401)),
             Purpose::Channel { number, .. } => self.channel_refused(now, number),
+            Purpose::Connect(peer) => {
+                self.tell(Event::ConnectFailed { peer, reason: PeerRefusal::Refused(401) });
+            }
+            Purpose::Bind(id) => self.bind_failed(id, PeerRefusal::Refused(401)),
         }
     }
 
@@ -199,6 +237,7 @@ impl Client {
         }
         let allocation = Allocation { relayed, additional, mapped, lifetime: bounded(lifetime.0) };
         self.state = State::Allocated(allocation);
+        self.note_ticket(response);
         self.refreshed(now, lifetime.0);
         self.tell(Event::Allocated(allocation));
     }
@@ -223,6 +262,10 @@ impl Client {
                 return self.permission_refused(now, peer, PeerRefusal::Refused(300));
             }
             Purpose::Channel { number, .. } => return self.channel_refused(now, number),
+            Purpose::Connect(peer) => {
+                return self.tell(Event::ConnectFailed { peer, reason: PeerRefusal::Refused(300) });
+            }
+            Purpose::Bind(id) => return self.bind_failed(id, PeerRefusal::Refused(300)),
         }
         self.auth.follow(server);
         self.alternate_domain = domain.map(Into::into);

@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use drywire_core::{Duration, Instant};
 
 use super::request::Purpose;
-use super::{Client, Event, Timer};
+use super::{Client, Event, RelayedTransport, Timer};
 use crate::CHANNELS;
 
 /// How long a binding lasts (RFC 8656, section 12).
@@ -87,6 +87,9 @@ impl Channels {
 impl Client {
     /// Asks for a channel unless there is one. `false` when there is no room for another.
     pub(super) fn ensure_channel(&mut self, now: Instant, peer: SocketAddr) -> bool {
+        if self.config.transport == RelayedTransport::Tcp {
+            return false;
+        }
         let full = self.channels.by_peer.len() >= self.config.max_channels;
         let number = match self.channels.by_peer.get_mut(&peer) {
             Some(channel) if channel.state == ChannelState::Resting => {

@@ -16,6 +16,17 @@ pub enum RelayedFamily {
     Both,
 }
 
+/// By which protocol the relay reaches peers.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum RelayedTransport {
+    /// UDP.
+    #[default]
+    Udp,
+    /// TCP (RFC 6062): [`Client::connect`](super::Client::connect) makes connections, and there is no sending of datagrams. The
+    /// way to the server must be a stream.
+    Tcp,
+}
+
 /// How a client behaves. The defaults are those of the RFCs.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
@@ -31,6 +42,11 @@ pub struct Config {
     pub require_sha256: bool,
     /// Which relayed addresses to ask for. Default IPv4.
     pub family: RelayedFamily,
+    /// By which protocol peers are reached. Default UDP.
+    pub transport: RelayedTransport,
+    /// Asks for an allocation that can move to another address of ours: [`Client::moved`](super::Client::moved). A server that
+    /// forbids it gives one that cannot. Default no.
+    pub mobility: bool,
     /// How long the allocation shall last without refresh, in whole seconds. Default 600 s.
     pub lifetime: Duration,
     /// When requests are sent again over UDP. Over streams they are not; they are given up at the same time.
@@ -57,6 +73,8 @@ impl Config {
             credential,
             require_sha256: false,
             family: RelayedFamily::V4,
+            transport: RelayedTransport::Udp,
+            mobility: false,
             lifetime: Duration::from_secs(600),
             retransmission: RetransmissionConfig::default(),
             keepalive: Duration::from_secs(20),

@@ -1,7 +1,8 @@
 use std::net::{IpAddr, SocketAddr};
 
-use drywire_core::Duration;
+use drywire_core::{Duration, Path};
 use drywire_stun::Refusal;
+use drywire_stun::attributes::{ConnectionId, Icmp};
 
 /// What a server has given a client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,6 +51,46 @@ pub enum Event {
         /// The channel.
         channel: u16,
     },
+    /// The server received an ICMP error for what went to a peer: that it cannot be reached, or that the datagram was too
+    /// big. Nobody vouches for it.
+    Icmp {
+        /// The peer.
+        peer: SocketAddr,
+        /// The error.
+        icmp: Icmp,
+    },
+    /// There is a TCP connection between the server and a peer. Open another one to the server and pass it to
+    /// [`Client::bind_connection`](super::Client::bind_connection) within 30 seconds.
+    ConnectionReady {
+        /// Names the connection from now on.
+        connection: ConnectionId,
+        /// The peer.
+        peer: SocketAddr,
+        /// Whether the peer has connected to us.
+        incoming: bool,
+    },
+    /// What goes along `path` goes to the peer as it is from now on, and back. What
+    /// [`Client::take_pending`](super::Client::take_pending) has came before.
+    ConnectionBound {
+        /// The connection.
+        connection: ConnectionId,
+        /// Our side of it.
+        path: Path,
+    },
+    /// The server cannot connect to a peer, or does not want to.
+    ConnectFailed {
+        /// The peer.
+        peer: SocketAddr,
+        /// Why.
+        reason: PeerRefusal,
+    },
+    /// Our connection was not bound to the peer's: close it.
+    ConnectionFailed {
+        /// The connection.
+        connection: ConnectionId,
+        /// Why.
+        reason: PeerRefusal,
+    },
     /// There is no allocation, or no more.
     Failed {
         /// Why.
@@ -69,6 +110,12 @@ pub enum PeerRefusal {
     FamilyMismatch,
     /// 508: it has no room for more.
     InsufficientCapacity,
+    /// 446: there is a connection to this peer already.
+    AlreadyConnected,
+    /// 447: the peer does not take the connection.
+    Unreachable,
+    /// The peer has sent more than waits before the connection is carried on.
+    NotCarriedOn,
     /// Any other error.
     Refused(u16),
     /// No response came. The next datagram asks again.
@@ -116,6 +163,19 @@ pub enum FailureReason {
 }
 
 impl FailureReason {
+    /// After how long another client may succeed where this one failed; `None` when nothing changes by waiting. RFC 8656
+    /// (section 7.4) has a client wait a minute after 486 and 508, and take another local port after 437.
+    #[must_use]
+    pub const fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::AllocationMismatch | Self::Expired => Some(Duration::ZERO),
+            Self::QuotaReached | Self::InsufficientCapacity | Self::TimedOut | Self::StaleNonce => {
+                Some(Duration::from_secs(60))
+            }
+            _ => None,
+        }
+    }
+
     pub(crate) const fn of(code: u16) -> Self {
         match code {
             401 => Self::Unauthorized,
@@ -150,6 +210,8 @@ impl PeerRefusal {
         match code {
             403 => Self::Forbidden,
             443 => Self::FamilyMismatch,
+            446 => Self::AlreadyConnected,
+            447 => Self::Unreachable,
             508 => Self::InsufficientCapacity,
             code => Self::Refused(code),
         }

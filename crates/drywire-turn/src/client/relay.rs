@@ -7,7 +7,7 @@ use drywire_core::{Ecn, Instant, Path, Transmit, Writer};
 use drywire_stun::attributes::XorPeerAddress;
 use drywire_stun::{AttributeType, Class, HEADER_LEN, MessageBuilder, Method, TransactionId, is_stun};
 
-use super::{Client, State};
+use super::{Client, RelayedTransport, State};
 use crate::SendError;
 
 /// The longest datagram: with its headers it fits into one of UDP.
@@ -112,6 +112,10 @@ impl Client {
     /// Checks whether a datagram can go, and asks the server for what it needs.
     fn prepare(&mut self, now: Instant, path: Path, payload: &[u8]) -> Result<(), SendError> {
         let State::Allocated(allocation) = self.state else { return Err(SendError::NoAllocation) };
+        // An allocation of TCP carries no datagrams.
+        if self.config.transport == RelayedTransport::Tcp {
+            return Err(SendError::NoAllocation);
+        }
         if allocation.relayed_for(path.remote) != Some(path.local) {
             return Err(SendError::NoAllocation);
         }

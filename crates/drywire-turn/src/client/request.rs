@@ -4,20 +4,29 @@ use std::net::{IpAddr, SocketAddr};
 
 use drywire_core::{Instant, Transmit};
 use drywire_stun::attributes::{
-    AdditionalAddressFamily, AddressFamily, ChannelNumber, Lifetime, RequestedAddressFamily,
-    RequestedTransport, XorPeerAddress,
+    AdditionalAddressFamily, AddressFamily, ChannelNumber, ConnectionId, Lifetime, MobilityTicket,
+    RequestedAddressFamily, RequestedTransport, XorPeerAddress,
 };
 use drywire_stun::{Attempt, Class, Expired, MessageBuilder, Method, Retransmission, TransactionId};
 
-use super::{Client, FailureReason, PeerRefusal, RelayedFamily, Timer};
+use super::{Client, Event, FailureReason, PeerRefusal, RelayedFamily, RelayedTransport, Timer};
 
 /// What a request is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Purpose {
     Allocate,
-    Refresh { lifetime: u32 },
+    Refresh {
+        lifetime: u32,
+    },
     Permission(IpAddr),
-    Channel { number: u16, peer: SocketAddr },
+    Channel {
+        number: u16,
+        peer: SocketAddr,
+    },
+    /// Makes a TCP connection.
+    Connect(SocketAddr),
+    /// Takes a TCP connection over.
+    Bind(u32),
 }
 
 impl Purpose {
@@ -27,6 +36,8 @@ impl Purpose {
             Self::Refresh { .. } => Method::REFRESH,
             Self::Permission(_) => Method::CREATE_PERMISSION,
             Self::Channel { .. } => Method::CHANNEL_BIND,
+            Self::Connect(_) => Method::CONNECT,
+            Self::Bind(_) => Method::CONNECTION_BIND,
         }
     }
 }
@@ -49,6 +60,14 @@ impl Client {
         self.request_again(purpose, Attempt::default());
     }
 
+    /// Makes a request that goes before the others.
+    pub(super) fn request_first(&mut self, purpose: Purpose) {
+        self.request(purpose);
+        if let Some(id) = self.ready.pop_back() {
+            self.ready.push_front(id);
+        }
+    }
+
     /// Makes a request with the credential as it is now.
     pub(super) fn request_again(&mut self, purpose: Purpose, mut attempt: Attempt) {
         let id = TransactionId::random(&mut self.rng);
@@ -56,7 +75,13 @@ impl Client {
         let mut request = MessageBuilder::new(&mut bytes, Class::Request, purpose.method(), id);
         match purpose {
             Purpose::Allocate => {
-                request.attribute(&RequestedTransport::UDP);
+                request.attribute(&match self.config.transport {
+                    RelayedTransport::Udp => RequestedTransport::UDP,
+                    RelayedTransport::Tcp => RequestedTransport::TCP,
+                });
+                if self.config.mobility && !self.immobile {
+                    request.attribute(&MobilityTicket(&[]));
+                }
                 request.attribute(&Lifetime(
                     u32::try_from(self.config.lifetime.as_secs()).unwrap_or(u32::MAX).max(1),
                 ));
@@ -72,6 +97,10 @@ impl Client {
             }
             Purpose::Refresh { lifetime } => {
                 request.attribute(&Lifetime(lifetime));
+                // RFC 8016, section 3.2.1: from wherever it comes, the ticket says which allocation is meant.
+                if let Some(ticket) = &self.ticket {
+                    request.attribute(&MobilityTicket(ticket));
+                }
             }
             // The port does not matter: permissions are of addresses (RFC 8656, section 10).
             Purpose::Permission(peer) => {
@@ -79,6 +108,12 @@ impl Client {
             }
             Purpose::Channel { number, peer } => {
                 request.attribute(&ChannelNumber(number)).attribute(&XorPeerAddress(peer));
+            }
+            Purpose::Connect(peer) => {
+                request.attribute(&XorPeerAddress(peer));
+            }
+            Purpose::Bind(connection) => {
+                request.attribute(&ConnectionId(connection));
             }
         }
         self.auth.protect(&mut attempt, &mut request);
@@ -106,7 +141,12 @@ impl Client {
                 self.stats.requests_retransmitted += 1;
             }
             out.extend_from_slice(&request.bytes);
-            return Some(Transmit::datagram(self.path, request.bytes.len()));
+            let len = request.bytes.len();
+            let path = match request.purpose {
+                Purpose::Bind(id) => self.connections.path(id).unwrap_or(self.path),
+                _ => self.path,
+            };
+            return Some(Transmit::datagram(path, len));
         }
     }
 
@@ -142,6 +182,11 @@ impl Client {
                 Some(_) => self.channel_refused(now, number),
                 None => self.channel_timed_out(now, number),
             },
+            Purpose::Connect(peer) => {
+                let reason = hint.map_or(PeerRefusal::TimedOut, PeerRefusal::of);
+                self.tell(Event::ConnectFailed { peer, reason });
+            }
+            Purpose::Bind(id) => self.bind_failed(id, hint.map_or(PeerRefusal::TimedOut, PeerRefusal::of)),
         }
     }
 }

@@ -2,13 +2,15 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use drywire_core::{Duration, Instant, Path};
+use drywire_core::{Duration, Instant, Path, Protocol};
 use drywire_stun::attributes::{
-    AdditionalAddressFamily, AddressErrorCode, AddressFamily, ErrorCode, EvenPort, Lifetime,
-    RequestedAddressFamily, RequestedTransport, ReservationToken, XorMappedAddress, XorRelayedAddress,
+    AdditionalAddressFamily, AddressErrorCode, AddressFamily, DontFragment, ErrorCode, EvenPort, Lifetime,
+    MobilityTicket, RequestedAddressFamily, RequestedTransport, ReservationToken, XorMappedAddress,
+    XorRelayedAddress,
 };
 use drywire_stun::{Class, Message, Method, TransactionId};
 
+use super::mobility::Ticket;
 use super::peers::Peers;
 use super::request::Requester;
 use super::usage::HolderId;
@@ -27,6 +29,10 @@ pub(super) struct Allocation {
     v4: Relay,
     v6: Relay,
     port: RelayPort,
+    /// By which protocol peers are reached.
+    pub(super) transport: Protocol,
+    /// What moves the allocation to another address, if that is allowed.
+    pub(super) ticket: Option<Ticket>,
     lifetime: u32,
     pub(super) peers: Peers,
 }
@@ -71,6 +77,8 @@ struct Wish {
     v4: bool,
     v6: bool,
     port: RelayPort,
+    transport: Protocol,
+    is_mobile: bool,
     /// A port that was kept, in place of new ones.
     reserved: Option<(ReservationToken, SocketAddr)>,
     lifetime: u32,
@@ -96,7 +104,7 @@ impl Server {
             }
             return Ok(());
         }
-        let wish = self.wish(request, requester)?;
+        let wish = self.wish(path, request, requester)?;
         if self.is_draining() {
             return self.send_elsewhere(path, request, requester);
         }
@@ -111,6 +119,8 @@ impl Server {
             v4: relay(wish.v4),
             v6: relay(wish.v6),
             port: wish.port,
+            transport: wish.transport,
+            ticket: None,
             lifetime: wish.lifetime,
             peers: Peers::new(&mut self.rng),
         };
@@ -119,10 +129,13 @@ impl Server {
             self.usage.remove(holder, path.remote);
             return Err(ErrorCode::INSUFFICIENT_CAPACITY);
         };
+        if wish.is_mobile {
+            self.give_ticket(id);
+        }
         if let Some((token, relayed)) = wish.reserved {
             self.timers.disarm(Timer::Reservation(token.0));
             self.reservations.remove(token);
-            self.table.unrelay(&relayed);
+            self.table.unrelay(Protocol::Udp, &relayed);
             // The socket is there: nothing is to be waited for.
             return self
                 .opened(now, id, AddressFamily::of(relayed), Some(relayed))
@@ -131,23 +144,47 @@ impl Server {
         self.timers.arm(Timer::Allocation(id), now + self.config.open_timeout.max(Duration::from_millis(1)));
         for (wanted, family) in [(wish.v4, AddressFamily::V4), (wish.v6, AddressFamily::V6)] {
             if wanted {
-                self.events.push_back(Event::RelayWanted { allocation: id, family, port: wish.port });
+                self.events.push_back(Event::RelayWanted {
+                    allocation: id,
+                    family,
+                    port: wish.port,
+                    transport: wish.transport,
+                });
             }
         }
         Ok(())
     }
 
     /// Reads what is asked for (RFC 8656, section 7.2, steps 3 to 8).
-    fn wish(&self, request: &Message<'_>, requester: &Requester) -> Result<Wish, ErrorCode<'static>> {
+    fn wish(
+        &self,
+        path: Path,
+        request: &Message<'_>,
+        requester: &Requester,
+    ) -> Result<Wish, ErrorCode<'static>> {
         let bad = |_| ErrorCode::BAD_REQUEST;
-        match request.find::<RequestedTransport>().map_err(bad)? {
+        let transport = match request.find::<RequestedTransport>().map_err(bad)? {
             None => return Err(ErrorCode::BAD_REQUEST),
-            Some(RequestedTransport::UDP) => {}
+            Some(RequestedTransport::UDP) => Protocol::Udp,
+            // RFC 6062, section 5.1: the way to the client must be a stream, too.
+            Some(RequestedTransport::TCP) if !self.config.tcp_allocations => {
+                return Err(ErrorCode::UNSUPPORTED_TRANSPORT_PROTOCOL);
+            }
+            Some(RequestedTransport::TCP) if path.protocol == Protocol::Udp => {
+                return Err(ErrorCode::BAD_REQUEST);
+            }
+            Some(RequestedTransport::TCP) => Protocol::Tcp,
             Some(_) => return Err(ErrorCode::UNSUPPORTED_TRANSPORT_PROTOCOL),
-        }
+        };
+        let is_mobile = self.wants_mobility(request)?;
         let (mut v4, mut v6) = self.families(request)?;
         let even = request.find::<EvenPort>().map_err(bad)?;
         let token = request.find::<ReservationToken>().map_err(bad)?;
+        // RFC 6062, section 5.1.
+        let of_udp = even.is_some() || token.is_some() || request.attribute::<DontFragment>().is_some();
+        if transport == Protocol::Tcp && of_udp {
+            return Err(ErrorCode::BAD_REQUEST);
+        }
         let both = request.attribute::<AdditionalAddressFamily>().is_some();
         let one = request.attribute::<RequestedAddressFamily>().is_some();
         let port = match even {
@@ -168,7 +205,7 @@ impl Server {
             }
         };
         let lifetime = self.lifetime(request.find::<Lifetime>().map_err(bad)?);
-        Ok(Wish { v4, v6, port, reserved, lifetime })
+        Ok(Wish { v4, v6, port, transport, is_mobile, reserved, lifetime })
     }
 
     /// Which relayed addresses to open, IPv4 and IPv6.
@@ -219,9 +256,12 @@ impl Server {
     ) -> Result<(), CommandError> {
         let allocation = self.table.get(id).ok_or(CommandError::Unknown)?;
         let next = relayed.filter(|_| allocation.port == RelayPort::EvenAndNext).map(above);
-        if relayed.into_iter().chain(next.flatten()).any(|relayed| self.table.relay(&relayed).is_some())
-            || next == Some(None)
-        {
+        let transport = allocation.transport;
+        let in_use = |relayed: SocketAddr| match transport {
+            Protocol::Tcp => self.table.listener(&relayed).is_some(),
+            _ => self.table.relay(&relayed).is_some(),
+        };
+        if relayed.into_iter().chain(next.flatten()).any(in_use) || next == Some(None) {
             return Err(CommandError::State);
         }
         let allocation = self.table.get_mut(id).ok_or(CommandError::Unknown)?;
@@ -237,7 +277,7 @@ impl Server {
         let is_empty = allocation.relayed().next().is_none();
         let username = allocation.requester.clone();
         if let Some(relayed) = relayed {
-            self.table.enrelay(relayed, id);
+            self.table.enrelay(transport, relayed, id);
         }
         let token = next.flatten().map(|next| self.reserve(now, next, username.username()));
         if is_waiting {
@@ -275,6 +315,9 @@ impl Server {
                 if let Some(token) = token {
                     response.attribute(&token);
                 }
+                if let Some(ticket) = &allocation.ticket {
+                    response.attribute(&MobilityTicket(&ticket.current));
+                }
             },
         );
         if let Some(allocation) = self.table.get_mut(id) {
@@ -301,9 +344,12 @@ impl Server {
         let Some(allocation) = self.table.remove(id) else { return };
         self.timers.disarm(Timer::Allocation(id));
         for relayed in allocation.relayed() {
-            self.table.unrelay(&relayed);
-            self.events.push_back(Event::RelayReleased { relayed });
+            self.table.unrelay(allocation.transport, &relayed);
+            let transport = allocation.transport;
+            self.events.push_back(Event::RelayReleased { relayed, transport });
         }
+        self.drop_ticket(allocation.ticket);
+        self.release_connections(id);
         self.usage.remove(allocation.holder, allocation.client.remote);
         self.tell_when_drained();
     }

@@ -39,6 +39,10 @@ pub struct Config {
     /// Whether the sockets of relayed addresses send all datagrams with the DF bit, so that clients may ask for it
     /// (DONT-FRAGMENT; RFC 8656, section 18.9). Default no: requests that insist on it get 420.
     pub dont_fragment: bool,
+    /// Whether clients that come over TCP or TLS may have relayed addresses of TCP (RFC 6062). Default no: 442.
+    pub tcp_allocations: bool,
+    /// Whether clients may take their allocations along to another address of theirs (RFC 8016). Default no: 405.
+    pub mobility: bool,
     /// The most allocations in all (508). Default 10,000.
     pub max_allocations: usize,
     /// The most allocations of one user (486). Default 100.
@@ -85,6 +89,8 @@ impl Config {
             peers: PeerPolicy::default(),
             legacy_channels: false,
             dont_fragment: false,
+            tcp_allocations: false,
+            mobility: false,
             max_allocations: 10_000,
             max_allocations_per_user: 100,
             max_allocations_per_source: 1_000,

@@ -1,7 +1,7 @@
 use std::net::SocketAddr;
 
-use drywire_core::Path;
-use drywire_stun::attributes::AddressFamily;
+use drywire_core::{Path, Protocol};
+use drywire_stun::attributes::{AddressFamily, ConnectionId};
 
 /// An allocation of one server. Never used twice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -28,8 +28,8 @@ pub enum RelayPort {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Event {
-    /// Open a UDP socket for this allocation, on a random port from 49152 to 65535 (RFC 8656, section 7.2), and tell its
-    /// address by [`Server::relay_opened`](super::Server::relay_opened), or
+    /// Open a UDP socket for this allocation, or one that listens for TCP, on a random port from 49152 to 65535 (RFC 8656,
+    /// section 7.2), and tell its address by [`Server::relay_opened`](super::Server::relay_opened), or
     /// [`Server::relay_unavailable`](super::Server::relay_unavailable).
     RelayWanted {
         /// For which allocation.
@@ -38,11 +38,40 @@ pub enum Event {
         family: AddressFamily,
         /// On which port.
         port: RelayPort,
+        /// [`Protocol::Tcp`] only where [`Config::tcp_allocations`](super::Config::tcp_allocations) allows it.
+        transport: Protocol,
     },
     /// Close the socket with this address: its allocation is over.
     RelayReleased {
         /// The relayed address.
         relayed: SocketAddr,
+        /// Whether it is the one of a UDP socket or of one that listens for TCP.
+        transport: Protocol,
+    },
+    /// Open a TCP connection from the relayed address, whose port it shares, to a peer, and tell by
+    /// [`Server::connected`](super::Server::connected) or [`Server::connect_failed`](super::Server::connect_failed) what
+    /// became of it.
+    ConnectWanted {
+        /// Names the connection from now on.
+        connection: ConnectionId,
+        /// From where.
+        relayed: SocketAddr,
+        /// Where to.
+        peer: SocketAddr,
+    },
+    /// A client takes a connection over: what comes along `path` goes to the peer as it is from now on, and back. What
+    /// [`Server::poll_transmit`](super::Server::poll_transmit) gives for the path goes before that, and to the peer first goes
+    /// what [`Server::take_pending`](super::Server::take_pending) has.
+    ConnectionBound {
+        /// The connection to the peer.
+        connection: ConnectionId,
+        /// The client's.
+        path: Path,
+    },
+    /// Close this connection to a peer, and the client's that is bound to it.
+    ConnectionReleased {
+        /// The connection to the peer.
+        connection: ConnectionId,
     },
     /// Close this stream: what comes over it is not TURN.
     Disconnect {

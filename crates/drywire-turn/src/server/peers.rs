@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use drywire_core::{Duration, Instant, Path, Rng};
+use drywire_core::{Duration, Instant, Path, Protocol, Rng};
 use drywire_stun::attributes::{Attribute, ChannelNumber, ErrorCode, XorPeerAddress};
 use drywire_stun::{AttributeType, Class, Message};
 
@@ -150,7 +150,11 @@ impl Server {
         else {
             return Err(ErrorCode::BAD_REQUEST);
         };
-        let (id, _) = self.own_allocation(path, requester)?;
+        let (id, allocation) = self.own_allocation(path, requester)?;
+        // RFC 6062, section 5.1: an allocation of TCP has no channels.
+        if allocation.transport != Protocol::Udp {
+            return Err(ErrorCode::BAD_REQUEST);
+        }
         // The number must be one of a channel, and neither it nor the peer bound to another (attack B09).
         let numbers = if self.config.legacy_channels { LEGACY_CHANNELS } else { CHANNELS };
         if !numbers.contains(&number) || peer.port() == 0 {
@@ -175,7 +179,11 @@ impl Server {
     }
 
     /// Whether this allocation may reach a peer at all. Port 0 stands for any.
-    fn check_peer(&self, id: super::AllocationId, peer: SocketAddr) -> Result<(), ErrorCode<'static>> {
+    pub(super) fn check_peer(
+        &self,
+        id: super::AllocationId,
+        peer: SocketAddr,
+    ) -> Result<(), ErrorCode<'static>> {
         // The policy comes first: what is forbidden is forbidden for every allocation (attacks B01 to B03).
         if !self.may_reach(peer) {
             return Err(ErrorCode::FORBIDDEN);

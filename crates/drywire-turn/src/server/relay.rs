@@ -54,7 +54,9 @@ impl Server {
         count: u64,
     ) -> Option<Route> {
         let allocation = self.table.client(&client).and_then(|id| self.table.get(id));
-        let Some(allocation) = allocation.filter(|allocation| allocation.is_open()) else {
+        let carries =
+            |allocation: &&Allocation| allocation.is_open() && allocation.transport == Protocol::Udp;
+        let Some(allocation) = allocation.filter(carries) else {
             self.stats.unexpected += count;
             return None;
         };

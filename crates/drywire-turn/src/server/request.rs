@@ -2,7 +2,7 @@
 
 use bytes::BytesMut;
 use drywire_core::{Instant, Path, Protocol};
-use drywire_stun::attributes::{ErrorCode, Lifetime, UnknownAttributes};
+use drywire_stun::attributes::{ErrorCode, Lifetime, MobilityTicket, UnknownAttributes};
 use drywire_stun::{
     AttributeType, Class, IntegrityAlgorithm, Message, MessageBuilder, Method, Rejection, TransactionId,
     binding,
@@ -31,6 +31,7 @@ const KNOWN: &[AttributeType] = &[
     AttributeType::REQUESTED_TRANSPORT,
     AttributeType::EVEN_PORT,
     AttributeType::RESERVATION_TOKEN,
+    AttributeType::CONNECTION_ID,
 ];
 
 /// Who sent a request, and how the answer is to be signed.
@@ -86,7 +87,12 @@ impl Server {
             (Class::Request, Method::BINDING) => self.take_binding(now, path, &view),
             (
                 Class::Request,
-                Method::ALLOCATE | Method::REFRESH | Method::CREATE_PERMISSION | Method::CHANNEL_BIND,
+                Method::ALLOCATE
+                | Method::REFRESH
+                | Method::CREATE_PERMISSION
+                | Method::CHANNEL_BIND
+                | Method::CONNECT
+                | Method::CONNECTION_BIND,
             ) => self.take_request(now, path, &view),
             (Class::Indication, Method::SEND) if self.unknown(&view).is_empty() => {
                 if let Some((peer, at, len)) = super::relay::sent(&view) {
@@ -164,6 +170,8 @@ impl Server {
             Method::ALLOCATE => self.allocate(now, path, request, &requester),
             Method::REFRESH => self.refresh(now, path, request, &requester),
             Method::CREATE_PERMISSION => self.create_permission(now, path, request, &requester),
+            Method::CONNECT => self.connect(now, path, request, &requester),
+            Method::CONNECTION_BIND => self.bind_connection(path, request, &requester),
             _ => self.bind_channel(now, path, request, &requester),
         };
         if let Err(code) = result {
@@ -196,6 +204,9 @@ impl Server {
         request: &Message<'_>,
         requester: &Requester,
     ) -> Result<(), ErrorCode<'static>> {
+        if let Some(MobilityTicket(ticket)) = request.attribute() {
+            return self.refresh_by_ticket(now, path, request, requester, ticket);
+        }
         let wanted = request.find::<Lifetime>().map_err(|_| ErrorCode::BAD_REQUEST)?;
         let (id, _) = self.own_allocation(path, requester)?;
         let seconds = self.lifetime(wanted);

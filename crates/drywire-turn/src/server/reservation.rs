@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
-use drywire_core::{Duration, Instant, Rng};
+use drywire_core::{Duration, Instant, Protocol, Rng};
 use drywire_stun::attributes::ReservationToken;
 
 use super::{Event, Server, Timer};
@@ -61,8 +61,9 @@ impl Server {
     /// A port was kept long enough.
     pub(super) fn reservation_expired(&mut self, token: [u8; 8]) {
         if let Some(reservation) = self.reservations.by_token.remove(&token) {
-            self.table.unrelay(&reservation.relayed);
-            self.events.push_back(Event::RelayReleased { relayed: reservation.relayed });
+            self.table.unrelay(Protocol::Udp, &reservation.relayed);
+            self.events
+                .push_back(Event::RelayReleased { relayed: reservation.relayed, transport: Protocol::Udp });
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 
-use drywire_core::{Path, Rng};
+use drywire_core::{Path, Protocol, Rng};
 
 use super::AllocationId;
 use super::allocate::Allocation;
@@ -18,6 +18,8 @@ pub(super) struct Table {
     free: Vec<u32>,
     by_client: HashMap<Path, AllocationId>,
     by_relay: HashMap<SocketAddr, AllocationId>,
+    /// The relayed addresses that listen for TCP.
+    by_listener: BTreeMap<SocketAddr, AllocationId>,
     /// How many relayed addresses each of our addresses has.
     relays: BTreeMap<IpAddr, usize>,
     len: usize,
@@ -36,6 +38,7 @@ impl Table {
             free: Vec::new(),
             by_client: HashMap::with_hasher(Seeded::new(rng)),
             by_relay: HashMap::with_hasher(Seeded::new(rng)),
+            by_listener: BTreeMap::new(),
             relays: BTreeMap::new(),
             len: 0,
         }
@@ -51,6 +54,10 @@ impl Table {
 
     pub(super) fn relay(&self, relayed: &SocketAddr) -> Option<AllocationId> {
         self.by_relay.get(relayed).copied()
+    }
+
+    pub(super) fn listener(&self, relayed: &SocketAddr) -> Option<AllocationId> {
+        self.by_listener.get(relayed).copied()
     }
 
     /// Whether any relayed address is on this address of ours.
@@ -112,20 +119,34 @@ impl Table {
         Some(allocation)
     }
 
+    /// The client of an allocation has another address.
+    pub(super) fn move_client(&mut self, id: AllocationId, from: &Path, to: Path) {
+        self.by_client.remove(from);
+        self.by_client.insert(to, id);
+    }
+
     /// A socket belongs to an allocation from now on.
-    pub(super) fn enrelay(&mut self, relayed: SocketAddr, id: AllocationId) {
-        if self.by_relay.insert(relayed, id).is_none() {
+    pub(super) fn enrelay(&mut self, transport: Protocol, relayed: SocketAddr, id: AllocationId) {
+        let before = match transport {
+            Protocol::Tcp => self.by_listener.insert(relayed, id),
+            _ => self.by_relay.insert(relayed, id),
+        };
+        if before.is_none() {
             *self.relays.entry(relayed.ip()).or_default() += 1;
         }
     }
 
     /// A socket is ours, and belongs to no allocation yet: nothing goes through it.
     pub(super) fn reserve(&mut self, relayed: SocketAddr) {
-        self.enrelay(relayed, RESERVED);
+        self.enrelay(Protocol::Udp, relayed, RESERVED);
     }
 
-    pub(super) fn unrelay(&mut self, relayed: &SocketAddr) {
-        if self.by_relay.remove(relayed).is_some()
+    pub(super) fn unrelay(&mut self, transport: Protocol, relayed: &SocketAddr) {
+        let before = match transport {
+            Protocol::Tcp => self.by_listener.remove(relayed),
+            _ => self.by_relay.remove(relayed),
+        };
+        if before.is_some()
             && let Some(count) = self.relays.get_mut(&relayed.ip())
         {
             *count = count.saturating_sub(1);

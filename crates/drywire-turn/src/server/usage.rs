@@ -164,6 +164,12 @@ impl Usage {
         }
     }
 
+    /// The client of an allocation has gone from one address to another (RFC 8016).
+    pub(super) fn moved(&mut self, from: SocketAddr, to: SocketAddr) {
+        self.leave(from);
+        *self.sources.entry(network(to)).or_default() += 1;
+    }
+
     fn leave(&mut self, source: SocketAddr) {
         let source = network(source);
         if let Some(count) = self.sources.get_mut(&source) {

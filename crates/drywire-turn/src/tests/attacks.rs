@@ -441,7 +441,7 @@ fn an_allocation_is_answered_when_the_adapter_has_done_its_part() {
         server.handle_timeout(later);
         let mut results = Vec::new();
         while let Some(event) = server.poll_event() {
-            let server::Event::RelayWanted { allocation, family, port: server::RelayPort::Any } = event
+            let server::Event::RelayWanted { allocation, family, port: server::RelayPort::Any, .. } = event
             else {
                 panic!("{event:?}")
             };

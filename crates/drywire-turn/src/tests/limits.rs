@@ -1,4 +1,4 @@
-use drywire_core::{Duration, Instant, Path};
+use drywire_core::{Duration, Instant, Path, Protocol};
 use drywire_sim::origin;
 use drywire_stun::attributes::{AlternateServer, ChannelNumber, RequestedTransport, XorPeerAddress};
 use drywire_stun::{Message, MessageBuilder, Method};
@@ -136,10 +136,16 @@ fn a_server_ends_without_interruption() {
         assert_eq!(alice.ask(&mut server, start, Method::REFRESH, |_| {}).code, None);
         assert_eq!(bind(&mut alice, &mut server, start, 0x4000, PEER), None);
         server.disconnected(start, alice.path);
-        assert_eq!(server.poll_event(), Some(Event::RelayReleased { relayed: first }));
+        assert_eq!(
+            server.poll_event(),
+            Some(Event::RelayReleased { relayed: first, transport: Protocol::Udp })
+        );
         assert_eq!((server.poll_event(), server.poll_timeout()), (None, Some(until)));
         server.handle_timeout(until);
-        assert_eq!(server.poll_event(), Some(Event::RelayReleased { relayed: second }));
+        assert_eq!(
+            server.poll_event(),
+            Some(Event::RelayReleased { relayed: second, transport: Protocol::Udp })
+        );
         assert_eq!(server.poll_event(), Some(Event::Drained));
         assert_eq!((server.poll_event(), server.poll_timeout(), server.allocations()), (None, None, 0));
     }

@@ -72,7 +72,10 @@ fn the_next_port_is_kept_for_half_a_minute() {
     let (_, _, token, _) = allocate(&mut Raw::new("alice", 4004), &mut server, 40, 50_200, pair);
     assert!(token.is_some());
     server.handle_timeout(origin() + Duration::from_secs(70));
-    let released = Event::RelayReleased { relayed: address("198.51.100.1:50201") };
+    let released = Event::RelayReleased {
+        relayed: address("198.51.100.1:50201"),
+        transport: drywire_core::Protocol::Udp,
+    };
     assert_eq!(server.poll_event(), Some(released));
     // An adapter that has no even port has failed.
     let odd = allocate(&mut Raw::new("alice", 4005), &mut server, 71, 50_301, pair);

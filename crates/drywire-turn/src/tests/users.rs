@@ -82,7 +82,10 @@ fn users_come_and_go() {
     let relayed = alice.allocate(&mut server, now);
     assert!(server.remove_user(now, "alice"));
     assert!(!server.remove_user(now, "alice"));
-    assert_eq!(server.poll_event(), Some(Event::RelayReleased { relayed }));
+    assert_eq!(
+        server.poll_event(),
+        Some(Event::RelayReleased { relayed, transport: drywire_core::Protocol::Udp })
+    );
     assert_eq!((server.poll_event(), server.allocations()), (None, 1));
     assert_eq!(alice.ask(&mut server, now, Method::REFRESH, |_| {}).code, Some(401));
     // Another password takes the place of the one before.
