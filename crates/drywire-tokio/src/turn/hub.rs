@@ -116,10 +116,10 @@ impl Hub {
 
     fn obey(&mut self, now: Instant, event: Event) {
         match event {
-            Event::RelayWanted { allocation, family, port } => {
+            Event::RelayWanted { allocation, family, port, .. } => {
                 self.open_relay(now, allocation, family, port);
             }
-            Event::RelayReleased { relayed } => {
+            Event::RelayReleased { relayed, .. } => {
                 if let Some(id) = self.relays.remove(&relayed) {
                     self.ports.remove(&id);
                 }

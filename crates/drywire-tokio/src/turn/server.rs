@@ -77,6 +77,8 @@ impl Server {
         let pool = RelayPool::new(hosts, config.relay_ports.clone(), ports_seed)?;
         config.machine.ipv4 = pool.has(AddressFamily::V4);
         config.machine.ipv6 = pool.has(AddressFamily::V6);
+        // Nobody carries TCP connections to peers here.
+        config.machine.tcp_allocations = false;
         let peers = &mut config.machine.peers;
         for address in reached.into_iter().chain(pool.addresses()) {
             if !(address.is_loopback() && peers.allow_loopback) {
