@@ -1,5 +1,6 @@
 //! A connection of a client: TCP, or TLS over it.
 
+use std::collections::VecDeque;
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -65,6 +66,9 @@ pub(super) struct Connection {
     source: Arc<Source>,
     waker: Waker,
     unsent: BytesMut,
+    /// The lengths of the messages in it, for TLS: each is a record of its own, because there are clients that take what they
+    /// read at once for one message.
+    records: VecDeque<usize>,
     /// When the client last said something.
     heard: Instant,
     /// Since when the client does not take what is sent.
@@ -77,8 +81,17 @@ impl Connection {
         let Accepted { stream, path, admitted } = accepted;
         let source = Source::new(Token::Connection(id), list);
         let waker = Waker::from(Arc::clone(&source));
-        let unsent = BytesMut::new();
-        Self { stream, path, source, waker, unsent, heard: now, stalled: None, _admitted: admitted }
+        Self {
+            stream,
+            path,
+            source,
+            waker,
+            unsent: BytesMut::new(),
+            records: VecDeque::new(),
+            heard: now,
+            stalled: None,
+            _admitted: admitted,
+        }
     }
 
     pub(super) const fn path(&self) -> Path {
@@ -119,6 +132,9 @@ impl Connection {
         let fits = self.unsent.len() + message.len() <= most;
         if fits {
             self.unsent.extend_from_slice(message);
+            if matches!(self.stream, Stream::Tls(_)) {
+                self.records.push_back(message.len());
+            }
         }
         fits
     }
@@ -132,7 +148,7 @@ impl Connection {
                 self.stalled = None;
                 if self.unsent.capacity() > 0 {
                     // Very many connections are silent: they hold no memory.
-                    self.unsent = BytesMut::new();
+                    (self.unsent, self.records) = (BytesMut::new(), VecDeque::new());
                 }
                 true
             }
@@ -149,11 +165,18 @@ impl Connection {
 
     fn poll_send(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         while !self.unsent.is_empty() {
-            let sent = ready!(self.stream.poll_write(cx, &self.unsent))?;
+            let record = self.records.front().and_then(|len| self.unsent.get(..*len));
+            let sent = ready!(self.stream.poll_write(cx, record.unwrap_or(&self.unsent)))?;
             if sent == 0 {
                 return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
             }
             self.unsent.advance(sent);
+            if let Some(record) = self.records.front_mut() {
+                *record = record.saturating_sub(sent);
+                if *record == 0 {
+                    self.records.pop_front();
+                }
+            }
             self.stalled = None;
         }
         self.stream.poll_flush(cx)

@@ -1,0 +1,67 @@
+//! The TURN server on loopback: with the client of `drywire-turn`, and with the programs of coturn; and that client with
+//! coturn's server. What is not installed is skipped, with the reason printed; with `DRYWIRE_REQUIRE_PEERS=1` it fails.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    clippy::disallowed_methods,
+    reason = "a test may fail, and waits for others"
+)]
+
+mod client;
+mod coturn;
+mod limits;
+mod world;
+
+use std::time::Duration;
+
+use client::{Transport, exchange};
+use drywire_tokio::turn::ListenerTransport;
+use world::{World, echo};
+
+#[tokio::test]
+async fn datagrams_go_there_and_back_over_every_transport() {
+    let world = World::start(|_| {});
+    for transport in [Transport::Udp, Transport::Tcp, Transport::Tls] {
+        let peer = echo().await;
+        let client = exchange(transport, world.address(transport), peer, 200).await;
+        assert_eq!(client.echoed, 200, "{transport:?}: {:?}", client.stats);
+    }
+    let stats = world.handle.stats().await.unwrap();
+    assert_eq!((stats.allocations, stats.machine.allocations), (0, 3));
+    assert_eq!((stats.machine.datagrams_to_peers, stats.machine.datagrams_to_clients), (600, 600));
+    assert_eq!((stats.unsent, stats.relays_failed), (0, 0));
+}
+
+#[tokio::test]
+async fn a_drained_server_ends_with_its_last_allocation() {
+    let world = World::start(|_| {});
+    let mut client = client::Client::connect(Transport::Udp, world.address(Transport::Udp)).await;
+    client.allocate().await;
+    world.handle.drain(Duration::from_secs(60), Vec::new()).await.unwrap();
+    let stats = world.handle.stats().await.unwrap();
+    assert!(stats.draining && stats.allocations == 1);
+    client.close().await;
+    world.ended().await;
+}
+
+#[tokio::test]
+async fn a_drained_server_waits_no_longer_than_it_was_told() {
+    let world = World::start(|_| {});
+    let mut client = client::Client::connect(Transport::Tcp, world.address(Transport::Tcp)).await;
+    client.allocate().await;
+    world.handle.drain(Duration::from_millis(10), Vec::new()).await.unwrap();
+    world.ended().await;
+}
+
+#[tokio::test]
+async fn what_it_listens_on_is_told() {
+    let world = World::start(|config| config.udp.push("127.0.0.1:0".parse().unwrap()));
+    let transports: Vec<_> = world.addresses.iter().map(|(transport, _)| *transport).collect();
+    use ListenerTransport::{Tcp, Tls, Udp};
+    assert_eq!(transports, [Udp, Udp, Tcp, Tls]);
+    assert!(world.addresses.iter().all(|(_, address)| address.port() != 0));
+}
