@@ -14,7 +14,7 @@ pub(super) enum Command<A> {
     AddIceServer(IceServerConfig, oneshot::Sender<Result<(), IceServerConfigError>>),
 }
 
-/// Reaches into the task of a [`Driver`] from elsewhere. Cheap to clone; the driver ends with the last one.
+/// Reaches into the task of a [`Driver`](crate::Driver) from elsewhere. Cheap to clone; the driver ends with the last one.
 pub struct Handle<A> {
     pub(super) commands: mpsc::Sender<Command<A>>,
 }
