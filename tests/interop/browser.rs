@@ -78,6 +78,14 @@ fn chromium_and_the_server_restart_ice_while_everything_flows() {
 }
 
 #[test]
+fn chromium_and_the_server_tell_each_other_names_only() {
+    if let Some(reason) = missing() {
+        return absent(&reason);
+    }
+    script::<&str>("names.mjs", &Server::start_with(&["--hide-addresses"]), &[]);
+}
+
+#[test]
 fn chromium_gets_back_a_large_file() {
     if let Some(reason) = missing() {
         return absent(&reason);
