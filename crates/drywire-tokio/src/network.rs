@@ -266,7 +266,17 @@ impl Network {
             bases.iter().flat_map(|base| self.host.local_addresses(*base)).collect();
         let key = |local: &LocalAddress| (local.address, local.tcp_type);
         let difference = Difference::new(&self.addresses, &addresses, key);
+        // A policy may have refused those that a default route leads over only now.
+        let was =
+            |local: &&LocalAddress| self.addresses.iter().find(|known| key(known) == key(local)).cloned();
+        let is_promoted = |local: &&LocalAddress| {
+            local.default_route && was(local).is_some_and(|known| !known.default_route)
+        };
+        let promoted: Vec<LocalAddress> = addresses.iter().filter(is_promoted).cloned().collect();
         self.addresses = addresses;
+        if !promoted.is_empty() {
+            endpoint.add_local_addresses(now, &promoted);
+        }
         if difference.is_empty() {
             return None;
         }
@@ -342,5 +352,70 @@ impl Host {
             local.tcp_type = base.tcp_type;
             local
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use drywire::ice::gather::AddressPolicy;
+    use drywire::{Config, EndpointConfig, crypto};
+
+    use super::*;
+    use crate::interfaces::HostAddress;
+    use crate::{now, since_epoch, wall_clock};
+
+    fn host(addresses: &[(&str, bool)]) -> Host {
+        let addresses = addresses.iter().map(|(ip, default_route)| HostAddress {
+            ip: ip.parse().unwrap(),
+            prefix: 24,
+            index: 2,
+            cost: 0,
+            default_route: *default_route,
+        });
+        Host { addresses: addresses.collect() }
+    }
+
+    /// The addresses of the candidates that a new peer connection has.
+    fn candidates(endpoint: &mut Endpoint) -> Vec<String> {
+        let provider = drywire::default_provider();
+        let options = crypto::CertificateOptions::new(since_epoch());
+        let certificate = crypto::CertifiedKey::self_signed(&*provider, &options).unwrap();
+        let config = Arc::new(Config::new(provider, Arc::new(certificate), wall_clock()));
+        let id = endpoint.create_peer(now(), config).unwrap();
+        let peer = endpoint.peer(id).unwrap();
+        let addresses: Vec<_> =
+            peer.ice().local_candidates().map(|candidate| candidate.address.ip().to_string()).collect();
+        endpoint.remove(id);
+        addresses
+    }
+
+    #[tokio::test]
+    async fn the_endpoint_knows_what_is_there_now() {
+        let socket = Socket::bind("0.0.0.0:0".parse().unwrap()).unwrap();
+        let at = |ip: &str| SocketAddr::new(ip.parse().unwrap(), socket.local_address().port());
+        let mut network = Network::new(std::slice::from_ref(&socket));
+        let mut config = EndpointConfig::default();
+        config.gathering.policy = AddressPolicy::DefaultRoute;
+        let mut endpoint = Endpoint::new(config, now(), [5; 32]);
+        let mut become_host = |addresses: &[(&str, bool)]| {
+            let event = network.take(now(), &mut endpoint, Notice::Host(host(addresses)));
+            (event, candidates(&mut endpoint))
+        };
+
+        let (event, known) = become_host(&[("192.0.2.1", true), ("198.51.100.1", false)]);
+        let Some(NetworkEvent::AddressesChanged { added, removed }) = event else { panic!("{event:?}") };
+        assert_eq!((added, removed), (vec![at("192.0.2.1"), at("198.51.100.1")], Vec::new()));
+        assert_eq!(known, ["192.0.2.1"]);
+
+        // The other one has become the way out, as when a tunnel is closed.
+        let (event, known) = become_host(&[("192.0.2.1", true), ("198.51.100.1", true)]);
+        assert!(event.is_none(), "{event:?}");
+        assert_eq!(known, ["192.0.2.1", "198.51.100.1"]);
+
+        let (event, known) =
+            become_host(&[("198.51.100.1", true), ("2001:db8::1", true), ("203.0.113.1", true)]);
+        let Some(NetworkEvent::AddressesChanged { added, removed }) = event else { panic!("{event:?}") };
+        assert_eq!((added, removed), (vec![at("203.0.113.1")], vec![at("192.0.2.1")]));
+        assert_eq!(known, ["198.51.100.1", "203.0.113.1"]);
     }
 }

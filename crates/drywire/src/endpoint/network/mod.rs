@@ -123,7 +123,12 @@ impl Network {
             self.add_active(&mut named);
         }
         self.gatherer.add_addresses(now, &named);
-        self.locals.extend(named.into_iter().filter(|local| local.tcp_type.is_none()));
+        for local in named.into_iter().filter(|local| local.tcp_type.is_none()) {
+            match self.locals.iter_mut().find(|known| known.address == local.address) {
+                Some(known) => *known = local,
+                None => self.locals.push(local),
+            }
+        }
         self.allocate(now);
         self.settle(now);
     }
