@@ -86,6 +86,14 @@ fn chromium_and_the_server_tell_each_other_names_only() {
 }
 
 #[test]
+fn chromium_without_udp_connects_over_tcp() {
+    if let Some(reason) = missing() {
+        return absent(&reason);
+    }
+    script::<&str>("tcp.mjs", &Server::start_with(&["--tcp", "0.0.0.0:0"]), &[]);
+}
+
+#[test]
 fn chromium_gets_back_a_large_file() {
     if let Some(reason) = missing() {
         return absent(&reason);
