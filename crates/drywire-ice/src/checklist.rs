@@ -11,6 +11,10 @@ use crate::pair::{CandidatePair, Check, LocalId, PairId, PairState, RemoteId};
 use crate::tcp::Connection;
 use crate::{Candidate, CandidateKind, DiscardReason, Discarded, PairHistory, Role};
 
+/// How many peer-reflexive candidates of one host, none of which works, are checked from one base. A peer has no more
+/// sockets behind one address, as a rule.
+const MAX_MIRRORED: usize = 5;
+
 /// A remote candidate and what the agent remembers about it.
 #[derive(Clone, Debug)]
 pub(crate) struct RemoteCandidate {
@@ -147,18 +151,21 @@ impl Checklist {
     }
 
     /// Adds a remote candidate with its pairs. If a peer-reflexive one with its address is known, that becomes the
-    /// new one (RFC 8838, section 11.4).
+    /// new one (RFC 8838, section 11.4), and is paired with those of our candidates, too, that no check of the peer came to.
     pub(crate) fn add_remote(&mut self, now: Instant, candidate: Candidate, role: Role) {
-        if let Some(known) = self.remotes.iter_mut().find(|remote| {
+        let known = self.remotes.iter_mut().find(|remote| {
             remote.candidate.address == candidate.address && remote.candidate.protocol == candidate.protocol
-        }) {
-            if known.candidate.kind == CandidateKind::PeerReflexive {
+        });
+        let remote = match known {
+            Some(known) if known.candidate.kind == CandidateKind::PeerReflexive => {
                 known.candidate = candidate;
+                let id = known.id;
                 self.reprioritize(role);
+                id
             }
-            return;
-        }
-        let remote = self.push_remote(candidate);
+            Some(_) => return,
+            None => self.push_remote(candidate),
+        };
         let bases = self.locals.iter().filter(|local| is_base(&local.candidate));
         let locals: Vec<LocalId> = bases.map(|local| local.id).collect();
         for local in locals {
@@ -239,6 +246,20 @@ impl Checklist {
     ) {
         let remote = Some(remote);
         self.discarded.push(Discarded { at: now, protocol, local: None, remote, reason, failure: None });
+    }
+
+    /// Whether as many peer-reflexive candidates as may be came to one of our bases from one host of the peer, and none of
+    /// them was ever answered. Where two translators each map anew for every destination, but let everybody in, each
+    /// check in return shows the peer another port, and its check in return shows us another one, without end.
+    pub(crate) fn is_hall_of_mirrors(&self, path: Path) -> bool {
+        let mirrored = self.pairs.iter().filter(|pair| {
+            (pair.path.protocol, pair.path.local, pair.path.remote.ip())
+                == (path.protocol, path.local, path.remote.ip())
+                && pair.history.requests_received > 0
+                && pair.history.first_answered_at.is_none()
+                && self.remote(pair.remote).is_some_and(|remote| remote.kind == CandidateKind::PeerReflexive)
+        });
+        mirrored.count() >= MAX_MIRRORED
     }
 
     /// Drops the peer-reflexive remote candidate of which least can be hoped for. Says whether there was one.
@@ -456,10 +477,18 @@ impl Checklist {
         best(PairState::Waiting).or_else(|| best(PairState::Frozen))
     }
 
-    /// Whether a pair of the foundation waits or is being checked.
+    /// Whether a pair of the foundation waits, or is being checked and may well be answered. RFC 8445, section 6.1.4.2,
+    /// lets the others wait until its check has failed, which takes 39.5 s for each of them: longer than consent lasts,
+    /// and than the wait for a first pair (RFC 8863). So one that had to be sent again holds up nobody. The pace holds for
+    /// all.
     fn is_checking(&self, foundation: (u32, u32)) -> bool {
-        self.pairs.iter().any(|pair| {
-            pair.foundation == foundation && matches!(pair.state, PairState::Waiting | PairState::InProgress)
+        self.pairs.iter().filter(|pair| pair.foundation == foundation).any(|pair| match pair.state {
+            PairState::Waiting => true,
+            PairState::InProgress => {
+                pair.path.protocol == Protocol::Udp
+                    && pair.check.is_some_and(|check| check.schedule.sent() < 2)
+            }
+            _ => false,
         })
     }
 

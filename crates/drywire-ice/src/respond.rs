@@ -273,7 +273,7 @@ impl Agent {
         let local = self.checklist.local_on(path)?;
         let remote = match self.checklist.remote_at(path) {
             Some(known) => known,
-            None if self.has_room_for_remote(now) => {
+            None if !self.checklist.is_hall_of_mirrors(path) && self.has_room_for_remote(now) => {
                 let foundation = format!("p{:x}", self.rng.u32());
                 let kind = CandidateKind::PeerReflexive;
                 let mut candidate = Candidate::remote(path.protocol, kind, path.remote, priority, foundation);

@@ -214,7 +214,8 @@ impl Agent {
             .map(|pair| pair.id)
     }
 
-    /// Checks all other pairs anew, once in a silence.
+    /// Checks all other pairs anew, once in a silence. None waits for another of its foundation: a check takes longer to fail
+    /// than consent lasts.
     fn call_for_help(&mut self) {
         let Some(selected) = &mut self.selected else { return };
         if std::mem::replace(&mut selected.consent.called_for_help, true) {
@@ -222,7 +223,9 @@ impl Agent {
         }
         let in_use = selected.pair;
         for pair in self.checklist.pairs_mut() {
-            if Some(pair.id) != in_use && matches!(pair.state, PairState::Succeeded | PairState::Failed) {
+            if Some(pair.id) != in_use
+                && matches!(pair.state, PairState::Frozen | PairState::Succeeded | PairState::Failed)
+            {
                 pair.state = PairState::Waiting;
                 pair.check = None;
                 pair.nominate = false;

@@ -8,6 +8,8 @@
 //! Machines that talk to one peer over a pipe (they know no addresses) implement [`Pipe`] and run as a pair of
 //! [`OnPath`] nodes.
 //!
+//! Addresses are public unless they are given out in a [`Realm`] behind translators and firewalls ([`Nat`]).
+//!
 //! The network watches its nodes, too: a node that asks for a timeout again and again at one instant without doing
 //! anything, or that never stops sending, ends the run with [`Outcome::Busy`] or [`Outcome::Flood`].
 //!
@@ -65,18 +67,22 @@
 
 mod clock;
 mod link;
+mod nat;
 mod network;
 mod node;
 mod pcap;
 mod pipe;
 mod probability;
+mod topology;
 mod trace;
 
 pub use clock::origin;
 pub use link::{Bottleneck, Link, Loss};
+pub use nat::{Dependence, Nat};
 pub use network::{Network, NodeId, Outcome, Stats};
 pub use node::Node;
 pub use pcap::PcapWriter;
 pub use pipe::{OnPath, Pipe, pair};
 pub use probability::Probability;
+pub use topology::{Realm, Topology};
 pub use trace::{Fate, TraceEntry};

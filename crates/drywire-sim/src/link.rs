@@ -5,7 +5,7 @@ mod delay;
 mod loss;
 
 use bytes::BytesMut;
-use drywire_core::{Duration, Instant, Rng};
+use drywire_core::{Duration, Instant, Protocol, Rng};
 
 pub use bottleneck::Bottleneck;
 pub use loss::Loss;
@@ -15,6 +15,8 @@ use delay::Delay;
 
 /// What one direction of the way between two nodes does to datagrams. [`Link::new`] is perfect: at once, in order,
 /// without loss.
+///
+/// What goes over TCP is only delayed: connections repair the rest.
 ///
 /// A datagram meets the effects in this order: too large? lost? duplicated? does the queue before the bottleneck have
 /// room? Then it is delayed, possibly out of order, and possibly damaged.
@@ -160,9 +162,17 @@ impl LinkState {
         &mut self,
         now: Instant,
         rng: &mut Rng,
+        protocol: Protocol,
         datagram: &[u8],
         mut arrive: impl FnMut(Fate, Option<Arrival>),
     ) {
+        let is_down = matches!(self.link.loss, Loss::Random(Probability::ALWAYS));
+        if protocol != Protocol::Udp && !is_down {
+            // A connection makes good what the way does to it, and takes its time for that.
+            let at = self.delay.arrival_in_order(&self.link, now, rng);
+            let arrival = Arrival { at, datagram: BytesMut::from(datagram) };
+            return arrive(Fate::Sent(at.saturating_duration_since(now)), Some(arrival));
+        }
         if datagram.len() > self.link.mtu {
             return arrive(Fate::TooLarge, None);
         }
@@ -217,7 +227,7 @@ mod tests {
         let mut now = start;
         for index in 0..sends {
             let datagram = u32::try_from(index).unwrap().to_be_bytes();
-            state.carry(now, &mut rng, &datagram, |_, arrival| {
+            state.carry(now, &mut rng, Protocol::Udp, &datagram, |_, arrival| {
                 arrivals.extend(arrival.map(|arrival| (arrival.at - start, arrival.datagram.to_vec())));
             });
             now += gap;
@@ -261,7 +271,7 @@ mod tests {
             let mut state = LinkState::new(link);
             for _ in 0..50 {
                 let mut fates = 0;
-                state.carry(start, &mut rng, &vec![0x55; len], |fate, arrival| {
+                state.carry(start, &mut rng, Protocol::Udp, &vec![0x55; len], |fate, arrival| {
                     fates += 1;
                     match fate {
                         Fate::Sent(travels) | Fate::Damaged(travels) => {

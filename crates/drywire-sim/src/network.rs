@@ -8,7 +8,8 @@ use bytes::BytesMut;
 use drywire_core::{Duration, Instant, Path, Rng, Transmit};
 
 use crate::link::{Arrival, LinkState};
-use crate::{Fate, Link, Node, PcapWriter, TraceEntry};
+use crate::topology::Hop;
+use crate::{Fate, Link, Nat, Node, PcapWriter, Realm, Topology, TraceEntry};
 
 /// How often a node may ask for a timeout at one instant without sending anything.
 const IDLE_TIMEOUTS: u32 = 16;
@@ -50,7 +51,7 @@ pub struct Stats {
     pub delivered_bytes: u64,
     /// Datagrams that links or the filter have dropped.
     pub dropped: u64,
-    /// Datagrams to an address that nobody has.
+    /// Datagrams to an address that nobody has, or that a filter keeps out.
     pub unroutable: u64,
     /// Datagrams from an address that their sender does not have. They are dropped.
     pub foreign_source: u64,
@@ -62,7 +63,7 @@ pub struct Network<N> {
     now: Instant,
     rng: Rng,
     nodes: Vec<Slot<N>>,
-    addresses: BTreeMap<SocketAddr, NodeId>,
+    topology: Topology,
     default_link: Link,
     node_links: BTreeMap<(NodeId, NodeId), Link>,
     path_links: BTreeMap<(SocketAddr, SocketAddr), LinkState>,
@@ -98,8 +99,8 @@ struct Flying {
     at: Instant,
     order: u64,
     to: NodeId,
-    /// As the receiver sees it.
-    path: Path,
+    /// As it arrives at the realm from where there is no more climbing.
+    hop: Hop,
     datagram: BytesMut,
 }
 
@@ -138,7 +139,7 @@ impl<N: Node> Network<N> {
             now: start,
             rng: Rng::new(seed),
             nodes: Vec::new(),
-            addresses: BTreeMap::new(),
+            topology: Topology::default(),
             default_link: Link::new(),
             node_links: BTreeMap::new(),
             path_links: BTreeMap::new(),
@@ -161,7 +162,7 @@ impl<N: Node> Network<N> {
         let id = NodeId(self.nodes.len());
         self.nodes.push(Slot { node, deadline: None, idle_timeouts: 0, last_timeout: None });
         for address in addresses {
-            self.addresses.insert(*address, id);
+            self.topology.add_address(Realm::PUBLIC, *address, id);
         }
         self.touched.insert(id);
         id
@@ -169,12 +170,45 @@ impl<N: Node> Network<N> {
 
     /// Gives a node one more address: an interface that comes up.
     pub fn add_address(&mut self, id: NodeId, address: SocketAddr) {
-        self.addresses.insert(address, id);
+        self.add_address_in(id, Realm::PUBLIC, address);
+    }
+
+    /// Gives a node an address in a realm, where another node that has it loses it. A node must not have the same address
+    /// in two realms.
+    pub fn add_address_in(&mut self, id: NodeId, realm: Realm, address: SocketAddr) {
+        self.topology.add_address(realm, address, id);
+    }
+
+    /// Takes an address away from whoever has it in a realm.
+    pub fn remove_address_in(&mut self, realm: Realm, address: SocketAddr) {
+        self.topology.remove_address(realm, address);
+    }
+
+    /// Adds a realm inside of another one, behind translators and firewalls: one for each IP version that leads out.
+    pub fn add_realm(&mut self, outer: Realm, gateways: Vec<Nat>) -> Realm {
+        self.topology.add_realm(outer, gateways)
+    }
+
+    /// Puts other translators and firewalls around a realm, which know nothing of what the old ones did.
+    pub fn set_gateways(&mut self, realm: Realm, gateways: Vec<Nat>) {
+        self.topology.set_gateways(realm, gateways);
+    }
+
+    /// Lets the translators and firewalls around a realm forget everything, as after a power cut. What goes out afterwards
+    /// is mapped to other ports.
+    pub fn reset_gateways(&mut self, realm: Realm) {
+        self.topology.reset(realm);
+    }
+
+    /// Who has which address, and what lies between, as it is now: to be copied and asked.
+    #[must_use]
+    pub const fn topology(&self) -> &Topology {
+        &self.topology
     }
 
     /// Takes an address away from whoever has it: an interface that goes down. What is on the way there is lost.
     pub fn remove_address(&mut self, address: SocketAddr) {
-        self.addresses.remove(&address);
+        self.remove_address_in(Realm::PUBLIC, address);
     }
 
     /// The link of all directions that have none of their own. Each pair of nodes has its own queue.
@@ -258,7 +292,7 @@ impl<N: Node> Network<N> {
     /// Sends a datagram in nobody's name, over the link of its path: what an attacker or a stranger does. `path` is
     /// as a sender at `path.local` would see it.
     pub fn inject(&mut self, path: Path, datagram: &[u8]) {
-        let from = self.addresses.get(&path.local).copied();
+        let from = self.topology.public_owner(path.local);
         self.send(from, path, datagram);
     }
 
@@ -333,9 +367,9 @@ impl<N: Node> Network<N> {
         if self.flying.peek().is_none_or(|Reverse(flying)| flying.at > self.now) {
             return false;
         }
-        let Some(Reverse(Flying { to, path, datagram, .. })) = self.flying.pop() else { return false };
-        // The address may have gone since.
-        if self.addresses.get(&path.local) == Some(&to)
+        let Some(Reverse(Flying { to, hop, datagram, .. })) = self.flying.pop() else { return false };
+        // The address may have gone since, and filters may be closed.
+        if let Some((_, path)) = self.topology.inbound(self.now, hop).filter(|(owner, _)| *owner == to)
             && let Some(slot) = self.nodes.get_mut(to.0)
         {
             self.stats.delivered += 1;
@@ -427,10 +461,15 @@ impl<N: Node> Network<N> {
             }
         };
 
-        if from.is_some() && self.addresses.get(&path.local) != from.as_ref() {
+        let realm = match from {
+            Some(from) => self.topology.realm_of(from, path.local),
+            None => Some(Realm::PUBLIC),
+        };
+        let Some(realm) = realm else {
             return record(Fate::ForeignSource);
-        }
-        let Some(to) = self.addresses.get(&path.remote).copied() else {
+        };
+        let hop = self.topology.outbound(self.now, realm, path);
+        let Some((hop, to)) = hop.and_then(|hop| Some((hop, self.topology.owner(self.now, hop)?))) else {
             return record(Fate::Unroutable);
         };
         if self.filter.as_mut().is_some_and(|keep| !keep(elapsed, path, datagram)) {
@@ -448,11 +487,11 @@ impl<N: Node> Network<N> {
             }
         };
         let (flying, arrivals) = (&mut self.flying, &mut self.arrivals);
-        link.carry(self.now, &mut self.rng, datagram, |fate, arrival| {
+        link.carry(self.now, &mut self.rng, path.protocol, datagram, |fate, arrival| {
             record(fate);
             if let Some(Arrival { at, datagram }) = arrival {
                 *arrivals += 1;
-                flying.push(Reverse(Flying { at, order: *arrivals, to, path: path.reversed(), datagram }));
+                flying.push(Reverse(Flying { at, order: *arrivals, to, hop, datagram }));
             }
         });
     }

@@ -1,4 +1,5 @@
 use drywire_core::Protocol;
+use drywire_stun::{RetransmissionConfig, TransactionId};
 use proptest::prelude::*;
 
 use super::*;
@@ -54,9 +55,17 @@ fn a_foundation_that_failed_gives_the_next_one_a_try() {
     }
     let first = list.next_ordinary(|_| true).unwrap();
     assert_eq!(first, list.pairs()[0].id);
-    list.pair_mut(first).unwrap().state = PairState::InProgress;
-    // Nothing else before the outcome is known.
+    let config = RetransmissionConfig::default();
+    let start = now();
+    let mut check = Check::start(TransactionId::new([7; 12]), Role::Controlling, false, config, start);
+    let pair = list.pair_mut(first).unwrap();
+    (pair.state, pair.check) = (PairState::InProgress, Some(check));
+    // Nothing else as long as an answer may be on its way.
     assert_eq!(list.next_ordinary(|_| true), None);
+    // It had to be sent again: others are not held up any longer.
+    assert!(check.schedule.expire(start + config.rto).is_some());
+    list.pair_mut(first).unwrap().check = Some(check);
+    assert_eq!(list.next_ordinary(|_| true), Some(list.pairs()[2].id));
     list.pair_mut(first).unwrap().fail(now(), FailureReason::Timeout);
     // The best of the rest: the highest priority.
     assert_eq!(list.next_ordinary(|_| true), Some(list.pairs()[2].id));

@@ -15,6 +15,15 @@ impl Delay {
         if link.reorder.draw(rng) {
             return at + up_to(link.reorder_delay, rng);
         }
+        self.in_order(at)
+    }
+
+    /// The arrival of what goes over a connection, which nothing overtakes.
+    pub(super) fn arrival_in_order(&mut self, link: &Link, leaves: Instant, rng: &mut Rng) -> Instant {
+        self.in_order(leaves + link.delay + up_to(link.jitter, rng))
+    }
+
+    fn in_order(&mut self, at: Instant) -> Instant {
         let at = self.latest.map_or(at, |latest| at.max(latest));
         self.latest = Some(at);
         at
