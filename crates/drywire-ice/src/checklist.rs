@@ -1,13 +1,13 @@
 use std::collections::VecDeque;
 use std::net::SocketAddr;
 
-use drywire_core::{Instant, Path, Protocol};
+use drywire_core::{Duration, Instant, Path, Protocol};
 
 use drywire_stun::attributes::NetworkCost;
 
 use crate::candidate::can_pair;
 use crate::history::Latest;
-use crate::pair::{CandidatePair, Check, LocalId, PairId, PairState, RemoteId};
+use crate::pair::{CandidatePair, Check, LocalId, PairId, PairState, Rank, RemoteId};
 use crate::tcp::Connection;
 use crate::{Candidate, CandidateKind, DiscardReason, Discarded, PairHistory, Role};
 
@@ -425,6 +425,17 @@ impl Checklist {
         for pair in &mut self.pairs {
             if pair.state == PairState::Failed {
                 pair.state = PairState::Waiting;
+            }
+        }
+    }
+
+    /// Gives the pairs above a rank that are not known to work now another chance.
+    pub(crate) fn retry_above(&mut self, rank: Rank, now: Instant, timeout: Duration) {
+        for pair in &mut self.pairs {
+            let is_done = matches!(pair.state, PairState::Succeeded | PairState::Failed);
+            if is_done && pair.rank() > rank && !pair.is_alive(now, timeout) {
+                pair.state = PairState::Waiting;
+                pair.check = None;
             }
         }
     }

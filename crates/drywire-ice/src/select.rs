@@ -173,6 +173,11 @@ impl Agent {
         }
         self.remember_selection(now, path, reason);
         self.roaming_until = None;
+        if self.selected.as_ref().is_some_and(|before| before.rank > rank) {
+            // The peer knows why; something has changed. What is better than this, and has not been heard of for a while, may
+            // work now, and a translator may wait for a check of ours to let those of the peer in.
+            self.checklist.retry_above(rank, now, self.config.consent_timeout);
+        }
         self.selected = Some(Selected {
             pair: Some(id),
             path: info.path,
