@@ -5,6 +5,7 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand};
 
 use crate::ice_servers::IceServerFlag;
+use crate::stun::StunOptions;
 use crate::turn::TurnOptions;
 
 /// WebRTC without I/O: an echo server with a page to try it, and a client that tests such servers.
@@ -38,6 +39,11 @@ pub(crate) enum Command {
     /// The first line on standard output says what it listens on. After SIGTERM or ctrl-c it makes no more allocations and
     /// ends with the last one; after a second one it ends at once.
     Turn(Box<TurnOptions>),
+    /// Ask a STUN server for the address that it sees, and find out how the NAT between behaves
+    ///
+    /// How a NAT behaves is told by servers with two addresses (RFC 5780). Exits with 0 when the address is known, and
+    /// with 1 otherwise.
+    Stun(Box<StunOptions>),
     /// Connect to an echo server, check that everything comes back, and print one line of JSON
     ///
     /// Exits with 0 when all that was sent came back unchanged, and with 1 otherwise.
@@ -161,7 +167,7 @@ pub(crate) struct NetworkOptions {
     pub(crate) key_log: Option<PathBuf>,
 }
 
-fn seconds(text: &str) -> Result<Duration, String> {
+pub(crate) fn seconds(text: &str) -> Result<Duration, String> {
     let number: f64 = text.parse().map_err(|_| "not a number of seconds".to_owned())?;
     match Duration::try_from_secs_f64(number) {
         Ok(duration) if !duration.is_zero() && duration <= Duration::from_secs(3600) => Ok(duration),

@@ -10,6 +10,7 @@ mod key_log;
 mod network;
 mod serve;
 mod signalling;
+mod stun;
 mod turn;
 
 use std::io::{self, Write};
@@ -41,6 +42,15 @@ fn main() -> ExitCode {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => failure(&error.to_string()),
         },
+        Command::Stun(options) => {
+            let report = runtime.block_on(stun::run(&options));
+            let printed = print_line(&stun::render(&options, &report));
+            match &report.error {
+                Some(error) => failure(error),
+                None if report.is_ok() && printed => ExitCode::SUCCESS,
+                None => ExitCode::FAILURE,
+            }
+        }
         Command::Dial(options) => {
             let report = runtime.block_on(dial::run(&options));
             let printed = print_line(&report.to_json());
