@@ -1,12 +1,13 @@
 //! TURN: a client and a server, the bytes between them altered at will, any command at any time. Nothing spins, queues stay
 //! bounded, and what a peer gets is what the client sent.
 
+use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use bytes::{Bytes, BytesMut};
 use drywire_core::{Path, Protocol, Reader};
 use drywire_stun::Credential;
-use drywire_stun::attributes::AddressFamily;
+use drywire_stun::attributes::{AddressFamily, ConnectionId, Icmp};
 use drywire_turn::{client, server};
 
 /// What the client sends to peers: only this comes out at the relay, as long as nobody alters the bytes.
@@ -30,6 +31,8 @@ struct World {
     client: client::Client,
     server: server::Server,
     opened: u16,
+    /// The TCP connections that there were.
+    connections: Vec<u32>,
     /// Where the next datagram is altered, and how.
     damage: Option<(usize, u8)>,
     pure: bool,
@@ -53,12 +56,18 @@ impl World {
             2 => client::RelayedFamily::V6,
             _ => client::RelayedFamily::Both,
         };
+        config.mobility = choice & 0x10 != 0;
+        if choice & 0x20 != 0 {
+            config.transport = client::RelayedTransport::Tcp;
+        }
         let client = client::Client::new(config, now, [1; 32]);
         let mut config = server::Config::new(provider, "example.org");
         config.users.push(credential);
         config.ipv6 = choice & 8 == 0;
+        config.mobility = choice & 0x40 != 0;
+        config.tcp_allocations = choice & 0x80 == 0;
         let server = server::Server::new(config, now, [2; 32]).expect("a realm");
-        Self { now, path, client, server, opened: 0, damage: None, pure: true }
+        Self { now, path, client, server, opened: 0, connections: Vec::new(), damage: None, pure: true }
     }
 
     fn step(&mut self, reader: &mut Reader<'_>) -> Option<()> {
@@ -92,12 +101,72 @@ impl World {
             6 => {
                 let _ = self.client.bind_channel(now, ([203, 0, 113, choice >> 3], 9000).into());
             }
-            _ => match choice >> 3 & 3 {
-                0 => self.client.close(now),
-                1 => self.server.disconnected(now, self.path.reversed()),
-                2 => drop(self.client.permit(now, [203, 0, 113, choice >> 5].into())),
-                _ => drop(self.client.reconnected(now, self.path)),
-            },
+            _ => self.command(choice >> 3, reader)?,
+        }
+        Some(())
+    }
+
+    /// Any command of either side, and what only an adapter can tell.
+    fn command(&mut self, choice: u8, reader: &mut Reader<'_>) -> Option<()> {
+        let (now, client) = (self.now, self.client.path());
+        let relayed = self.client.allocation().map_or(client.local, |allocation| allocation.relayed);
+        let peer = SocketAddr::from(([203, 0, 113, choice & 3], 9000));
+        let connection = ConnectionId(self.connections.last().copied().unwrap_or_default());
+        let elsewhere = Path { local: ([203, 0, 113, 1], 5000 + u16::from(choice)).into(), ..self.path };
+        match choice {
+            0 => self.client.close(now),
+            1 => self.server.disconnected(now, client.reversed()),
+            2 | 3 => drop(self.client.permit(now, peer.ip())),
+            4 => drop(self.client.reconnected(now, self.path)),
+            5..=8 => drop(self.client.moved(now, elsewhere)),
+            9..=12 => drop(self.client.connect(now, peer)),
+            13..=15 => drop(self.client.bind_connection(now, connection, elsewhere)),
+            16 => {
+                self.client.connection_closed(now, connection);
+                let _ = self.client.take_pending(connection);
+            }
+            17 => {
+                self.server.connection_closed(now, connection);
+                let _ = self.server.take_pending(connection);
+            }
+            18 => {
+                let _ = self.server.connected(now, connection);
+                let _ = self.server.connect_failed(now, connection);
+            }
+            19..=21 => {
+                if let Ok(connection) = self.server.accepted(now, relayed, peer) {
+                    self.connections.push(connection.0);
+                }
+            }
+            22 => {
+                let icmp = Icmp { icmp_type: reader.u8().ok()? & 0x7F, code: 1, error_data: 1280 };
+                self.server.handle_icmp(now, relayed, peer, icmp);
+            }
+            23 => {
+                let until = now + Duration::from_secs(reader.u8().ok()?.into());
+                self.server.drain(now, until, vec![([198, 51, 100, 9], 3478).into()]);
+            }
+            24 => drop(self.server.remove_user(now, "alice")),
+            25 => {
+                if let Ok(user) = Credential::new("alice", "secret") {
+                    self.server.add_user(&user);
+                }
+            }
+            26 => drop(self.server.set_secrets(&["north".to_owned()])),
+            // What the kernel has joined, from a peer or from the client.
+            _ => {
+                let (len, size) = (usize::from(reader.u16().ok()?), usize::from(reader.u8().ok()?));
+                let bytes = vec![CONTENT; len];
+                let path = if choice & 1 == 0 { Path::udp(relayed, peer) } else { client.reversed() };
+                let (mut batch, mut out) = (&bytes[..], Vec::new());
+                while let Some(transmit) = self.server.relay(now, path, &mut batch, size, &mut out) {
+                    assert_eq!(transmit.len, out.len(), "all that was appended is announced");
+                    out.clear();
+                }
+                assert!(batch.is_empty(), "something is left of a batch");
+                // Over a stream those bytes are not ours.
+                self.pure &= path.protocol == Protocol::Udp;
+            }
         }
         Some(())
     }
@@ -108,12 +177,16 @@ impl World {
         for _ in 0..200 {
             let mut idle = true;
             out.clear();
-            if self.client.poll_transmit(now, &mut out).is_some() {
+            if let Some(transmit) = self.client.poll_transmit(now, &mut out) {
                 idle = false;
                 self.alter(&mut out);
-                self.server.handle_input(now, self.path.reversed(), BytesMut::from(&*out));
+                self.server.handle_input(now, transmit.path.reversed(), BytesMut::from(&*out));
             }
             while let Some(event) = self.server.poll_event() {
+                if let server::Event::ConnectWanted { connection, .. } = event {
+                    self.connections.push(connection.0);
+                    let _ = self.server.connected(now, connection);
+                }
                 let server::Event::RelayWanted { allocation, family, .. } = event else { continue };
                 self.opened += 1;
                 let relayed = match family {
@@ -127,10 +200,11 @@ impl World {
                 idle = false;
                 assert_eq!(transmit.len, out.len(), "all that was appended is announced");
                 for datagram in out.clone().chunks(transmit.segment_size.unwrap_or(usize::MAX)) {
-                    if transmit.path.local == self.path.remote {
+                    // All peers have this port, and no client has.
+                    if transmit.path.remote.port() != 9000 {
                         let mut datagram = datagram.to_vec();
                         self.alter(&mut datagram);
-                        self.client.handle_input(now, self.path, BytesMut::from(&*datagram));
+                        self.client.handle_input(now, transmit.path.reversed(), BytesMut::from(&*datagram));
                     } else {
                         assert!(
                             !self.pure || datagram.iter().all(|byte| *byte == CONTENT),

@@ -20,13 +20,17 @@ const CHANNEL: Duration = Duration::from_secs(600);
 /// still on its way comes to the wrong peer (RFC 8656, section 12).
 const REST: Duration = Duration::from_secs(300);
 
+/// How many channels are looked through one by one. They stand side by side; a map is elsewhere.
+const FEW: usize = 8;
+
 /// The peers of an allocation.
 #[derive(Debug)]
 pub(super) struct Peers {
     permissions: HashMap<IpAddr, Permission>,
-    by_number: HashMap<u16, Channel>,
-    /// The same channels.
-    by_peer: HashMap<SocketAddr, Channel>,
+    channels: Vec<Channel>,
+    /// The places of the channels, where there are more than [`FEW`].
+    by_number: HashMap<u16, usize>,
+    by_peer: HashMap<SocketAddr, usize>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -37,10 +41,19 @@ pub(super) struct Permission {
 }
 
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Channel {
+struct Channel {
     number: u16,
-    pub(super) peer: SocketAddr,
+    peer: SocketAddr,
     expires: Instant,
+    /// That of the peer, so that one place tells everything about a datagram.
+    permission: Permission,
+}
+
+impl Channel {
+    /// Whether neither the number nor the peer may be another's yet.
+    fn is_in_use(&self, now: Instant) -> bool {
+        self.expires + REST > now
+    }
 }
 
 impl Peers {
@@ -48,6 +61,7 @@ impl Peers {
         let seeded = Seeded::new(rng);
         Self {
             permissions: HashMap::with_hasher(seeded),
+            channels: Vec::new(),
             by_number: HashMap::with_hasher(seeded),
             by_peer: HashMap::with_hasher(seeded),
         }
@@ -57,21 +71,39 @@ impl Peers {
         self.permissions.get(&peer).copied().filter(|permission| permission.until > now)
     }
 
-    /// The channel to a peer, if it is bound.
-    pub(super) fn channel_to(&self, now: Instant, peer: SocketAddr) -> Option<u16> {
-        self.by_peer.get(&peer).filter(|channel| channel.expires > now).map(|channel| channel.number)
+    /// The peer of a channel that is bound, and its permission.
+    pub(super) fn of_channel(&self, now: Instant, number: u16) -> Option<(SocketAddr, Permission)> {
+        let channel = self.with_number(number).filter(|channel| channel.expires > now)?;
+        (channel.permission.until > now).then_some((channel.peer, channel.permission))
     }
 
-    /// The peer of a channel, if it is bound.
-    pub(super) fn peer_of(&self, now: Instant, number: u16) -> Option<SocketAddr> {
-        self.by_number.get(&number).filter(|channel| channel.expires > now).map(|channel| channel.peer)
+    /// The channel to a peer with a permission: `Some(None)` when none is bound, `None` without the permission.
+    pub(super) fn channel_to(&self, now: Instant, peer: SocketAddr) -> Option<Option<u16>> {
+        match self.with_peer(peer) {
+            Some(channel) if channel.permission.until <= now => None,
+            Some(channel) => Some((channel.expires > now).then_some(channel.number)),
+            None => self.permission(now, peer.ip()).map(|_| None),
+        }
+    }
+
+    fn with_number(&self, number: u16) -> Option<&Channel> {
+        if self.channels.len() <= FEW {
+            return self.channels.iter().find(|channel| channel.number == number);
+        }
+        self.by_number.get(&number).and_then(|place| self.channels.get(*place))
+    }
+
+    fn with_peer(&self, peer: SocketAddr) -> Option<&Channel> {
+        if self.channels.len() <= FEW {
+            return self.channels.iter().find(|channel| channel.peer == peer);
+        }
+        self.by_peer.get(&peer).and_then(|place| self.channels.get(*place))
     }
 
     /// Whether a number and a peer may be bound to each other.
     fn may_bind(&self, now: Instant, number: u16, peer: SocketAddr) -> bool {
-        let in_use = |channel: &&Channel| channel.expires + REST > now;
-        let by_number = self.by_number.get(&number).filter(in_use);
-        let by_peer = self.by_peer.get(&peer).filter(in_use);
+        let by_number = self.with_number(number).filter(|channel| channel.is_in_use(now));
+        let by_peer = self.with_peer(peer).filter(|channel| channel.is_in_use(now));
         by_number.is_none_or(|bound| bound.peer == peer) && by_peer.is_none_or(|bound| bound.number == number)
     }
 
@@ -84,21 +116,36 @@ impl Peers {
     }
 
     fn has_room_for_channel(&mut self, now: Instant, number: u16, most: usize) -> bool {
-        if self.by_number.len() >= most {
-            self.by_number.retain(|_, channel| channel.expires + REST > now);
-            self.by_peer.retain(|_, channel| channel.expires + REST > now);
+        if self.channels.len() >= most {
+            self.channels.retain(|channel| channel.is_in_use(now));
+            self.index();
         }
-        self.by_number.len() < most || self.by_number.contains_key(&number)
+        self.channels.len() < most || self.with_number(number).is_some()
     }
 
-    fn bind(&mut self, now: Instant, number: u16, peer: SocketAddr) {
-        let channel = Channel { number, peer, expires: now + CHANNEL };
-        // What was bound before and has had its rest goes.
-        if let Some(before) = self.by_number.insert(number, channel).filter(|before| before.peer != peer) {
-            self.by_peer.remove(&before.peer);
+    fn permit(&mut self, peer: IpAddr, permission: Permission) {
+        self.permissions.insert(peer, permission);
+        for channel in self.channels.iter_mut().filter(|channel| channel.peer.ip() == peer) {
+            channel.permission = permission;
         }
-        if let Some(before) = self.by_peer.insert(peer, channel).filter(|before| before.number != number) {
-            self.by_number.remove(&before.number);
+    }
+
+    fn bind(&mut self, now: Instant, number: u16, peer: SocketAddr, permission: Permission) {
+        // What was bound before and has had its rest goes.
+        self.channels.retain(|channel| channel.number != number && channel.peer != peer);
+        self.channels.push(Channel { number, peer, expires: now + CHANNEL, permission });
+        self.index();
+        // A binding is a permission, too (RFC 8656, section 12.2).
+        self.permit(peer.ip(), permission);
+    }
+
+    fn index(&mut self) {
+        self.by_number.clear();
+        self.by_peer.clear();
+        if self.channels.len() > FEW {
+            let places = self.channels.iter().zip(0..);
+            self.by_number.extend(places.clone().map(|(channel, place)| (channel.number, place)));
+            self.by_peer.extend(places.map(|(channel, place)| (channel.peer, place)));
         }
     }
 }
@@ -131,7 +178,7 @@ impl Server {
             return Err(ErrorCode::INSUFFICIENT_CAPACITY);
         }
         for (peer, is_own) in peers.into_iter().zip(is_own) {
-            allocation.peers.permissions.insert(peer, Permission { until: now + PERMISSION, is_own });
+            allocation.peers.permit(peer, Permission { until: now + PERMISSION, is_own });
         }
         self.answer(path, request, requester, Class::Success, |_| {});
         Ok(())
@@ -171,9 +218,7 @@ impl Server {
         if !peers.has_room_for_permissions(now, new, most) || !peers.has_room_for_channel(now, number, most) {
             return Err(ErrorCode::INSUFFICIENT_CAPACITY);
         }
-        peers.bind(now, number, peer);
-        // A binding is a permission, too (RFC 8656, section 12.2).
-        peers.permissions.insert(peer.ip(), Permission { until: now + PERMISSION, is_own });
+        peers.bind(now, number, peer, Permission { until: now + PERMISSION, is_own });
         self.answer(path, request, requester, Class::Success, |_| {});
         Ok(())
     }

@@ -68,11 +68,10 @@ impl Server {
     }
 
     fn permitted(&self, now: Instant, allocation: &Allocation, target: Target) -> Option<Route> {
-        let peer = match target {
-            Target::Channel(number) => allocation.peers.peer_of(now, number)?,
-            Target::Peer(peer) => peer,
+        let (peer, permission) = match target {
+            Target::Channel(number) => allocation.peers.of_channel(now, number)?,
+            Target::Peer(peer) => (peer, allocation.peers.permission(now, peer.ip())?),
         };
-        let permission = allocation.peers.permission(now, peer.ip())?;
         // Permissions say nothing of ports: on our own addresses only relayed ones are reached.
         if peer.port() == 0 || (permission.is_own && !self.is_relayed(peer)) {
             return None;
@@ -90,13 +89,13 @@ impl Server {
         count: u64,
     ) -> Option<Route> {
         let allocation = self.table.get(id).filter(|allocation| allocation.is_open());
-        let permitted = allocation.filter(|allocation| allocation.peers.permission(now, peer.ip()).is_some());
-        let Some(allocation) = permitted else {
+        let known =
+            allocation.and_then(|allocation| Some((allocation, allocation.peers.channel_to(now, peer)?)));
+        let Some((allocation, channel)) = known else {
             self.stats.not_permitted += count;
             return None;
         };
         let (path, padded) = (allocation.client, allocation.client.protocol != Protocol::Udp);
-        let channel = allocation.peers.channel_to(now, peer);
         let frame = channel.map_or(Frame::Data(peer), |number| Frame::Channel { number, padded });
         Some(Route { path, frame, holder: allocation.holder })
     }

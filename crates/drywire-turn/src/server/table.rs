@@ -28,7 +28,7 @@ pub(super) struct Table {
 #[derive(Debug)]
 struct Slot {
     generation: u32,
-    allocation: Option<Box<Allocation>>,
+    allocation: Option<Allocation>,
 }
 
 impl Table {
@@ -67,12 +67,12 @@ impl Table {
 
     pub(super) fn get(&self, id: AllocationId) -> Option<&Allocation> {
         let slot = self.slots.get(usize::try_from(id.slot).ok()?)?;
-        slot.allocation.as_deref().filter(|_| slot.generation == id.generation)
+        slot.allocation.as_ref().filter(|_| slot.generation == id.generation)
     }
 
     pub(super) fn get_mut(&mut self, id: AllocationId) -> Option<&mut Allocation> {
         let slot = self.slots.get_mut(usize::try_from(id.slot).ok()?)?;
-        slot.allocation.as_deref_mut().filter(|_| slot.generation == id.generation)
+        slot.allocation.as_mut().filter(|_| slot.generation == id.generation)
     }
 
     pub(super) fn ids(&self) -> impl Iterator<Item = AllocationId> + '_ {
@@ -95,7 +95,7 @@ impl Table {
             }
         };
         let place = self.slots.get_mut(usize::try_from(slot).ok()?)?;
-        place.allocation = Some(Box::new(allocation));
+        place.allocation = Some(allocation);
         let id = AllocationId { slot, generation: place.generation };
         self.len += 1;
         self.by_client.insert(client, id);
@@ -103,7 +103,7 @@ impl Table {
     }
 
     /// Takes an allocation out. The relayed addresses are still to be [`unrelay`](Self::unrelay)ed.
-    pub(super) fn remove(&mut self, id: AllocationId) -> Option<Box<Allocation>> {
+    pub(super) fn remove(&mut self, id: AllocationId) -> Option<Allocation> {
         let slot = self.slots.get_mut(usize::try_from(id.slot).ok()?)?;
         if slot.generation != id.generation {
             return None;

@@ -3,6 +3,7 @@ use std::collections::VecDeque;
 use bytes::{Bytes, BytesMut};
 use drywire_core::{Duration, Path, Protocol, Rng, Transmit};
 use drywire_sim::origin;
+use drywire_stun::attributes::{ConnectionId, Icmp};
 use proptest::prelude::*;
 
 use super::world::*;
@@ -98,15 +99,51 @@ fn play(seed: [u8; 32], stream: bool, family: u8) -> Result<Got, TestCaseError> 
                 }
                 prop_assert_eq!(&out[..kept], &[1, 2, 3][..kept]);
             }
-            16 => match rng.below(3) {
+            16 => match rng.below(9) {
                 0 => {
                     let _ = client.permit(now, peer.ip());
                 }
                 1 => {
                     let _ = client.bind_channel(now, peer);
                 }
-                _ => {
+                2 => {
                     let _ = client.reconnected(now, client_path);
+                }
+                3 => {
+                    let _ = client.connect(now, peer);
+                }
+                4 => {
+                    let connection = ConnectionId(rng.below(2));
+                    let _ = client.bind_connection(now, connection, Path::udp(peer, peer));
+                    let _ = server.connected(now, connection);
+                    let _ = server.connect_failed(now, connection);
+                    client.connection_closed(now, connection);
+                    server.connection_closed(now, connection);
+                    prop_assert!(client.take_pending(connection).is_empty());
+                    prop_assert!(server.take_pending(connection).is_empty());
+                }
+                5 => {
+                    let _ = server.accepted(now, local, peer);
+                }
+                6 => {
+                    let icmp = Icmp { icmp_type: 3, code: 1, error_data: 0 };
+                    server.handle_icmp(now, local, peer, icmp);
+                }
+                7 => {
+                    server.add_user(&credential("carol"));
+                    prop_assert!(server.remove_user(now, "carol"));
+                    prop_assert!(server.set_secrets(&[]).is_err());
+                }
+                _ => {
+                    let (mut batch, mut out) = (&payload[..], vec![1, 2, 3]);
+                    let size = pick(&mut rng, &[0, 1, 25, 5000]);
+                    let path = Path::udp(local, peer);
+                    while let Some(transmit) = server.relay(now, path, &mut batch, size, &mut out) {
+                        prop_assert_eq!(transmit.len + 3, out.len());
+                        prop_assert_eq!(&out[..3], &[1, 2, 3]);
+                        out.truncate(3);
+                    }
+                    prop_assert!(batch.is_empty());
                 }
             },
             // A stream does not survive it.
@@ -152,6 +189,10 @@ fn play(seed: [u8; 32], stream: bool, family: u8) -> Result<Got, TestCaseError> 
                 prop_assert!(std::iter::from_fn(|| client.poll_received()).count() <= 8);
             }
             21 if step > 1000 && rng.below(10) == 0 => client.close(now),
+            // The last part of some runs.
+            22 if step > 1400 && rng.below(30) == 0 => {
+                server.drain(now, now + Duration::from_secs(5), vec![peer])
+            }
             22 if step > 700 && rng.below(30) == 0 => server.disconnected(now, client_path.reversed()),
             _ => {
                 let jump = if rng.below(20) == 0 {
