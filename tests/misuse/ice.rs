@@ -2,7 +2,10 @@ use std::sync::{Arc, Mutex};
 
 use bytes::BytesMut;
 use drywire_core::{Duration, Instant, Path, Protocol, Rng};
-use drywire_ice::{Agent, Attach, Attachment, Candidate, CandidateKind, Carrier, Config, Credentials, Role};
+use drywire_ice::{
+    Agent, Attach, Attachment, Candidate, CandidateKind, Carrier, Config, Credentials, Role, TcpType,
+};
+use drywire_stun::attributes::NetworkCost;
 
 use crate::drive::{Drive, path};
 use crate::machine::Machine;
@@ -31,6 +34,12 @@ impl Attach for Rider {
     }
 }
 
+const TCP_TYPES: [TcpType; 3] = [TcpType::Active, TcpType::Passive, TcpType::SimultaneousOpen];
+
+fn below(rng: &mut Rng, bound: u32) -> usize {
+    usize::try_from(rng.below(bound)).unwrap()
+}
+
 impl Ice {
     fn address(&self, rng: &mut Rng) -> std::net::SocketAddr {
         let meeting = path(0);
@@ -55,7 +64,7 @@ impl Machine for Ice {
     }
 
     fn command(&mut self, now: Instant, rng: &mut Rng) {
-        match rng.below(17) {
+        match rng.below(23) {
             0 | 1 => {
                 let own = if self.side == 0 { path(0).local } else { path(0).remote };
                 let _ = self.agent.add_local_candidate(now, Candidate::host(own, 65_535));
@@ -95,8 +104,38 @@ impl Machine for Ice {
                 self.agent.want_attachments(rng.below(4) != 0);
                 while self.agent.poll_attachment().is_some() {}
             }
+            16 if rng.below(4) == 0 => {
+                let base = self.address(rng);
+                let protocol = if rng.below(4) == 0 { Protocol::Tcp } else { Protocol::Udp };
+                let _ = self.agent.remove_local_candidates(now, protocol, base);
+            }
+            17 => {
+                let (address, kind) = (self.address(rng), TCP_TYPES[below(rng, 3)]);
+                let _ = self.agent.add_local_candidate(now, Candidate::tcp_host(address, kind, 7));
+                let mut remote =
+                    Candidate::remote(Protocol::Tcp, CandidateKind::Host, self.address(rng), rng.u32(), "2");
+                remote.tcp_type = (rng.below(4) != 0).then_some(TCP_TYPES[below(rng, 3)]);
+                let _ = self.agent.add_remote_candidate(now, remote);
+            }
+            18 => {
+                let wanted = self.agent.poll_connect();
+                let any = Path { protocol: Protocol::Tcp, ..path(rng.below(3)) };
+                let on = wanted.filter(|_| rng.below(4) != 0).unwrap_or(any);
+                match rng.below(4) {
+                    0 => self.agent.connect_failed(now, on),
+                    1 => self.agent.disconnected(now, on),
+                    _ => self.agent.connected(now, on, self.address(rng)),
+                }
+            }
+            19 => self.agent.path_unreachable(now, path(rng.below(3))),
+            20 => {
+                let base = self.address(rng);
+                self.agent.set_network_cost(now, base, NetworkCost(rng.u32()));
+            }
+            21 => self.agent.set_remote_renomination(rng.below(2) == 0),
             _ => {
                 let on = path(rng.below(3));
+                let _ = (self.agent.selections().count(), self.agent.discarded().count());
                 let _ = (self.agent.selected_path(), self.agent.is_valid_path(on), self.agent.rtt());
                 let _ = (self.agent.selected_pair().is_some(), self.agent.pairs().count());
                 assert!(self.agent.pairs().count() <= 100, "more pairs than RFC 8445 allows");

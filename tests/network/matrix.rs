@@ -65,6 +65,23 @@ fn without_a_relay_those_that_need_one_both_fail() {
     assert_eq!(world.states(), [drywire_ice::ConnectionState::Failed; 2], "{}", world.describe());
 }
 
+/// Both translators let everybody in, but map anew for every destination: each check comes from a port that nobody knows,
+/// the check in return from another one, and so on.
+#[test]
+fn a_hall_of_mirrors_has_an_end() {
+    let mirror = (Dependence::AddressAndPort, Dependence::Endpoint);
+    let mut world = behind([mirror; 2], [Service::Stun; 2]);
+    world.run(Duration::from_secs(150));
+    assert_eq!(world.states(), [drywire_ice::ConnectionState::Failed; 2], "{}", world.describe());
+    for side in 0..2 {
+        assert!(world.agent(side).agent.pairs().count() < 12, "{}", world.describe());
+    }
+    // It does not keep anybody from a way that works.
+    let mut world = behind([mirror; 2], [Service::Turn; 2]);
+    world.run(Duration::from_secs(5));
+    assert!(world.is_connected() && world.agree() && world.is_relayed(), "{}", world.describe());
+}
+
 #[test]
 fn one_relay_is_enough() {
     for services in

@@ -1,19 +1,18 @@
+mod bounds;
+mod order;
+
 use std::collections::VecDeque;
 use std::net::SocketAddr;
 
-use drywire_core::{Duration, Instant, Path, Protocol};
+use drywire_core::{Instant, Path, Protocol};
 
 use drywire_stun::attributes::NetworkCost;
 
 use crate::candidate::can_pair;
 use crate::history::Latest;
-use crate::pair::{CandidatePair, Check, LocalId, PairId, PairState, Rank, RemoteId};
+use crate::pair::{CandidatePair, LocalId, PairId, PairState, RemoteId};
 use crate::tcp::Connection;
 use crate::{Candidate, CandidateKind, DiscardReason, Discarded, PairHistory, Role};
-
-/// How many peer-reflexive candidates of one host, none of which works, are checked from one base. A peer has no more
-/// sockets behind one address, as a rule.
-const MAX_MIRRORED: usize = 5;
 
 /// A remote candidate and what the agent remembers about it.
 #[derive(Clone, Debug)]
@@ -186,100 +185,6 @@ impl Checklist {
         id
     }
 
-    /// Drops our candidates with a base, with their pairs. Returns how many there were.
-    pub(crate) fn remove_locals(
-        &mut self,
-        now: Instant,
-        reason: DiscardReason,
-        protocol: Protocol,
-        base: SocketAddr,
-    ) -> usize {
-        let is_gone =
-            |local: &&LocalCandidate| (local.candidate.protocol, local.candidate.base) == (protocol, base);
-        let gone: Vec<LocalId> = self.locals.iter().filter(is_gone).map(|local| local.id).collect();
-        self.locals.retain(|local| !gone.contains(&local.id));
-        self.retain_pairs(now, reason, |pair| !gone.contains(&pair.local));
-        gone.len()
-    }
-
-    /// Drops remote candidates that `keep` refuses, with their pairs.
-    pub(crate) fn retain_remotes(
-        &mut self,
-        now: Instant,
-        reason: DiscardReason,
-        keep: impl Fn(&RemoteCandidate) -> bool,
-    ) {
-        let gone: Vec<RemoteId> =
-            self.remotes.iter().filter(|remote| !keep(remote)).map(|remote| remote.id).collect();
-        self.remotes.retain(|remote| !gone.contains(&remote.id));
-        self.retain_pairs(now, reason, |pair| !gone.contains(&pair.remote));
-    }
-
-    /// Drops pairs that `keep` refuses, and remembers why.
-    fn retain_pairs(&mut self, now: Instant, reason: DiscardReason, keep: impl Fn(&CandidatePair) -> bool) {
-        let discarded = &mut self.discarded;
-        self.pairs.retain(|pair| {
-            let kept = keep(pair);
-            if !kept {
-                discarded.push(Discarded {
-                    at: now,
-                    protocol: pair.path.protocol,
-                    local: Some(pair.path.local),
-                    remote: Some(pair.path.remote),
-                    reason,
-                    failure: pair.history.failure,
-                });
-            }
-            kept
-        });
-        let pairs = &self.pairs;
-        self.triggered.retain(|id| pairs.iter().any(|pair| pair.id == *id));
-    }
-
-    /// Remembers that a candidate of the peer was not taken.
-    pub(crate) fn discard_remote(
-        &mut self,
-        now: Instant,
-        protocol: Protocol,
-        remote: SocketAddr,
-        reason: DiscardReason,
-    ) {
-        let remote = Some(remote);
-        self.discarded.push(Discarded { at: now, protocol, local: None, remote, reason, failure: None });
-    }
-
-    /// Whether as many peer-reflexive candidates as may be came to one of our bases from one host of the peer, and none of
-    /// them was ever answered. Where two translators each map anew for every destination, but let everybody in, each
-    /// check in return shows the peer another port, and its check in return shows us another one, without end.
-    pub(crate) fn is_hall_of_mirrors(&self, path: Path) -> bool {
-        let mirrored = self.pairs.iter().filter(|pair| {
-            (pair.path.protocol, pair.path.local, pair.path.remote.ip())
-                == (path.protocol, path.local, path.remote.ip())
-                && pair.history.requests_received > 0
-                && pair.history.first_answered_at.is_none()
-                && self.remote(pair.remote).is_some_and(|remote| remote.kind == CandidateKind::PeerReflexive)
-        });
-        mirrored.count() >= MAX_MIRRORED
-    }
-
-    /// Drops the peer-reflexive remote candidate of which least can be hoped for. Says whether there was one.
-    pub(crate) fn evict_remote(&mut self, now: Instant) -> bool {
-        let worst = self
-            .remotes
-            .iter()
-            .filter(|remote| {
-                let mut pairs = self.pairs.iter().filter(|pair| pair.remote == remote.id);
-                remote.candidate.kind == CandidateKind::PeerReflexive
-                    && pairs.all(|pair| pair.state == PairState::Failed)
-            })
-            .min_by_key(|remote| remote.candidate.priority)
-            .map(|remote| remote.id);
-        if let Some(worst) = worst {
-            self.retain_remotes(now, DiscardReason::TooManyCandidates, |remote| remote.id != worst);
-        }
-        worst.is_some()
-    }
-
     /// Forgets what was learnt about the peer and by checks; keeps our sockets. For a restart.
     pub(crate) fn restart(&mut self) {
         self.remotes.clear();
@@ -359,19 +264,6 @@ impl Checklist {
         Some(id)
     }
 
-    /// Drops the worst pair that no check has been spent on, or whose checks failed, if it is worse than `priority`.
-    fn drop_worst(&mut self, now: Instant, priority: u64) -> bool {
-        let worst = self
-            .pairs
-            .iter()
-            .filter(|pair| !pair.valid && pair.check.is_none() && !self.triggered.contains(&pair.id))
-            .min_by_key(|pair| (pair.state != PairState::Failed, pair.priority))
-            .filter(|pair| pair.state == PairState::Failed || pair.priority < priority)
-            .map(|pair| pair.id);
-        self.retain_pairs(now, DiscardReason::TooManyPairs, |pair| Some(pair.id) != worst);
-        worst.is_some()
-    }
-
     /// Computes the priorities again, after a role or a candidate changed (RFC 8445, section 7.3.1.1).
     pub(crate) fn reprioritize(&mut self, role: Role) {
         let (locals, remotes) = (&self.locals, &self.remotes);
@@ -404,136 +296,6 @@ impl Checklist {
             remote.candidate.network = network;
             self.reprioritize(role);
         }
-    }
-
-    /// Begins the checks on their way anew: they claim a role that we no longer have, and would be refused.
-    pub(crate) fn repeat_checks(&mut self) {
-        for pair in &mut self.pairs {
-            pair.nominate = false;
-            pair.nomination = None;
-            if pair.check.take().is_some() && pair.state == PairState::InProgress {
-                pair.state = PairState::Waiting;
-                if !self.triggered.contains(&pair.id) {
-                    self.triggered.push_back(pair.id);
-                }
-            }
-        }
-    }
-
-    /// Gives the pairs that failed another chance.
-    pub(crate) fn retry_failed(&mut self) {
-        for pair in &mut self.pairs {
-            if pair.state == PairState::Failed {
-                pair.state = PairState::Waiting;
-            }
-        }
-    }
-
-    /// Gives the pairs above a rank that are not known to work now another chance.
-    pub(crate) fn retry_above(&mut self, rank: Rank, now: Instant, timeout: Duration) {
-        for pair in &mut self.pairs {
-            let is_done = matches!(pair.state, PairState::Succeeded | PairState::Failed);
-            if is_done && pair.rank() > rank && !pair.is_alive(now, timeout) {
-                pair.state = PairState::Waiting;
-                pair.check = None;
-            }
-        }
-    }
-
-    /// Puts a pair into the triggered-check queue. Its state becomes Waiting.
-    pub(crate) fn trigger(&mut self, id: PairId) {
-        if let Some(pair) = self.pair_mut(id) {
-            pair.state = PairState::Waiting;
-            pair.check = None;
-            if !self.triggered.contains(&id) {
-                self.triggered.push_back(id);
-            }
-        }
-    }
-
-    /// Puts a pair, whatever its state, into the queue for a check that nominates it.
-    pub(crate) fn trigger_nomination(&mut self, id: PairId, number: Option<u32>) {
-        if let Some(pair) = self.pair_mut(id) {
-            pair.nominate = true;
-            pair.nomination = number;
-            if !self.triggered.contains(&id) {
-                self.triggered.push_back(id);
-            }
-        }
-    }
-
-    pub(crate) fn is_triggered(&self, id: PairId) -> bool {
-        self.triggered.contains(&id)
-    }
-
-    pub(crate) fn has_triggered(&self) -> bool {
-        !self.triggered.is_empty()
-    }
-
-    pub(crate) fn next_triggered(&mut self) -> Option<PairId> {
-        self.triggered.pop_front()
-    }
-
-    /// The pair whose turn it is among those `wanted`: the best that waits, else the best frozen one whose
-    /// foundation nobody is checking (RFC 8445, section 6.1.4.2).
-    pub(crate) fn next_ordinary(&self, wanted: impl Fn(&CandidatePair) -> bool) -> Option<PairId> {
-        let best = |state: PairState| {
-            let fit = self.pairs.iter().filter(|pair| {
-                pair.state == state
-                    && wanted(pair)
-                    && (state == PairState::Waiting || !self.is_checking(pair.foundation))
-            });
-            fit.max_by_key(|pair| pair.priority).map(|pair| pair.id)
-        };
-        best(PairState::Waiting).or_else(|| best(PairState::Frozen))
-    }
-
-    /// Whether a pair of the foundation waits, or is being checked and may well be answered. RFC 8445, section 6.1.4.2,
-    /// lets the others wait until its check has failed, which takes 39.5 s for each of them: longer than consent lasts,
-    /// and than the wait for a first pair (RFC 8863). So one that had to be sent again holds up nobody. The pace holds for
-    /// all.
-    fn is_checking(&self, foundation: (u32, u32)) -> bool {
-        self.pairs.iter().filter(|pair| pair.foundation == foundation).any(|pair| match pair.state {
-            PairState::Waiting => true,
-            PairState::InProgress => {
-                pair.path.protocol == Protocol::Udp
-                    && pair.check.is_some_and(|check| check.schedule.sent() < 2)
-            }
-            _ => false,
-        })
-    }
-
-    /// A check of pair `id` succeeded: the pairs of its foundation wait no longer (RFC 8445, section 7.2.5.3.3).
-    pub(crate) fn unfreeze(&mut self, id: PairId) {
-        let Some(foundation) = self.pair(id).map(|pair| pair.foundation) else { return };
-        for pair in &mut self.pairs {
-            if pair.state == PairState::Frozen && pair.foundation == foundation {
-                pair.state = PairState::Waiting;
-            }
-        }
-    }
-
-    /// The connection of a pair is gone: the next one will have another port. A pair whose place was taken meanwhile
-    /// stays as it is, and leads nowhere.
-    pub(crate) fn close_connection(&mut self, id: PairId, base: SocketAddr) {
-        let Some(path) = self.pair(id).map(|pair| Path { local: base, ..pair.path }) else { return };
-        if self.pair_on(path).is_none()
-            && let Some(pair) = self.pair_mut(id)
-        {
-            pair.path = path;
-        }
-    }
-
-    /// How many pairs wait or are being checked: what the retransmission timer grows with (RFC 8445, section 14.3).
-    pub(crate) fn busy(&self) -> usize {
-        let busy = |pair: &&CandidatePair| matches!(pair.state, PairState::Waiting | PairState::InProgress);
-        self.pairs.iter().filter(busy).count()
-    }
-
-    /// The earliest retransmission of all checks.
-    pub(crate) fn next_retransmission(&self) -> Option<Instant> {
-        let checks = self.pairs.iter().filter_map(|pair| pair.check.as_ref()).map(Check::deadline);
-        checks.chain(self.pairs.iter().filter_map(|pair| pair.connection.until())).min()
     }
 
     fn foundation(&self, local: LocalId, remote: RemoteId) -> Option<(u32, u32)> {

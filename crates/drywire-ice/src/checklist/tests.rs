@@ -4,6 +4,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::FailureReason;
+use crate::pair::Check;
 
 #[allow(clippy::disallowed_methods, reason = "tests may read a clock")]
 fn now() -> Instant {
@@ -69,6 +70,24 @@ fn a_foundation_that_failed_gives_the_next_one_a_try() {
     list.pair_mut(first).unwrap().fail(now(), FailureReason::Timeout);
     // The best of the rest: the highest priority.
     assert_eq!(list.next_ordinary(|_| true), Some(list.pairs()[2].id));
+}
+
+#[test]
+fn what_a_check_has_shown_is_paired_with_all_once_it_is_signalled() {
+    let mut list = Checklist::new(100);
+    for index in 1..4 {
+        list.add_local(now(), local(index), Role::Controlling);
+    }
+    let mut shown = remote(1, "p");
+    shown.kind = CandidateKind::PeerReflexive;
+    let shown = list.push_remote(shown);
+    let first = list.locals[0].id;
+    list.add_pair(now(), first, shown, Role::Controlling).unwrap();
+    assert_eq!(list.pairs().len(), 1, "it came to one of our addresses");
+    list.add_remote(now(), remote(1, "a"), Role::Controlling);
+    assert_eq!((list.remotes().len(), list.pairs().len()), (1, 3));
+    list.add_remote(now(), remote(1, "a"), Role::Controlling);
+    assert_eq!((list.remotes().len(), list.pairs().len()), (1, 3));
 }
 
 #[test]
