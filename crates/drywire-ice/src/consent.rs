@@ -55,7 +55,10 @@ impl Consent {
         now >= self.expires
     }
 
-    /// The next check goes at once, unless the path has just been answered, or a check waits for its answer already.
+    /// The next check goes at once, unless the path has just been answered, or a check waits for its answer already. RFC
+    /// 7675, section 5.1, wants 5 s between checks of a path that works, so as not to load it; this is the exception for one
+    /// that may have ceased to, and whatever the peer does, no more than one in `consent_retry` comes of it. Without it a
+    /// peer behind a translator that forgot its mapping is noticed up to 6 s later.
     pub(crate) fn hurry(&mut self, config: &Config, now: Instant) {
         if self.unanswered_since.is_none() {
             self.next = self.next.min(now.max(self.renewed + config.consent_retry));
@@ -63,7 +66,9 @@ impl Consent {
     }
 
     /// When other pairs are asked, if no answer comes: early enough for their answers to be there when the path counts
-    /// as silent.
+    /// as silent. Half of that time is two checks without an answer and two round trips at least, which loss alone brings
+    /// about now and then; the price is one check of each pair, at the pace of RFC 8445, section 14.2, and the path in use
+    /// stays in use. Without it the state is `Disconnected` for a round trip each time that another path takes over.
     pub(crate) fn help_at(&self, config: &Config, rtt: Option<Duration>) -> Option<Instant> {
         let since = self.unanswered_since?;
         let silent = self.silent_at(config, rtt)?;

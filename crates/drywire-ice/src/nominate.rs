@@ -8,7 +8,10 @@ use drywire_stun::attributes::NetworkCost;
 use crate::pair::{CandidatePair, PairId, PairState};
 use crate::{Agent, Role};
 
-/// Within this time of the nomination of a better pair, that of a worse one is taken for a straggler.
+/// Within this time of the nomination of a better pair, that of a worse one is taken for a straggler: networks reorder by
+/// milliseconds, but a lost nomination comes again only with the retransmission of its check, `RTO` later (RFC 8445,
+/// section 14.3), and one more. A peer that means a worse pair is followed by this much later at most: browsers repeat the
+/// nomination with each of their checks, drywire with each for consent.
 const STRAGGLERS: Duration = Duration::from_secs(1);
 
 impl Agent {

@@ -257,6 +257,11 @@ impl Gatherer {
             Answer::Mapped(mapped) => {
                 self.add_mapped(probe.path, probe.local_preference, probe.network, mapped)
             }
+            Answer::Elsewhere(server) => match probe.redirected(server, TransactionId::random(&mut self.rng))
+            {
+                Some(again) => self.probes.push(again),
+                None => self.fail(probe, GatherFailure::Refused, 300, "sent on in vain".to_owned()),
+            },
             Answer::Error { reason, code, text } => self.fail(probe, reason, code, text),
         }
     }

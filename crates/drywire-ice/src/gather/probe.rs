@@ -3,12 +3,18 @@
 use std::net::SocketAddr;
 
 use drywire_core::{Instant, Path};
-use drywire_stun::attributes::{ErrorCode, MappedAddress, NetworkCost};
+use drywire_stun::attributes::{AlternateServer, ErrorCode, MappedAddress, NetworkCost};
 use drywire_stun::{
     Class, Expired, Message, MessageBuilder, Method, Retransmission, RetransmissionConfig, TransactionId,
 };
 
 use super::GatherFailure;
+use crate::candidate::{can_pair, is_usable};
+
+/// 300: another server is to be asked (RFC 8489, section 14.8).
+const TRY_ALTERNATE: u16 = 300;
+/// How often a question is sent on.
+const MAX_REDIRECTIONS: usize = 3;
 
 /// A question to a server about a socket.
 #[derive(Debug)]
@@ -20,6 +26,8 @@ pub(crate) struct Probe {
     pub(crate) server: usize,
     pub(crate) local_preference: u16,
     pub(crate) gives_up: Instant,
+    /// The servers that have sent us on.
+    left: Vec<SocketAddr>,
     id: TransactionId,
     /// `None`: not asked yet.
     schedule: Option<Retransmission>,
@@ -30,7 +38,13 @@ pub(crate) struct Probe {
 #[derive(Debug)]
 pub(crate) enum Answer {
     Mapped(SocketAddr),
-    Error { reason: GatherFailure, code: u16, text: String },
+    /// Another server is to be asked.
+    Elsewhere(SocketAddr),
+    Error {
+        reason: GatherFailure,
+        code: u16,
+        text: String,
+    },
 }
 
 impl Probe {
@@ -42,7 +56,21 @@ impl Probe {
         id: TransactionId,
         gives_up: Instant,
     ) -> Self {
-        Self { path, network, server, local_preference, gives_up, id, schedule: None, due: false }
+        let left = Vec::new();
+        Self { path, network, server, local_preference, gives_up, left, id, schedule: None, due: false }
+    }
+
+    /// The same question for another server, unless it is one of those that were asked already, or there were too many
+    /// (RFC 8489, section 10).
+    pub(crate) fn redirected(&self, server: SocketAddr, id: TransactionId) -> Option<Self> {
+        let mut left = self.left.clone();
+        left.push(self.path.remote);
+        let fits = left.len() <= MAX_REDIRECTIONS && can_pair(self.path.local, server) && is_usable(server);
+        (fits && !left.contains(&server)).then(|| {
+            let path = Path { remote: server, ..self.path };
+            let again = Self::new(path, self.network, self.server, self.local_preference, id, self.gives_up);
+            Self { left, ..again }
+        })
     }
 
     pub(crate) const fn is_asked(&self) -> bool {
@@ -95,13 +123,17 @@ impl Probe {
 pub(crate) fn read(message: &Message<'_>) -> Answer {
     if message.class() == Class::Error {
         let error = message.attribute::<ErrorCode<'_>>();
+        let moved = error.filter(|error| error.code == TRY_ALTERNATE);
+        if let Some(AlternateServer(server)) = moved.and_then(|_| message.attribute()) {
+            return Answer::Elsewhere(server);
+        }
         let (code, reason) = error.map_or((500, ""), |error| (error.code, error.reason));
         let text = reason.chars().take(128).collect();
         return Answer::Error { reason: GatherFailure::Refused, code, text };
     }
     // Servers older than RFC 5389 know only the plain one.
     let plain = || message.attribute::<MappedAddress>().map(|mapped| mapped.0);
-    match message.xor_mapped_address().or_else(plain).filter(|mapped| crate::candidate::is_usable(*mapped)) {
+    match message.xor_mapped_address().or_else(plain).filter(|mapped| is_usable(*mapped)) {
         Some(mapped) => Answer::Mapped(mapped),
         None => Answer::Error { reason: GatherFailure::Useless, code: 500, text: String::new() },
     }

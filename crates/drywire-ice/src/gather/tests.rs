@@ -3,7 +3,7 @@ use std::net::SocketAddr;
 
 use bytes::BytesMut;
 use drywire_core::{Duration, Instant, Path};
-use drywire_stun::attributes::ErrorCode;
+use drywire_stun::attributes::{AlternateServer, ErrorCode};
 use drywire_stun::{Class, Message, MessageBuilder, Method, TransactionId, binding};
 use proptest::prelude::*;
 
@@ -377,6 +377,61 @@ fn an_address_that_is_gone_is_no_longer_asked_about() {
     world.run(Duration::from_secs(1));
     assert_eq!(world.gatherer.candidates().count(), 4);
     assert_eq!(world.gatherer.candidates().filter(|one| one.kind == CandidateKind::Host).count(), 2);
+}
+
+/// Sends each request to the next server, and answers at the last one, if there is one.
+fn sent_on(next: impl Fn(SocketAddr) -> Option<SocketAddr>) -> (World, Vec<SocketAddr>) {
+    let mut world = World::new(with_servers(&["192.0.2.1:3478"]));
+    world.gatherer.add_addresses(world.now, &[local("10.0.0.1:1")]);
+    let (mut asked, mut request) = (Vec::new(), Vec::new());
+    for _ in 0..20 {
+        request.clear();
+        if let Some(transmit) = world.gatherer.poll_transmit(world.now, &mut request) {
+            let question = Message::parse(&request).unwrap();
+            asked.push(transmit.path.remote);
+            let mut response = Vec::new();
+            if let Some(server) = next(transmit.path.remote) {
+                let id = question.transaction_id();
+                let mut error = MessageBuilder::new(&mut response, Class::Error, Method::BINDING, id);
+                error
+                    .attribute(&ErrorCode { code: 300, reason: "elsewhere" })
+                    .attribute(&AlternateServer(server));
+                error.finish().unwrap();
+            } else {
+                binding::respond(&question, address("203.0.113.1:7"), None, &mut response);
+            }
+            world.gatherer.handle_input(world.now, transmit.path, BytesMut::from(&response[..]));
+        }
+        world.now += Duration::from_millis(50);
+        world.gatherer.handle_timeout(world.now);
+    }
+    world.drain();
+    (world, asked)
+}
+
+#[test]
+fn servers_may_send_us_on() {
+    let (first, second) = (address("192.0.2.1:3478"), address("192.0.2.2:3479"));
+    let (world, asked) = sent_on(|at| (at == first).then_some(second));
+    assert_eq!(asked, [first, second]);
+    assert!(world.texts().contains(&"srflx udp 203.0.113.1:7".to_owned()), "{:?}", world.texts());
+    assert!(world.errors.is_empty());
+}
+
+#[test]
+fn servers_do_not_send_us_around_for_ever_or_anywhere() {
+    let first = address("192.0.2.1:3478");
+    // Further and further; back and forth; and to where nobody should be asked.
+    let further = |at: SocketAddr| Some(SocketAddr::new(at.ip(), at.port() + 1));
+    assert_eq!(sent_on(further).1.len(), 4);
+    let other = address("192.0.2.2:3478");
+    assert_eq!(sent_on(|at| Some(if at == first { other } else { first })).1, [first, other]);
+    for nowhere in ["127.0.0.1:3478", "[2001:db8::1]:3478", "224.0.0.1:3478", "192.0.2.9:0"] {
+        let (world, asked) = sent_on(|_| Some(address(nowhere)));
+        assert_eq!(asked, [first], "{nowhere}");
+        assert_eq!(world.errors.len(), 1);
+        assert_eq!((world.errors[0].reason, world.errors[0].code), (GatherFailure::Refused, 300));
+    }
 }
 
 proptest! {
