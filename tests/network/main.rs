@@ -15,5 +15,6 @@ mod draw;
 mod host;
 mod matrix;
 mod oracle;
+mod roaming;
 mod topologies;
 mod world;

@@ -127,6 +127,32 @@ fn ipv6_alone_reaches_both_kinds() {
     }
 }
 
+/// RFC 8421: addresses of both versions take turns, so that a version that is broken costs no more than a turn.
+#[test]
+fn a_broken_ip_version_costs_little() {
+    for broken_v6 in [true, false] {
+        let mut world = World::new([Service::None; 2], 7);
+        world.set_link(Link::new().delay(Duration::from_millis(20)));
+        let mut wall = Nat::firewall(broken_v6);
+        wall.passes_udp = false;
+        let (v4, v6) = if broken_v6 {
+            (Realm::PUBLIC, world.behind(Realm::PUBLIC, vec![wall]))
+        } else {
+            (world.behind(Realm::PUBLIC, vec![wall]), Realm::PUBLIC)
+        };
+        for index in 0..4 {
+            world.add_interface(0, v4, ip(&format!("203.0.113.{index}")));
+            world.add_interface(0, v6, ip(&format!("2606:4700:1::{index}")));
+        }
+        world.add_interface(1, Realm::PUBLIC, ip("203.0.113.9"));
+        world.add_interface(1, Realm::PUBLIC, ip("2606:4700:2::2"));
+        world.begin();
+        world.run(Duration::from_millis(400));
+        assert!(world.is_connected(), "{}", world.describe());
+        assert_eq!(world.agent(0).agent.selected_path().unwrap().local.is_ipv4(), broken_v6);
+    }
+}
+
 #[test]
 fn hosts_behind_one_nat_meet_inside_or_by_hairpinning() {
     for hairpinning in [true, false] {

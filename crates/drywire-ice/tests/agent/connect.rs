@@ -1,7 +1,8 @@
 use std::collections::BTreeSet;
 
+use bytes::BytesMut;
 use drywire_core::{Duration, Path, Protocol};
-use drywire_ice::{Candidate, CandidateError, CandidateKind, ConnectionState, Event, Role};
+use drywire_ice::{Candidate, CandidateError, CandidateKind, ConnectionState, Event, Role, TcpType};
 use drywire_stun::{Class, Message};
 
 use crate::net::{Nat, Net, address, config, host, seeds};
@@ -58,7 +59,14 @@ fn equal_roles_are_resolved_over_a_bad_link() {
 #[test]
 fn trickle_in_any_order() {
     for seed in seeds(300) {
-        let mut net = lossy(seed, Role::Controlling, Role::Controlled);
+        // Who controls is not always agreed on: the checks settle it, whenever they come.
+        let roles = [
+            (Role::Controlling, Role::Controlled),
+            (Role::Controlling, Role::Controlling),
+            (Role::Controlled, Role::Controlled),
+        ];
+        let (a, b) = roles[usize::try_from(seed % 3).unwrap()];
+        let mut net = lossy(seed, a, b);
         let hosts = [some_hosts(&mut net, 1), some_hosts(&mut net, 2)];
         // Every step of the signalling on its own, shuffled.
         let mut steps: Vec<(usize, Option<Candidate>, bool)> = Vec::new();
@@ -95,6 +103,39 @@ fn trickle_in_any_order() {
         }
         net.run_until(Duration::from_secs(30), |net| net.is_connected() && net.agree());
         assert!(net.agree(), "seed {seed}");
+        assert_ne!(net.agents[0].role(), net.agents[1].role(), "seed {seed}");
+    }
+}
+
+#[test]
+fn the_first_check_and_each_triggered_one_leave_in_the_same_call() {
+    // Whichever becomes known last: the peer's credentials, its candidate, or ours.
+    for last in 0..3 {
+        let mut net = Net::pair(3, config(Role::Controlling), config(Role::Controlled));
+        let (now, theirs) = (net.now, net.agents[1].local_credentials().clone());
+        for step in (0..3).filter(|step| *step != last).chain([last]) {
+            let mut nothing = Vec::new();
+            assert_eq!(net.agents[0].poll_transmit(now, &mut nothing), None);
+            match step {
+                0 => net.agents[0].set_remote_credentials(now, theirs.clone()).unwrap(),
+                1 => net.agents[0].add_remote_candidate(now, host("10.0.0.2:5000")).unwrap(),
+                _ => drop(net.agents[0].add_local_candidate(now, host("10.0.0.1:5000"))),
+            }
+        }
+        assert!(net.agents[0].poll_timeout().is_some_and(|at| at <= now));
+        let mut check = Vec::new();
+        let transmit = net.agents[0].poll_transmit(now, &mut check).expect("a check");
+        assert_eq!(Message::parse(&check).unwrap().class(), Class::Request);
+        // The other one knows nothing but its own address and the credentials: it answers, and checks in return.
+        let ours = net.agents[0].local_credentials().clone();
+        net.agents[1].add_local_candidate(now, host("10.0.0.2:5000")).unwrap();
+        net.agents[1].set_remote_credentials(now, ours).unwrap();
+        net.agents[1].handle_input(now, transmit.path.reversed(), BytesMut::from(&check[..]));
+        for class in [Class::Success, Class::Request] {
+            let mut sent = Vec::new();
+            assert!(net.agents[1].poll_transmit(now, &mut sent).is_some());
+            assert_eq!(Message::parse(&sent).unwrap().class(), class);
+        }
     }
 }
 
@@ -257,6 +298,45 @@ fn a_lite_server_follows_and_a_full_client_controls() {
     net.run(Duration::from_secs(31));
     assert_eq!(net.agents[1].state(), ConnectionState::Failed);
     assert_eq!(net.agents[1].selected_path(), None);
+}
+
+#[test]
+fn a_lite_server_takes_candidates_one_by_one_and_over_tcp() {
+    for (seed, over_tcp) in (0..20).flat_map(|seed| [(seed, false), (seed, true)]) {
+        let mut lite = config(Role::Controlled);
+        lite.lite = true;
+        let mut net = Net::pair(seed, config(Role::Controlling), lite);
+        net.delay = 10..40;
+        net.agents[0].set_remote_lite(true);
+        if over_tcp {
+            net.blocked = |path| path.protocol == Protocol::Udp;
+        }
+        net.exchange_credentials();
+        let tcp = |text, tcp_type| Candidate::tcp_host(address(text), tcp_type, 7);
+        let client = [host("10.0.0.1:5000"), tcp("10.0.0.1:0", TcpType::Active)];
+        let server = [host("10.0.0.2:5000"), tcp("10.0.0.2:443", TcpType::Passive)];
+        for (ours, theirs) in client.into_iter().zip(server) {
+            let now = net.now;
+            net.agents[0].add_local_candidate(now, ours.clone()).unwrap();
+            net.agents[1].add_local_candidate(now, theirs.clone()).unwrap();
+            net.run(Duration::from_millis(seed * 13));
+            let now = net.now;
+            net.agents[0].add_remote_candidate(now, theirs).unwrap();
+            net.run(Duration::from_millis(seed * 7));
+            // What the client's addresses are is of no use to a lite agent.
+            let now = net.now;
+            net.agents[1].add_remote_candidate(now, ours).unwrap();
+        }
+        net.run_until(Duration::from_secs(10), Net::agree);
+        assert!(net.agree(), "{seed} {over_tcp}");
+        net.run(Duration::from_secs(60));
+        assert!(net.agree() && net.is_connected(), "{seed} {over_tcp}");
+        let protocol = if over_tcp { Protocol::Tcp } else { Protocol::Udp };
+        assert_eq!(net.agents[1].selected_path().unwrap().protocol, protocol);
+        let is_answer =
+            |sent: &crate::net::Sent| Message::parse(&sent.bytes).unwrap().class() == Class::Success;
+        assert!(net.sent.iter().filter(|sent| sent.by == 1).all(is_answer));
+    }
 }
 
 #[test]
