@@ -48,6 +48,12 @@
 //! own: `local` is the relayed address, `remote` the peer, as if the relay were a socket of this host. That is what
 //! `drywire_ice` calls the base of a relayed candidate.
 //!
+//! # TCP connections
+//!
+//! Where both sides switch it on, a relay makes TCP connections instead (RFC 6062): the server's adapter carries the bytes
+//! of [`server::Event::ConnectionBound`] between the client's stream and the peer's, the client's adapter those of
+//! [`client::Event::ConnectionBound`]. Neither machine sees them.
+//!
 //! # Trust
 //!
 //! Only who knows the password is believed when a request is answered. Data carries no proof of its origin, neither as

@@ -17,24 +17,29 @@ use super::usage::HolderId;
 use super::{AllocationId, Event, RelayPort, Server, Timer};
 use crate::CommandError;
 
+/// What each datagram needs stands first and side by side: with thousands of clients it comes from memory, not from the
+/// cache.
 #[derive(Debug)]
+#[repr(C)]
 pub(super) struct Allocation {
     pub(super) client: Path,
+    v4: Relay,
+    v6: Relay,
+    pub(super) holder: HolderId,
+    /// By which protocol peers are reached.
+    pub(super) transport: Protocol,
+    /// Whether the client has been told its address.
+    is_open: bool,
+    pub(super) peers: Peers,
     /// Who made it.
     pub(super) requester: Requester,
-    pub(super) holder: HolderId,
     /// The request that made it: repeated, it gets the same answer.
     transaction: TransactionId,
     response: Vec<u8>,
-    v4: Relay,
-    v6: Relay,
     port: RelayPort,
-    /// By which protocol peers are reached.
-    pub(super) transport: Protocol,
     /// What moves the allocation to another address, if that is allowed.
     pub(super) ticket: Option<Ticket>,
     lifetime: u32,
-    pub(super) peers: Peers,
 }
 
 /// A relayed address of one IP version.
@@ -59,7 +64,7 @@ impl Relay {
 impl Allocation {
     /// Whether the client has been told its address.
     pub(super) const fn is_open(&self) -> bool {
-        !self.response.is_empty()
+        self.is_open
     }
 
     /// The relayed address with the IP version of `peer`.
@@ -116,6 +121,7 @@ impl Server {
             holder: self.usage.add(now, requester.holder(), path.remote),
             transaction,
             response: Vec::new(),
+            is_open: false,
             v4: relay(wish.v4),
             v6: relay(wish.v6),
             port: wish.port,
@@ -322,6 +328,7 @@ impl Server {
         );
         if let Some(allocation) = self.table.get_mut(id) {
             allocation.response.clone_from(&response);
+            allocation.is_open = true;
         }
         self.timers.arm(Timer::Allocation(id), now + Duration::from_secs(lifetime.into()));
         self.stats.allocations += 1;

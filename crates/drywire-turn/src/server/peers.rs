@@ -25,9 +25,10 @@ const FEW: usize = 8;
 
 /// The peers of an allocation.
 #[derive(Debug)]
+#[repr(C)]
 pub(super) struct Peers {
-    permissions: HashMap<IpAddr, Permission>,
     channels: Vec<Channel>,
+    permissions: HashMap<IpAddr, Permission>,
     /// The places of the channels, where there are more than [`FEW`].
     by_number: HashMap<u16, usize>,
     by_peer: HashMap<SocketAddr, usize>,
