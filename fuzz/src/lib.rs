@@ -7,6 +7,7 @@
 pub mod datachannel;
 pub mod dtls;
 pub mod file;
+pub mod gather;
 pub mod ice;
 pub mod jsep;
 pub mod mdns;
@@ -28,6 +29,7 @@ pub const TARGETS: &[Target] = &[
     ("dtls_handshake_message", dtls::dtls_handshake_message),
     ("dtls_server", dtls::dtls_server),
     ("file", file::run),
+    ("gather", gather::run),
     ("ice", ice::run),
     ("jsep", jsep::run),
     ("mdns", mdns::run),
