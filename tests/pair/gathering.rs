@@ -540,3 +540,17 @@ fn names_are_told_in_the_place_of_addresses_and_found() {
         assert_eq!(kinds, [ice::CandidateKind::Host]);
     }
 }
+
+#[test]
+fn an_address_that_is_gone_is_not_told_and_its_neighbour_is() {
+    let mut world = World::new(|_| {});
+    let now = world.network.now();
+    let app = world.network[world.apps[0]].app_mut();
+    app.endpoint.add_local_address(now, address(HOSTS[0], 5001));
+    let id = app.endpoint.create_peer(now, Arc::new(config())).unwrap();
+    app.endpoint.remove_local_address(now, address(HOSTS[0], 5000));
+    let mut peer = app.endpoint.peer_mut(id).unwrap();
+    peer.create_data_channel(now, ChannelOptions::new("x")).unwrap();
+    let offer = peer.create_offer(now).unwrap().to_string();
+    assert!(offer.contains(" 5001 typ host") && !offer.contains(" 5000 typ host"), "{offer}");
+}

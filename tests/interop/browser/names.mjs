@@ -23,6 +23,11 @@ await finish(async () => {
         expect(lines.every((line) => /^\S+ \d+ \w+ \d+ \S+\.local /.test(line)), `the ${who} has ${lines.join(" | ")}`);
       }
     });
+    await check("the server has found the addresses behind the browser's names", async () => {
+      const { session } = await connectOnce(page, server);
+      const { remote_candidates: kinds } = session;
+      expect(kinds.includes("host"), `the remote candidates are of the types ${kinds}`);
+    });
     await check("the browser knows the server by what its name stands for", async () => {
       const remote = await page.evaluate(async () => {
         const stats = [...(await globalThis.connection.getStats()).values()];

@@ -36,6 +36,8 @@ struct Entry {
     /// Chunks of SCTP's handshake that were sent.
     sctp_handshake_chunks: u64,
     rtt_ms: Option<f64>,
+    /// How the candidates of the peer were found: `host` is what it told.
+    remote_candidates: Vec<&'static str>,
     bytes_received: u64,
     bytes_sent: u64,
     channels: usize,
@@ -64,7 +66,8 @@ pub(super) async fn list(State(handle): State<Handle<Echo>>) -> Response {
 
 impl Entry {
     fn new(now: Instant, endpoint: &Endpoint, id: PeerId, session: &Session) -> Option<Self> {
-        let stats = endpoint.peer(id)?.stats();
+        let peer = endpoint.peer(id)?;
+        let stats = peer.stats();
         let dtls = stats.dtls.as_ref();
         let since_start = |at: Instant| at.saturating_duration_since(session.started);
         Some(Self {
@@ -81,6 +84,7 @@ impl Entry {
             sctp_handshake_chunks: stats.sctp.handshake_chunks_sent,
             dtls_in_stun_sent: stats.transport.dtls_in_stun_sent,
             rtt_ms: stats.round_trip_time.map(milliseconds),
+            remote_candidates: peer.ice().remote_candidates().map(|found| found.kind.as_str()).collect(),
             bytes_received: stats.transport.bytes_received,
             bytes_sent: stats.transport.bytes_sent,
             channels: session.open_channels(),

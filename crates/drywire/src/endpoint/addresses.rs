@@ -131,9 +131,10 @@ impl Endpoint {
                     self.each_peer(|peer| peer.gathering_failed(error.clone()));
                 }
                 Change::Done => self.each_peer(crate::PeerConnection::local_candidates_ended),
-                Change::Connected(id, path, local) => {
+                Change::Connected(id, path, local) if self.peer(id).is_some() => {
                     self.with_peer(id, |peer| peer.connected(now, path, local));
                 }
+                Change::Connected(_, path, local) => self.network.close_stream(Path { local, ..path }),
                 Change::ConnectFailed(id, path) => self.with_peer(id, |peer| peer.connect_failed(now, path)),
                 Change::Resolved(peers, name, address) => {
                     let Some(address) = address else { continue };

@@ -11,6 +11,7 @@ use drywire_jsep::CandidateTarget;
 use drywire_stun::attributes::NetworkCost;
 
 use super::PeerConnection;
+use super::negotiation::Local;
 use crate::{Event, IceGatheringState, IceTransportPolicy, LocalCandidate, RemoteCandidateError};
 
 /// How many candidates of the peer wait for the address behind their name. Browsers tell one for each interface.
@@ -18,6 +19,13 @@ const MAX_NAMED: usize = 32;
 
 /// What stands for the address of a candidate until its name is resolved.
 const UNRESOLVED: IpAddr = IpAddr::V4(std::net::Ipv4Addr::UNSPECIFIED);
+
+/// What the peer is told of a candidate of ours, and where that begins.
+pub(super) struct Signalled {
+    protocol: Protocol,
+    base: SocketAddr,
+    pub(super) line: drywire_sdp::Candidate,
+}
 
 /// A candidate of the peer, as far as it can be used.
 #[derive(Debug, PartialEq, Eq)]
@@ -53,13 +61,14 @@ impl PeerConnection {
             // It would tell where this host is.
             gathered.candidate.related = Some(SocketAddr::new(UNRESOLVED, 0));
         }
-        let text = to_sdp(&gathered);
+        let (text, protocol, base) =
+            (to_sdp(&gathered), gathered.candidate.protocol, gathered.candidate.base);
         if self.transport.ice.add_local_candidate(now, gathered.candidate)? {
             if self.local.gathering == IceGatheringState::New {
                 self.gathering(IceGatheringState::Gathering);
             }
-            if let Some(candidate) = text {
-                self.local.candidates.push(candidate);
+            if let Some(line) = text {
+                self.local.candidates.push(Signalled { protocol, base, line });
                 self.tell_candidates();
             }
         }
@@ -78,18 +87,13 @@ impl PeerConnection {
     /// [`Agent::remove_local_candidates`](drywire_ice::Agent::remove_local_candidates).
     pub fn remove_local_candidates(&mut self, now: Instant, protocol: Protocol, base: SocketAddr) {
         let now = self.clock.observe(now);
-        let ice = &mut self.transport.ice;
-        let of_base: Vec<String> = ice
-            .local_candidates()
-            .filter(|own| own.protocol == protocol && own.base == base)
-            .map(|own| own.foundation.clone())
-            .collect();
-        if ice.remove_local_candidates(now, protocol, base) > 0 {
-            let gone = |text: &drywire_sdp::Candidate| of_base.iter().any(|own| own == text.foundation());
-            for known in [&mut self.local.told, &mut self.local.described] {
-                *known -= self.local.candidates.iter().take(*known).filter(|own| gone(own)).count();
+        if self.transport.ice.remove_local_candidates(now, protocol, base) > 0 {
+            let Local { candidates, described, told, .. } = &mut self.local;
+            let gone = |own: &Signalled| (own.protocol, own.base) == (protocol, base);
+            for known in [described, told] {
+                *known -= candidates.iter().take(*known).filter(|own| gone(own)).count();
             }
-            self.local.candidates.retain(|own| !gone(own));
+            candidates.retain(|own| !gone(own));
         }
         self.settle(now);
     }
@@ -124,7 +128,7 @@ impl PeerConnection {
             .candidates
             .iter()
             .skip(self.local.told)
-            .map(|own| format!("candidate:{own}"))
+            .map(|own| format!("candidate:{}", own.line))
             .collect();
         self.local.told = self.local.candidates.len();
         for candidate in fresh {

@@ -6,11 +6,12 @@ use drywire_jsep::{Changes, DescriptionType, DtlsRole, LocalTransport, SessionDe
 use drywire_srtp::{ExtensionIds, HeaderEncryption};
 
 use super::PeerConnection;
+use super::candidates::Signalled;
 use crate::{Config, Event, IceGatheringState, NegotiationError};
 
 /// What our descriptions say about the transport, and what is derived from the negotiation once.
 pub(super) struct Local {
-    pub(super) candidates: Vec<drywire_sdp::Candidate>,
+    pub(super) candidates: Vec<Signalled>,
     /// How many of them the description has that was made last.
     pub(super) described: usize,
     /// Whether it says that there are no more.
@@ -174,7 +175,7 @@ impl PeerConnection {
             renomination: self.config.ice.renomination,
             sctp_init: self.config.snap.then(|| self.data.local_init()),
             fingerprints: self.local.fingerprints.clone(),
-            candidates: self.local.candidates.clone(),
+            candidates: self.local.candidates.iter().map(|own| own.line.clone()).collect(),
             end_of_candidates: self.local.described_end,
         }
     }

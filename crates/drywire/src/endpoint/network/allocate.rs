@@ -55,9 +55,10 @@ impl Network {
             let Some(local) = self.local_for(relay.server) else { continue };
             let (url, server, transport, tls) =
                 (relay.url.clone(), relay.server, relay.transport, relay.tls.clone());
+            // Gathering waits for the first attempt only: what comes of later ones is told when it comes.
             let expected = match relay.expected {
-                Some(expected) => expected,
-                None => self.gatherer.expect_relayed(now, url, local, transport),
+                None if !relay.tried => Some(self.gatherer.expect_relayed(now, url, local, transport)),
+                expected => expected,
             };
             let state = if transport == RelayTransport::Udp {
                 let client = self.client(now, Path::udp(local, server), index);
@@ -67,7 +68,7 @@ impl Network {
                 id.map_or(State::Refused, State::Connecting)
             };
             if let Some(relay) = self.relays.get_mut(index) {
-                (relay.state, relay.expected) = (state, Some(expected));
+                (relay.state, relay.expected, relay.tried) = (state, expected, true);
             }
         }
     }
@@ -87,21 +88,19 @@ impl Network {
     /// The connection to a relay's server is open.
     pub(super) fn relay_connected(&mut self, now: Instant, index: usize, path: Path) {
         let Some(relay) = self.relays.get_mut(index) else { return };
-        match std::mem::replace(&mut relay.state, State::Idle) {
-            State::Redirected(_, mut client) => {
-                if client.reconnected(now, path).is_ok() {
-                    relay.state = State::Active(client);
-                }
+        let path = Path { protocol: Protocol::Tcp, ..path };
+        let client = match std::mem::replace(&mut relay.state, State::Idle) {
+            State::Redirected(_, mut client) => client.reconnected(now, path).is_ok().then_some(client),
+            State::Connecting(_) => self.client(now, path, index).map(Box::new),
+            other => {
+                relay.state = other;
+                None
             }
-            State::Connecting(_) => {
-                let path = Path { protocol: Protocol::Tcp, ..path };
-                if let Some(client) = self.client(now, path, index)
-                    && let Some(relay) = self.relays.get_mut(index)
-                {
-                    relay.state = State::Active(Box::new(client));
-                }
-            }
-            other => relay.state = other,
+        };
+        match (client, self.relays.get_mut(index)) {
+            (Some(client), Some(relay)) => relay.state = State::Active(client),
+            // Nobody waits for it any more.
+            _ => self.streams.close(path),
         }
     }
 

@@ -24,6 +24,8 @@ pub(super) struct Relay {
     pub(super) tls: Option<Arc<str>>,
     pub(super) credential: Credential,
     pub(super) state: State,
+    /// Whether the allocation was asked for before.
+    pub(super) tried: bool,
     /// What the gatherer waits for.
     pub(super) expected: Option<RelayId>,
     /// The relayed addresses: one, or one of each IP version.
@@ -62,6 +64,7 @@ impl Relay {
             tls,
             credential,
             state: State::Idle,
+            tried: false,
             expected: None,
             relayed: Vec::new(),
             wait: FIRST_WAIT,
