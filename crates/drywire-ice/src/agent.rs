@@ -63,6 +63,8 @@ pub struct Agent {
     pub(crate) selections: Latest<Selection>,
     /// How often a check had to wait for a connection.
     pub(crate) connects: u32,
+    /// The same when [`poll_connect`](Self::poll_connect) had told all.
+    pub(crate) connects_polled: u32,
     pub(crate) attachments: Attachments,
     /// The patience of RFC 8863 is at its end.
     pub(crate) patience_over: bool,
@@ -104,6 +106,7 @@ impl Agent {
             replies: VecDeque::new(),
             selections: Latest::default(),
             connects: 0,
+            connects_polled: 0,
             attachments: Attachments::default(),
             patience_over: false,
             consent_lost: false,

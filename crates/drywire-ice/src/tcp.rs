@@ -97,14 +97,19 @@ impl Agent {
     /// [`connect_failed`](Self::connect_failed) with the same path. What goes over the connection is framed:
     /// [`Deframer`](crate::Deframer).
     pub fn poll_connect(&mut self) -> Option<Path> {
-        if self.is_over() {
+        // It is asked after each datagram, and there is seldom one.
+        if self.connects == self.connects_polled || self.is_over() {
             return None;
         }
-        self.checklist.pairs_mut().iter_mut().find_map(|pair| {
+        let wanted = self.checklist.pairs_mut().iter_mut().find_map(|pair| {
             let Connection::Wanted { until } = pair.connection else { return None };
             pair.connection = Connection::Opening { until };
             Some(pair.path)
-        })
+        });
+        if wanted.is_none() {
+            self.connects_polled = self.connects;
+        }
+        wanted
     }
 
     /// A connection of [`poll_connect`](Self::poll_connect) is open; `local` is the address that it has got. Paths of
