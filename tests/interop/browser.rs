@@ -8,6 +8,7 @@ use std::time::Duration;
 use crate::peer::{absent, artifacts, heavy, repository, run, runs};
 use crate::relay::Relay;
 use crate::server::{Server, free_port};
+use crate::turn::{TurnServer, USER};
 
 /// Says what is missing to run a browser, if anything is.
 fn missing() -> Option<String> {
@@ -91,6 +92,16 @@ fn chromium_without_udp_connects_over_tcp() {
         return absent(&reason);
     }
     script::<&str>("tcp.mjs", &Server::start_with(&["--tcp", "0.0.0.0:0"]), &[]);
+}
+
+#[test]
+fn chromium_connects_by_relays_of_ours_only() {
+    if let Some(reason) = missing() {
+        return absent(&reason);
+    }
+    let turn = TurnServer::start();
+    let arguments = [[USER.0, USER.1].map(ToOwned::to_owned).to_vec(), turn.urls().to_vec()].concat();
+    script("relay.mjs", &Server::start(), &arguments);
 }
 
 #[test]

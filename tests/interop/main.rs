@@ -21,3 +21,4 @@ mod peer;
 mod relay;
 mod server;
 mod str0m;
+mod turn;
