@@ -60,6 +60,24 @@ fn a_channel_is_open_and_announced_within_three_round_trips() {
 }
 
 #[test]
+fn a_client_that_takes_long_to_finish_is_waited_for() {
+    let (mut network, offerer, _, channel) = call(30, |peer, now| open(peer, now, "first", true));
+    network.set_default_link(Link::new().delay(Duration::from_millis(25)));
+    // Nothing of DTLS comes from the client after its ClientHello, for longer than SCTP would wait.
+    network.set_filter(|at, path, datagram| {
+        let is_dtls = datagram.first().is_some_and(|first| (20..64).contains(first));
+        !(is_dtls
+            && path.local == address(2)
+            && at > Duration::from_millis(80)
+            && at < Duration::from_secs(25))
+    });
+    let opened =
+        |network: &Network<Peer>| network[offerer].events.contains(&Event::DataChannelOpened(channel));
+    assert_eq!(network.run_until(opened, Duration::from_secs(120)), Outcome::Reached);
+    assert!(network.elapsed() > Duration::from_secs(25));
+}
+
+#[test]
 fn whatever_is_lost_of_what_comes_early_a_channel_opens() {
     for seed in 0..40 {
         let (mut network, offerer, _, channel) = call(seed, |peer, now| open(peer, now, "first", true));

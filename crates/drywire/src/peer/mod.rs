@@ -88,7 +88,9 @@ impl PeerConnection {
         self.transport.handle_timeout(now);
         if self.closed.is_none() {
             self.media.handle_timeout(now);
-            self.data.handle_timeout(now);
+            if self.is_secured() {
+                self.data.handle_timeout(now);
+            }
         }
         self.settle(now);
     }
@@ -174,7 +176,8 @@ impl PeerConnection {
         if self.closed.is_some() {
             return self.transport.poll_timeout();
         }
-        let rest = crate::earliest(self.media.poll_timeout(), self.data.poll_timeout());
+        let data = if self.is_secured() { self.data.poll_timeout() } else { None };
+        let rest = crate::earliest(self.media.poll_timeout(), data);
         crate::earliest(self.transport.poll_timeout(), rest)
     }
 
@@ -194,7 +197,16 @@ impl PeerConnection {
         if let Some(len) = self.media.poll_transmit(now, &mut self.transport, out) {
             return Some(Transmit::datagram(path, len));
         }
+        // Early, the INIT goes out once. How long the client takes is no matter of SCTP's.
+        if !self.is_secured() && !std::mem::take(&mut self.local.early_init) {
+            return None;
+        }
         self.poll_data(now, path, out)
+    }
+
+    /// Whether DTLS is connected.
+    fn is_secured(&self) -> bool {
+        self.transport.dtls().is_some_and(drywire_dtls::Connection::is_connected)
     }
 
     /// Appends SCTP packets, each in a DTLS record: one, or a train of full-sized ones.
@@ -263,7 +275,7 @@ impl PeerConnection {
     fn begin_data_early(&mut self, now: Instant) {
         let may = self.transport.dtls().is_some_and(drywire_dtls::Connection::may_send_early);
         if may && !self.local.began_data && self.negotiation.data_section().is_some() {
-            self.local.began_data = true;
+            (self.local.began_data, self.local.early_init) = (true, true);
             self.time_data();
             self.data.connect_early(now);
         }

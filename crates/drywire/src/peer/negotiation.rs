@@ -33,6 +33,8 @@ pub(super) struct Local {
     told_needed: bool,
     /// Whether the association has begun before DTLS was connected.
     pub(super) began_data: bool,
+    /// Whether its INIT is still to be sent before that.
+    pub(super) early_init: bool,
     /// How much longer than its SCTP packet a datagram is.
     pub(super) record_overhead: usize,
 }
@@ -52,6 +54,7 @@ impl Local {
             named: Vec::new(),
             told_needed: false,
             began_data: false,
+            early_init: false,
             record_overhead: 0,
         }
     }
