@@ -10,6 +10,9 @@ pub enum ConfigError {
     /// The realm cannot be hashed.
     #[error("the realm of the TURN server: {0}")]
     Realm(#[from] OpaqueStringError),
+    /// One of the secrets of time-limited credentials is empty: anybody could make them.
+    #[error("a secret of the TURN server is empty: anybody could make credentials with it")]
+    EmptySecret,
 }
 
 /// Why a datagram was not taken.

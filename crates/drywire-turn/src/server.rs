@@ -90,8 +90,12 @@ impl Server {
     /// A server without clients. `seed` must be fresh.
     ///
     /// # Errors
-    /// When the realm is not an OpaqueString (RFC 8265).
+    /// When the realm is not an OpaqueString (RFC 8265), or a secret is empty.
     pub fn new(config: Config, now: Instant, seed: [u8; 32]) -> Result<Self, ConfigError> {
+        let secrets = config.time_limited.iter().flat_map(|limited| &limited.secrets);
+        if secrets.into_iter().any(String::is_empty) {
+            return Err(ConfigError::EmptySecret);
+        }
         let mut rng = Rng::new(seed);
         let anonymity = config.username_anonymity && config.time_limited.is_none();
         let mut authentication = ValidatorConfig::new(config.realm.clone());
@@ -197,7 +201,8 @@ impl Server {
         self.users.remove(name)
     }
 
-    /// Changes the secrets of [time-limited credentials](crate::TimeLimited). Allocations that there are stay.
+    /// Changes the secrets of [time-limited credentials](crate::TimeLimited). Allocations that there are stay. Empty ones are
+    /// left out.
     ///
     /// # Errors
     /// When the server was made without [`Config::time_limited`]: it knows no time of day.

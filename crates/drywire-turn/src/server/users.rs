@@ -114,7 +114,8 @@ impl Users {
 
     pub(super) fn set_secrets(&mut self, secrets: &[String]) {
         let key = |secret: &String| self.provider.hmac_key(HashAlgorithm::Sha1, secret.as_bytes());
-        self.secrets = secrets.iter().map(key).collect();
+        // With an empty one anybody could make credentials.
+        self.secrets = secrets.iter().filter(|secret| !secret.is_empty()).map(key).collect();
     }
 
     /// Whom a request says to come from. `known` is whose allocation it is about: that account goes on while there are

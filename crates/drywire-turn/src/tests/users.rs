@@ -133,6 +133,11 @@ fn secrets_change_while_running() {
     assert_eq!(allocate(&mut guest("north", "alice", 600, 4001), &mut server, now), Some(401));
     assert_eq!(allocate(&mut guest("south", "alice", 600, 4002), &mut server, now), None);
     assert_eq!(before.ask(&mut server, now, Method::REFRESH, |_| {}).code, None);
+    // An empty secret is nobody's.
+    server.set_secrets(&[String::new()]).unwrap();
+    assert_eq!(allocate(&mut guest("", "alice", 600, 4005), &mut server, now), Some(401));
+    let error = Server::new(time_limited(now, &["north", ""]), now, [1; 32]).map(drop).unwrap_err();
+    assert_eq!(error, crate::ConfigError::EmptySecret);
     // A server that knows no time of day cannot.
     let mut server = Server::new(server_config(), now, [1; 32]).unwrap();
     assert!(server.set_secrets(&["south".to_owned()]).is_err());
