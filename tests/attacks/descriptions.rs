@@ -295,7 +295,8 @@ fn f12_no_hash_without_a_key() {
                 files += 1;
                 let text = std::fs::read_to_string(&path).expect("a text file");
                 // The hasher of TURN, whose two keys come from the machine's seed.
-                let text = text.replace("with_hasher(seeded)", "").replace("with_hasher(Seeded::new(rng))", "");
+                let text =
+                    text.replace("with_hasher(seeded)", "").replace("with_hasher(Seeded::new(rng))", "");
                 for name in ["BuildHasherDefault", "with_hasher", "rustc-hash", "fxhash", "nohash", "ahash"] {
                     assert!(!text.contains(name), "{}: {name}", path.display());
                 }
