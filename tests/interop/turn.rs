@@ -14,8 +14,10 @@ pub(crate) const USER: (&str, &str) = ("alice", "wonderland");
 pub(crate) struct TurnServer {
     child: Child,
     folder: PathBuf,
-    /// Where it takes UDP and TCP.
-    pub(crate) plain: SocketAddr,
+    /// Where it takes UDP.
+    pub(crate) udp: SocketAddr,
+    /// Where it takes TCP.
+    pub(crate) tcp: SocketAddr,
     /// Where it takes TLS, with a certificate that nobody trusts.
     pub(crate) tls: SocketAddr,
 }
@@ -48,15 +50,15 @@ impl TurnServer {
             let text = words.nth(1).unwrap_or_else(|| panic!("the first line is {line:?}"));
             text.parse().expect("an address")
         };
-        Self { plain: address("UDP"), tls: address("TLS"), child, folder }
+        Self { udp: address("UDP"), tcp: address("TCP"), tls: address("TLS"), child, folder }
     }
 
     /// The URLs of all the ways to it.
     pub(crate) fn urls(&self) -> [String; 3] {
-        let Self { plain, tls, .. } = self;
+        let Self { udp, tcp, tls, .. } = self;
         [
-            format!("turn:{plain}?transport=udp"),
-            format!("turn:{plain}?transport=tcp"),
+            format!("turn:{udp}?transport=udp"),
+            format!("turn:{tcp}?transport=tcp"),
             format!("turns:{tls}?transport=tcp"),
         ]
     }
