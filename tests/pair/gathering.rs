@@ -538,6 +538,7 @@ fn names_are_told_in_the_place_of_addresses_and_found() {
         let kinds: Vec<_> =
             world.network[app].app().connection().ice().remote_candidates().map(|own| own.kind).collect();
         assert_eq!(kinds, [ice::CandidateKind::Host]);
+        assert_eq!(world.network[app].app().endpoint.stats().names_resolved, 1);
     }
 }
 

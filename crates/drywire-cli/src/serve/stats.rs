@@ -14,6 +14,8 @@ use crate::milliseconds;
 struct Sessions {
     /// How many there were since the start of the program.
     total: u64,
+    /// Names of browsers' candidates whose addresses were found.
+    names_resolved: u64,
     /// Those open now, the oldest first.
     sessions: Vec<Entry>,
 }
@@ -36,8 +38,6 @@ struct Entry {
     /// Chunks of SCTP's handshake that were sent.
     sctp_handshake_chunks: u64,
     rtt_ms: Option<f64>,
-    /// How the candidates of the peer were found: `host` is what it told.
-    remote_candidates: Vec<&'static str>,
     bytes_received: u64,
     bytes_sent: u64,
     channels: usize,
@@ -56,7 +56,7 @@ pub(super) async fn list(State(handle): State<Handle<Echo>>) -> Response {
         let mut sessions: Vec<Entry> =
             echo.sessions().filter_map(|(id, session)| Entry::new(now, endpoint, id, session)).collect();
         sessions.sort_by_key(|entry| entry.number);
-        Sessions { total: echo.total(), sessions }
+        Sessions { total: echo.total(), names_resolved: endpoint.stats().names_resolved, sessions }
     });
     match sessions.await {
         Ok(sessions) => json(StatusCode::OK, &sessions),
@@ -66,8 +66,7 @@ pub(super) async fn list(State(handle): State<Handle<Echo>>) -> Response {
 
 impl Entry {
     fn new(now: Instant, endpoint: &Endpoint, id: PeerId, session: &Session) -> Option<Self> {
-        let peer = endpoint.peer(id)?;
-        let stats = peer.stats();
+        let stats = endpoint.peer(id)?.stats();
         let dtls = stats.dtls.as_ref();
         let since_start = |at: Instant| at.saturating_duration_since(session.started);
         Some(Self {
@@ -84,7 +83,6 @@ impl Entry {
             sctp_handshake_chunks: stats.sctp.handshake_chunks_sent,
             dtls_in_stun_sent: stats.transport.dtls_in_stun_sent,
             rtt_ms: stats.round_trip_time.map(milliseconds),
-            remote_candidates: peer.ice().remote_candidates().map(|found| found.kind.as_str()).collect(),
             bytes_received: stats.transport.bytes_received,
             bytes_sent: stats.transport.bytes_sent,
             channels: session.open_channels(),

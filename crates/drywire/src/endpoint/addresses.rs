@@ -138,6 +138,7 @@ impl Endpoint {
                 Change::ConnectFailed(id, path) => self.with_peer(id, |peer| peer.connect_failed(now, path)),
                 Change::Resolved(peers, name, address) => {
                     let Some(address) = address else { continue };
+                    self.stats.names_resolved += 1;
                     for id in peers {
                         self.with_peer(id, |peer| peer.name_resolved(now, &name, address));
                     }

@@ -74,6 +74,8 @@ pub struct EndpointStats {
     pub datagrams_received: u64,
     /// Datagrams received that belong to no peer connection.
     pub datagrams_unrouted: u64,
+    /// Names of the peers' candidates whose addresses were found by multicast DNS.
+    pub names_resolved: u64,
 }
 
 struct Slot {
