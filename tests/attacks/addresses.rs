@@ -126,7 +126,7 @@ fn a14_addresses_behind_mdns_names_stay_hidden() {
         assert_eq!(offer.contains("203.0.113.5 6000 typ srflx raddr 0.0.0.0 rport 0"), told, "{offer}");
         assert!(offer.contains("198.51.100.9 49152 typ relay raddr 0.0.0.0 rport 0"), "{offer}");
         // Errors are shown to those who do not know the addresses either (W3C webrtc-pc, section 4.8.3).
-        assert!(errors.len() >= usize::from(told) + 1, "{errors:?}");
+        assert!(errors.len() > usize::from(told), "{errors:?}");
         assert_hidden(&format!("{errors:?}"));
     }
 }
