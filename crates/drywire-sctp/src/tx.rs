@@ -71,6 +71,9 @@ pub(crate) struct Outbound {
     tail_wanted: bool,
     /// It was, and this is not acknowledged.
     tail: Option<Serial<u32>>,
+    /// Something was sent to hear of what is in flight, be it new or sent again: no second time before all until here is
+    /// acknowledged (RFC 8985, section 7.2).
+    tail_end: Option<Serial<u32>>,
     /// When anything was last acknowledged.
     last_acknowledged: Option<Instant>,
     /// One packet may leave whatever the congestion window says (RFC 9260, section 7.2.4, rule 3).
@@ -122,6 +125,7 @@ impl Outbound {
             timeout: false,
             tail_wanted: false,
             tail: None,
+            tail_end: None,
             last_acknowledged: None,
             exempt: false,
             first_resent: false,
@@ -157,7 +161,7 @@ impl Outbound {
         self.rate = self.congestion.wants_rate().then(|| RateSampler::new(self.packet));
         self.rack = Rack::new();
         (self.recovery, self.undo, self.timeout) = (None, None, false);
-        (self.tail_wanted, self.tail, self.overdue) = (false, None, None);
+        (self.tail_wanted, self.tail, self.tail_end, self.overdue) = (false, None, None, None);
         (self.told, self.newest_sack) = (None, None);
         self.overdue_bytes = 0;
         (self.exempt, self.probe) = (false, false);
@@ -320,6 +324,9 @@ impl Outbound {
         self.write_new(now, out, left, most, events, stats);
         if tail && out.len() == start {
             self.write_tail(now, out, space, stats);
+        }
+        if tail {
+            self.tail_end = Some(self.flight.next_tsn());
         }
         if out.len() == start {
             return false;

@@ -50,6 +50,38 @@ fn a_lost_tail_does_not_wait_for_the_retransmission_timer() {
 }
 
 #[test]
+fn an_outage_is_not_sent_into_and_soon_made_up_for() {
+    for control in CONTROLS {
+        let mut pair = warm(control, 8);
+        let before = pair.sides[0].stats();
+        // More waits to be sent than any window takes.
+        for stream in 1..=20 {
+            pair.write(0, stream, &[7; 100_000], SendOptions::ordered());
+        }
+        pair.run_for(Duration::from_millis(100));
+        let at_outage = pair.sides[0].stats();
+        assert_eq!(at_outage.timeouts, before.timeouts, "{control:?}");
+        let passes = std::mem::replace(&mut pair.passes, 0);
+        pair.run_for(Duration::from_secs(4));
+        let after = pair.sides[0].stats();
+        assert!(after.tail_probes <= at_outage.tail_probes + 1, "{control:?} {after:?}");
+        assert!(after.timeouts >= at_outage.timeouts + 2, "{control:?} {after:?}");
+        // What was still acknowledged at its beginning, a probe, and one packet for each timeout.
+        let window = u64::try_from(at_outage.congestion_window / 1_000).unwrap();
+        let sent = after.packets_sent - at_outage.packets_sent;
+        assert!(sent <= 2 * window + 10, "{control:?} {sent} of {window}");
+
+        pair.passes = passes;
+        let timeouts = after.timeouts;
+        pair.run_until(|pair| pair.sides[0].stats().timeouts > timeouts);
+        let back = pair.now;
+        pair.run_until(|pair| pair.sides[0].tx.is_done());
+        let took = pair.now - back;
+        assert!(took < Duration::from_secs(6), "{control:?} {took:?} {:?}", pair.sides[0].stats());
+    }
+}
+
+#[test]
 fn what_is_lost_twice_does_not_wait_for_the_retransmission_timer() {
     for control in CONTROLS {
         for times in 2..=4 {

@@ -59,6 +59,7 @@ impl Outbound {
         if self.recovery.is_some_and(|end| cumulative.next() >= end) {
             (self.recovery, self.timeout) = (None, false);
         }
+        self.tail_end = self.tail_end.filter(|end| cumulative.next() < *end);
         let rtt = progress.sampled.map(|(_, at)| now.saturating_duration_since(at));
         if let Some(rtt) = rtt {
             self.rto.measured(now, rtt);
@@ -82,7 +83,8 @@ impl Outbound {
             lost: lost + std::mem::take(&mut self.overdue_bytes),
             in_flight: self.flight.bytes(),
             limited: (full || paced) && advanced,
-            recovering: self.recovery.is_some(),
+            // After a timeout the window grows from one packet on while the losses are repaired (RFC 9260, section 7.2.3).
+            recovering: self.recovery.is_some() && !self.timeout,
             round,
             rtt,
             smoothed: self.rto.smoothed().unwrap_or_default(),
@@ -134,6 +136,7 @@ impl Outbound {
                 self.congestion.lost(now);
             }
             self.rack.recovers();
+            self.tail_end = None;
             self.recovery = Some(self.flight.next_tsn());
             self.undo = Some(u32::from(repaired));
             self.exempt = losses.bytes > 0;
@@ -193,7 +196,8 @@ impl Outbound {
     /// When it is time to send something again so as to hear of what is in flight: sooner than the retransmission timer, once,
     /// and without a verdict on what was lost (RFC 8985, section 7.2).
     pub(crate) fn tail_probe_at(&self) -> Option<Instant> {
-        if self.flight.is_empty() || self.recovery.is_some() || self.tail.is_some() || self.tail_wanted {
+        let probed = self.tail_wanted || self.tail.is_some() || self.tail_end.is_some();
+        if self.flight.is_empty() || self.recovery.is_some() || probed {
             return None;
         }
         let smoothed = self.rto.smoothed()?;
@@ -255,7 +259,7 @@ impl Outbound {
         // Until then what is lost is not news.
         self.recovery = Some(self.flight.next_tsn());
         (self.undo, self.timeout) = (Some(0), true);
-        (self.tail_wanted, self.tail) = (false, None);
+        (self.tail_wanted, self.tail, self.tail_end) = (false, None, None);
         self.pacer = Pacer::default();
         self.exempt = false;
         !closed
