@@ -60,6 +60,7 @@ fn gather(connection: &mut PeerConnection, policy: AddressPolicy) -> Vec<GatherE
     let mut config = Config::default();
     config.policy = policy;
     config.hide_hosts = true;
+    config.keepalive = None;
     config.servers =
         vec![StunServer::new("stun:one", address(SERVER)), StunServer::new("stun:two", address(MUTE_SERVER))];
     let mut gatherer = Gatherer::new(config, now, [9; 32]);

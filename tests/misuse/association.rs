@@ -72,7 +72,7 @@ impl Machine for Sctp {
     fn command(&mut self, now: Instant, rng: &mut Rng) {
         let number = u16::try_from(rng.below(STREAMS)).unwrap();
         let stream = StreamId(if rng.below(50) == 0 { u16::MAX } else { number });
-        match rng.below(17) {
+        match rng.below(18) {
             0..=7 => {
                 let len = if rng.below(8) == 0 { rng.below(70_000) } else { rng.below(300) };
                 let mut data = self.next.to_be_bytes().to_vec();
@@ -99,6 +99,7 @@ impl Machine for Sctp {
             }
             12 => self.association.reset_streams(now, &[stream]),
             13 => self.association.connect(now),
+            17 => self.association.path_changed(now),
             16 => self.association.set_read_in_parts(stream, rng.below(3) > 0),
             14 => self.association.set_mtu(
                 now,

@@ -124,6 +124,7 @@ impl Machine for Channels {
             13 => self.transport.set_role(now, self.role),
             14 => self.transport.set_remote(now, 262_144, 5000),
             _ if rng.below(40) == 0 => self.transport.abort(now),
+            _ if rng.below(4) == 0 => self.transport.path_changed(now),
             _ => self.transport.set_mtu(
                 now,
                 usize::try_from(rng.below(1_500)).unwrap(),

@@ -166,6 +166,12 @@ impl Transport {
         self.association.set_initial_rtt(rtt);
     }
 
+    /// Packets take another path from now on, or the path is back: what got lost on the old one is sent again at once.
+    pub fn path_changed(&mut self, now: Instant) {
+        let now = self.clock.observe(now);
+        self.association.path_changed(now);
+    }
+
     /// The INIT chunk of the association, for a peer that is to know it beforehand (draft-hancke-tsvwg-snap-00).
     #[must_use]
     pub fn local_init(&self) -> Vec<u8> {

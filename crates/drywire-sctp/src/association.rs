@@ -253,6 +253,17 @@ impl Association {
         self.config.rto_initial = self.tx.expect_rtt(rtt);
     }
 
+    /// Packets take another path from now on, or the path is back. If retransmission timers have expired, what they say of the
+    /// path is forgotten, and what was sent last goes out again at once; else nothing changes.
+    pub fn path_changed(&mut self, now: Instant) {
+        let now = self.clock.observe(now);
+        if self.errors > 0 && self.timers.is_armed(Timer::Retransmit) {
+            self.errors = 0;
+            self.tx.forget_back_off();
+            self.timers.arm(Timer::Retransmit, now);
+        }
+    }
+
     /// Sets the ports. Call it before [`connect`](Self::connect).
     pub fn set_ports(&mut self, local: u16, remote: u16) {
         self.config.local_port = local;

@@ -271,6 +271,10 @@ impl Outbound {
         self.rto.back_off();
     }
 
+    pub(crate) fn forget_back_off(&mut self) {
+        self.rto.forget_back_off();
+    }
+
     /// A packet of the peer has come.
     pub(crate) const fn heard(&mut self) {
         self.heard = true;

@@ -58,6 +58,9 @@ pub struct Config {
     pub rto: Duration,
     /// How long servers and relays are waited for, from when their address was added. Default 10 s.
     pub timeout: Duration,
+    /// How long after its answer a server is asked again, so that NATs do not forget the mapping (RFC 8445, section 5.1.1.4), and
+    /// to notice when they have changed it; `None`: not at all. Default 15 s, at least 1 s.
+    pub keepalive: Option<Duration>,
     /// The most addresses of the host. Default 50.
     pub max_addresses: usize,
 }
@@ -72,6 +75,7 @@ impl Default for Config {
             pace: Duration::from_millis(50),
             rto: Duration::from_millis(500),
             timeout: Duration::from_secs(10),
+            keepalive: Some(Duration::from_secs(15)),
             max_addresses: 50,
         }
     }
@@ -86,6 +90,9 @@ impl Config {
         self.pace = self.pace.clamp(least, Duration::from_secs(60));
         self.rto = self.rto.clamp(least, Duration::from_secs(60));
         self.timeout = self.timeout.clamp(least, Duration::from_secs(600));
+        let keepalive =
+            |interval: Duration| interval.clamp(Duration::from_secs(1), Duration::from_secs(3_600));
+        self.keepalive = self.keepalive.map(keepalive);
         self.max_addresses = self.max_addresses.clamp(1, 256);
         self
     }

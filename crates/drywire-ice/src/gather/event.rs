@@ -1,6 +1,8 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use drywire_core::Path;
+
 use crate::Candidate;
 use crate::mdns::Name;
 
@@ -10,6 +12,12 @@ use crate::mdns::Name;
 pub enum Event {
     /// A candidate.
     Candidate(Gathered),
+    /// A server sees one of the host's addresses elsewhere than before: a NAT on this way has forgotten it, or has got another
+    /// address itself. Who speaks to that server from there is somebody else for it now.
+    MappingChanged(Path),
+    /// A server-reflexive candidate is of no use any more: the NAT has made another one of the same address. Peers that were
+    /// told of it need not hear of it; those to come should not be told.
+    Withdrawn(Candidate),
     /// A server did not help (W3C webrtc-pc, `icecandidateerror`).
     Failed(GatherError),
     /// All that was asked for is there, or has failed. The peer can be told so (RFC 8838, section 14).

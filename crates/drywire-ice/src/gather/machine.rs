@@ -9,6 +9,7 @@ use drywire_stun::{Message, RetransmissionConfig, TransactionId};
 use super::address::{is_host, order};
 use super::probe::{Answer, Probe, read};
 use super::relay::Expected;
+use super::renew::Mapping;
 use super::{
     AddressPolicy, Config, Disclosure, Event, GatherError, GatherFailure, Gathered, LocalAddress, StunServer,
 };
@@ -36,12 +37,13 @@ type Foundation = (CandidateKind, Protocol, IpAddr, Option<IpAddr>);
 pub struct Gatherer {
     pub(crate) config: Config,
     clock: Monotonic,
-    rng: Rng,
+    pub(crate) rng: Rng,
     locals: Vec<Local>,
-    candidates: Vec<Candidate>,
+    pub(crate) candidates: Vec<Candidate>,
     /// Foundations are numbers: one computed from an address would tell it to those who can guess.
     foundations: Vec<Foundation>,
-    probes: Vec<Probe>,
+    pub(crate) probes: Vec<Probe>,
+    pub(crate) mappings: Vec<Mapping>,
     pub(crate) relays: Vec<Expected>,
     pub(crate) next_relay: u32,
     /// How many relayed candidates there were.
@@ -68,6 +70,7 @@ impl Gatherer {
             candidates: Vec::new(),
             foundations: Vec::new(),
             probes: Vec::new(),
+            mappings: Vec::new(),
             relays: Vec::new(),
             next_relay: 0,
             relayed: 0,
@@ -82,14 +85,14 @@ impl Gatherer {
     /// Takes a datagram that came along `path`. Anything but the answer of a server is dropped: ask
     /// [`awaits`](Self::awaits) who else wants it.
     pub fn handle_input(&mut self, now: Instant, path: Path, datagram: BytesMut) {
-        self.advance(now);
+        let now = self.advance(now);
         let Ok(message) = Message::parse(&datagram) else { return };
         if message.check_fingerprint() == Some(false) {
             return;
         }
         if let Some(at) = self.probes.iter().position(|probe| probe.awaits(path, &message)) {
             let probe = self.probes.remove(at);
-            self.conclude(&probe, read(&message));
+            self.conclude(now, &probe, read(&message));
             self.settle();
         }
     }
@@ -155,7 +158,17 @@ impl Gatherer {
         self.locals.retain(|local| local.address.address != address);
         self.candidates.retain(|candidate| candidate.base != address);
         self.probes.retain(|probe| probe.path.local != address);
+        self.mappings.retain(|mapping| mapping.local() != address);
         self.relays.retain(|relay| relay.local != address);
+        self.settle();
+    }
+
+    /// Asks nobody any more, not even for what is already there.
+    pub fn close(&mut self, now: Instant) {
+        self.advance(now);
+        self.probes.clear();
+        self.mappings.clear();
+        self.relays.clear();
         self.settle();
     }
 
@@ -173,10 +186,10 @@ impl Gatherer {
         self.candidates.iter()
     }
 
-    /// Whether nothing is waited for.
+    /// Whether no new candidate is waited for.
     #[must_use]
     pub fn is_done(&self) -> bool {
-        self.probes.is_empty() && self.relays.is_empty()
+        self.probes.iter().all(Probe::renews) && self.relays.is_empty()
     }
 
     /// Appends the next request.
@@ -247,15 +260,15 @@ impl Gatherer {
             let path = Path::udp(local.address, address);
             let id = TransactionId::random(&mut self.rng);
             let until = now + self.config.timeout;
-            self.probes.push(Probe::new(path, local.network, server, *preference, id, until));
+            self.probes.push(Probe::new(path, local.network, Some(server), *preference, id, until));
         }
     }
 
     /// A server has answered.
-    fn conclude(&mut self, probe: &Probe, answer: Answer) {
+    fn conclude(&mut self, now: Instant, probe: &Probe, answer: Answer) {
         match answer {
             Answer::Mapped(mapped) => {
-                self.add_mapped(probe.path, probe.local_preference, probe.network, mapped)
+                self.add_mapped(now, probe.path, probe.local_preference, probe.network, mapped);
             }
             Answer::Elsewhere(server) => match probe.redirected(server, TransactionId::random(&mut self.rng))
             {
@@ -269,16 +282,25 @@ impl Gatherer {
     /// A server that is asked for something else over UDP has told what it sees one of the addresses at: a TURN server does
     /// with its allocation.
     pub fn add_server_reflexive(&mut self, now: Instant, path: Path, mapped: SocketAddr) {
-        self.advance(now);
+        let now = self.advance(now);
         let of_path =
             |local: &&Local| local.address.tcp_type.is_none() && local.address.address == path.local;
         if let Some(local) = self.locals.iter().find(of_path) {
             let (preference, network) = (local.preference, local.address.network);
-            self.add_mapped(path, preference, network, mapped);
+            self.add_mapped(now, path, preference, network, mapped);
+            self.settle();
         }
     }
 
-    fn add_mapped(&mut self, path: Path, preference: u16, network: NetworkCost, mapped: SocketAddr) {
+    fn add_mapped(
+        &mut self,
+        now: Instant,
+        path: Path,
+        preference: u16,
+        network: NetworkCost,
+        mapped: SocketAddr,
+    ) {
+        self.keep_mapping(now, path, preference, network, mapped);
         let (base, kind) = (path.local, CandidateKind::ServerReflexive);
         let mut candidate = Candidate::server_reflexive(mapped, base).with_local_preference(preference);
         candidate.foundation = self.foundation(kind, Protocol::Udp, base.ip(), Some(path.remote.ip()));
@@ -292,7 +314,8 @@ impl Gatherer {
     }
 
     fn fail(&mut self, probe: &Probe, reason: GatherFailure, code: u16, text: String) {
-        if let Some(server) = self.config.servers.get(probe.server) {
+        // What it said before may still be true.
+        if let Some(server) = probe.server.and_then(|server| self.config.servers.get(server)) {
             let url = server.url.clone();
             let local = self.shown(probe.path.local);
             self.report(GatherError { url, local, reason, code, text });
@@ -358,7 +381,7 @@ impl Gatherer {
         (at + 1).to_string()
     }
 
-    fn tell(&mut self, event: Event) {
+    pub(crate) fn tell(&mut self, event: Event) {
         if self.events.len() >= MAX_EVENTS {
             self.events.pop_front();
         }
@@ -378,6 +401,7 @@ impl Gatherer {
                 }
             }
             self.expire_relays(now);
+            self.renew_mappings(now);
             self.settle();
         }
         now
@@ -394,6 +418,7 @@ impl Gatherer {
             _ if !probe.is_asked() => self.paced.unwrap_or(now).min(probe.gives_up),
             _ => probe.deadline(),
         });
-        self.next = probes.chain(self.relays.iter().map(|relay| relay.gives_up)).min();
+        let relays = self.relays.iter().map(|relay| relay.gives_up);
+        self.next = probes.chain(relays).chain(self.mappings.iter().map(Mapping::renew_at)).min();
     }
 }

@@ -40,6 +40,7 @@ mod event;
 mod machine;
 mod probe;
 mod relay;
+mod renew;
 
 pub use address::LocalAddress;
 pub use config::{AddressPolicy, Config, StunServer};

@@ -22,8 +22,8 @@ pub(crate) struct Probe {
     pub(crate) path: Path,
     /// What the socket's interface costs.
     pub(crate) network: NetworkCost,
-    /// The server's place in the list.
-    pub(crate) server: usize,
+    /// The server's place in the list; `None`: it has answered before, and is asked again.
+    pub(crate) server: Option<usize>,
     pub(crate) local_preference: u16,
     pub(crate) gives_up: Instant,
     /// The servers that have sent us on.
@@ -51,7 +51,7 @@ impl Probe {
     pub(crate) const fn new(
         path: Path,
         network: NetworkCost,
-        server: usize,
+        server: Option<usize>,
         local_preference: u16,
         id: TransactionId,
         gives_up: Instant,
@@ -71,6 +71,11 @@ impl Probe {
             let again = Self::new(path, self.network, self.server, self.local_preference, id, self.gives_up);
             Self { left, ..again }
         })
+    }
+
+    /// Whether a candidate came of the same question before.
+    pub(crate) const fn renews(&self) -> bool {
+        self.server.is_none()
     }
 
     pub(crate) const fn is_asked(&self) -> bool {

@@ -34,6 +34,8 @@ struct World {
     candidates: Vec<Gathered>,
     errors: Vec<GatherError>,
     done: Vec<Duration>,
+    withdrawn: Vec<Candidate>,
+    changed: Vec<Path>,
 }
 
 impl World {
@@ -48,6 +50,8 @@ impl World {
             candidates: Vec::new(),
             errors: Vec::new(),
             done: Vec::new(),
+            withdrawn: Vec::new(),
+            changed: Vec::new(),
         }
     }
 
@@ -79,6 +83,8 @@ impl World {
         while let Some(event) = self.gatherer.poll_event() {
             match event {
                 Event::Candidate(gathered) => self.candidates.push(gathered),
+                Event::Withdrawn(candidate) => self.withdrawn.push(candidate),
+                Event::MappingChanged(path) => self.changed.push(path),
                 Event::Failed(error) => self.errors.push(error),
                 Event::Done => self.done.push(self.now - self.start),
             }
@@ -133,7 +139,7 @@ fn hosts_come_in_order_and_done_at_once() {
 #[test]
 fn servers_are_asked_one_per_ta_and_what_they_say_is_pruned() {
     let servers = ["192.0.2.1:3478", "192.0.2.2:3478", "[2001:db8::9]:3478"];
-    let mut world = World::new(with_servers(&servers));
+    let mut world = World::new(Config { keepalive: None, ..with_servers(&servers) });
     world.map("10.0.0.1:1", servers[0], "198.51.100.1:7");
     world.map("10.0.0.1:1", servers[1], "198.51.100.1:7");
     // No NAT: what the server sees is the host candidate.
@@ -434,6 +440,53 @@ fn servers_do_not_send_us_around_for_ever_or_anywhere() {
     }
 }
 
+#[test]
+fn mappings_are_kept_alive_and_followed() {
+    let servers = ["192.0.2.1:3478", "192.0.2.2:3478"];
+    let mut world = World::new(with_servers(&servers));
+    for server in servers {
+        world.map("10.0.0.1:1", server, "198.51.100.1:7");
+        // No NAT has to be reminded of this one.
+        world.map("203.0.113.1:1", server, "203.0.113.1:1");
+    }
+    world.add(&[local("10.0.0.1:1"), local("203.0.113.1:1")]);
+    world.run(Duration::from_secs(14));
+    assert_eq!((world.sent.len(), world.done.len()), (4, 1));
+    world.run(Duration::from_secs(45));
+    assert_eq!(world.sent.len(), 4 + 2 * 3, "one each 15 seconds");
+    assert!(world.sent[4..].iter().all(|(_, path)| path.local == address("10.0.0.1:1")));
+    assert_eq!((world.texts().len(), world.done.len(), world.errors.len()), (3, 1, 0));
+
+    // One of the servers sees something else: both are there, and then only the new one.
+    world.map("10.0.0.1:1", servers[0], "198.51.100.1:8");
+    world.run(Duration::from_secs(15));
+    assert_eq!((world.texts().len(), world.withdrawn.len(), world.changed.len()), (4, 0, 1));
+    world.map("10.0.0.1:1", servers[1], "198.51.100.1:8");
+    world.run(Duration::from_secs(15));
+    assert_eq!((world.texts().len(), world.withdrawn.len(), world.changed.len()), (4, 1, 2));
+    assert_eq!(world.withdrawn[0].address, address("198.51.100.1:7"));
+    let reflexive = |own: &&Candidate| own.kind == CandidateKind::ServerReflexive;
+    assert_eq!(world.gatherer.candidates().filter(reflexive).count(), 1);
+
+    // A server that is away for a while changes nothing.
+    world.mapped.clear();
+    world.run(Duration::from_secs(60));
+    assert_eq!((world.errors.len(), world.withdrawn.len()), (0, 1));
+    assert!(world.gatherer.is_done());
+    world.gatherer.close(world.now);
+    assert_eq!(world.gatherer.poll_timeout(), None);
+}
+
+#[test]
+fn mappings_are_not_kept_alive_if_that_is_not_wanted() {
+    let server = "192.0.2.1:3478";
+    let mut world = World::new(Config { keepalive: None, ..with_servers(&[server]) });
+    world.map("10.0.0.1:1", server, "198.51.100.1:7");
+    world.add(&[local("10.0.0.1:1")]);
+    world.run(Duration::from_secs(600));
+    assert_eq!((world.sent.len(), world.gatherer.poll_timeout()), (1, None));
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
@@ -488,12 +541,14 @@ proptest! {
         }
         world.run(Duration::from_secs(60));
         world.drain();
-        prop_assert!(world.gatherer.is_done() && world.gatherer.poll_timeout().is_none());
+        prop_assert!(world.gatherer.is_done());
         let unique: std::collections::BTreeSet<_> = world
             .gatherer
             .candidates()
             .map(|one| (one.kind, one.address, one.base))
             .collect();
         prop_assert_eq!(unique.len(), world.gatherer.candidates().count());
+        world.gatherer.close(world.now);
+        prop_assert!(world.gatherer.is_done() && world.gatherer.poll_timeout().is_none());
     }
 }

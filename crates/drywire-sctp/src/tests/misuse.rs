@@ -71,6 +71,10 @@ proptest! {
                     let now = pair.now;
                     pair.sides[side].set_mtu(now, mtu, most);
                 }
+                13 if rng.below(2) == 0 => {
+                    let now = pair.now;
+                    pair.sides[side].path_changed(now);
+                }
                 12 => pair.sides[side].set_buffered_low_threshold(stream, 100),
                 18 => pair.sides[side].set_read_in_parts(stream, rng.below(3) > 0),
                 19 => {

@@ -82,6 +82,29 @@ fn an_outage_is_not_sent_into_and_soon_made_up_for() {
 }
 
 #[test]
+fn a_path_that_is_back_is_used_at_once() {
+    for control in CONTROLS {
+        let mut pair = warm(control, 9);
+        let calm = pair.sides[0].stats();
+        pair.write(0, 1, &[7; 5_000], SendOptions::ordered());
+        let now = pair.now;
+        pair.sides[0].path_changed(now);
+        pair.run_until(|pair| pair.sides[0].tx.is_done());
+        assert_eq!(pair.sides[0].stats().retransmissions, calm.retransmissions, "nothing was lost");
+
+        let passes = std::mem::replace(&mut pair.passes, 0);
+        pair.write(0, 1, &[7; 50_000], SendOptions::ordered());
+        pair.run_for(Duration::from_secs(20));
+        pair.passes = passes;
+        let back = pair.now;
+        pair.sides[0].path_changed(back);
+        pair.run_until(|pair| pair.sides[0].tx.is_done());
+        let took = pair.now - back;
+        assert!(took < Duration::from_secs(2), "{control:?} {took:?} {:?}", pair.sides[0].stats());
+    }
+}
+
+#[test]
 fn what_is_lost_twice_does_not_wait_for_the_retransmission_timer() {
     for control in CONTROLS {
         for times in 2..=4 {

@@ -84,6 +84,13 @@ impl Rto {
         self.current = (smoothed + self.variation * 4).clamp(self.min, self.max);
     }
 
+    /// The timer had expired for a reason that is over. What was measured counts again.
+    pub(crate) fn forget_back_off(&mut self) {
+        if let Some(smoothed) = self.smoothed {
+            self.current = (smoothed + self.variation * 4).clamp(self.min, self.max);
+        }
+    }
+
     /// The timer has expired (rule E2).
     pub(crate) fn back_off(&mut self) {
         self.current = (self.current * 2).min(self.max);

@@ -78,6 +78,8 @@ impl Setup {
         let sockets: Vec<_> = wildcards.clone().map(|address| Socket::bind(address).unwrap()).collect();
         let mut config = EndpointConfig::default();
         config.tcp = self.tcp;
+        // Sooner than by default, so that tests need not wait for it.
+        config.gathering.keepalive = Some(Duration::from_secs(1));
         config.gathering.filter = |local| !local.address.ip().is_loopback();
         if self.hides {
             config.gathering.hide_hosts = true;

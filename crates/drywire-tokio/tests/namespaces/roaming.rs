@@ -1,5 +1,6 @@
 //! The network goes away, comes back and changes while data flows.
 
+use std::net::{IpAddr, Ipv4Addr};
 use std::thread::sleep;
 use std::time::Duration;
 
@@ -100,6 +101,52 @@ fn the_address_of_a_host_behind_a_nat_changes() {
             .unwrap();
         });
     });
+}
+
+/// A router gets another public address, and forgets all its mappings. A peer that lets in what comes from there follows.
+#[test]
+fn the_address_of_a_nat_changes() {
+    for far in [Nat::Open, Nat::FullCone] {
+        with_servers([Site::behind(Nat::PortRestricted), Site::behind(far)], |internet, pair| {
+            let pair = assert_survives(pair, |_| renumber(internet));
+            assert_eq!(pair.stats(1).path.unwrap().remote.ip(), RENUMBERED);
+        });
+    }
+}
+
+/// A NAT in front of the peer keeps out what comes from the new address. A relay that is allocated from there carries on, until
+/// the next offer tells the peer of the address.
+#[test]
+fn the_address_of_a_nat_changes_before_another_one() {
+    with_servers([Site::behind(Nat::PortRestricted); 2], |internet, pair| {
+        let mut pair = assert_survives(pair, |_| renumber(internet));
+        pair.restart(0);
+        pair.settle(LIMIT);
+        assert_eq!(pair.stats(1).path.unwrap().remote.ip(), RENUMBERED);
+    });
+}
+
+/// The same where nothing but a relay ever works.
+#[test]
+fn the_address_of_a_symmetric_nat_changes() {
+    with_servers([Site::behind(Nat::Symmetric); 2], |internet, pair| {
+        assert_survives(pair, |_| renumber(internet));
+    });
+}
+
+const RENUMBERED: IpAddr = IpAddr::V4(Ipv4Addr::new(198, 51, 100, 101));
+
+fn renumber(internet: &Internet) {
+    internet
+        .router(0)
+        .ip(&format!(
+            "address del 198.51.100.1/24 dev wan
+            address add {RENUMBERED}/24 dev wan
+            route replace 192.0.2.0/24 dev wan
+            route replace 203.0.113.16/28 via 198.51.100.2
+            route replace default via 198.51.100.254\n"
+        ))
+        .unwrap();
 }
 
 /// Restarts while data flows, from either side in turn. Neither loses its path.

@@ -122,6 +122,7 @@ impl Endpoint {
         while let Some(change) = self.network.poll_change() {
             match change {
                 Change::Candidate(gathered) => self.each_peer(|peer| add_candidate(peer, now, &gathered)),
+                Change::Withdrawn(gathered) => self.each_peer(|peer| peer.withdraw_candidate(&gathered)),
                 Change::Gone(protocol, base) => {
                     self.each_peer(|peer| peer.remove_local_candidates(now, protocol, base));
                 }

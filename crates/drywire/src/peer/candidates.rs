@@ -88,14 +88,25 @@ impl PeerConnection {
     pub fn remove_local_candidates(&mut self, now: Instant, protocol: Protocol, base: SocketAddr) {
         let now = self.clock.observe(now);
         if self.transport.ice.remove_local_candidates(now, protocol, base) > 0 {
-            let Local { candidates, described, told, .. } = &mut self.local;
-            let gone = |own: &Signalled| (own.protocol, own.base) == (protocol, base);
-            for known in [described, told] {
-                *known -= candidates.iter().take(*known).filter(|own| gone(own)).count();
-            }
-            candidates.retain(|own| !gone(own));
+            self.forget_candidates(|own| (own.protocol, own.base) == (protocol, base));
         }
         self.settle(now);
+    }
+
+    /// Leaves a candidate out of what the peer is told from now on: it is of no use any more. Peers cannot be told to forget
+    /// one.
+    pub(crate) fn withdraw_candidate(&mut self, gathered: &Gathered) {
+        if let Some(text) = to_sdp(gathered) {
+            self.forget_candidates(|own| own.line == text);
+        }
+    }
+
+    fn forget_candidates(&mut self, is_gone: impl Fn(&Signalled) -> bool) {
+        let Local { candidates, described, told, .. } = &mut self.local;
+        for known in [described, told] {
+            *known -= candidates.iter().take(*known).filter(|own| is_gone(own)).count();
+        }
+        candidates.retain(|own| !is_gone(own));
     }
 
     /// How far the gathering of local candidates is.

@@ -235,7 +235,16 @@ impl PeerConnection {
     fn settle(&mut self, now: Instant) {
         while let Some(event) = self.transport.poll_event(now) {
             match event {
-                transport::Event::Ice(state) => self.tell(Event::IceConnectionStateChanged(state)),
+                transport::Event::Ice(state) => {
+                    if matches!(
+                        state,
+                        drywire_ice::ConnectionState::Connected | drywire_ice::ConnectionState::Completed
+                    ) {
+                        self.data.path_changed(now);
+                    }
+                    self.tell(Event::IceConnectionStateChanged(state));
+                }
+                transport::Event::PathChanged => self.data.path_changed(now),
                 transport::Event::Secured => self.secured(now),
                 transport::Event::Data(packet) => self.data.handle_input(now, packet),
                 transport::Event::Closed(reason) => self.end(now, CloseReason::Dtls(reason)),

@@ -22,6 +22,8 @@ use crate::{Config, TransportStats};
 pub(crate) enum Event {
     /// The state of ICE changed.
     Ice(drywire_ice::ConnectionState),
+    /// What is sent takes another path.
+    PathChanged,
     /// DTLS is connected and the peer is the one whose fingerprint was signalled: media and data may flow.
     Secured,
     /// A plaintext from DTLS: an SCTP packet.
@@ -232,6 +234,7 @@ impl Transport {
                 drywire_ice::Event::SelectedPathChanged(path) => {
                     tracing::debug!(%path, "the path for media and data");
                     self.timed = false;
+                    return Some(Event::PathChanged);
                 }
                 other => tracing::trace!(event = ?other, "ice"),
             }

@@ -166,6 +166,18 @@ impl Network {
         }
     }
 
+    /// For a server we are somebody else now, who has no allocation (RFC 8656, section 3.1).
+    pub(super) fn relay_moved(&mut self, now: Instant, path: Path) {
+        let moved = |relay: &Relay| relay.transport == RelayTransport::Udp && relay.path() == Some(path);
+        if let Some(index) = self.relays.iter().position(moved) {
+            self.lose_relay(now, index, None);
+            if let Some(relay) = self.relays.get_mut(index) {
+                relay.state = State::Idle;
+            }
+            self.allocate(now);
+        }
+    }
+
     /// There is no allocation, or no more: `reason` is `None` when its connection failed.
     pub(super) fn lose_relay(&mut self, now: Instant, index: usize, reason: Option<FailureReason>) {
         let Some(relay) = self.relays.get_mut(index) else { return };

@@ -37,6 +37,8 @@ const MAX_RELAYS: usize = 16;
 pub(super) enum Change {
     /// A candidate of ours.
     Candidate(Gathered),
+    /// A candidate is of no use to peers that were not told of it yet.
+    Withdrawn(Gathered),
     /// This base is gone, and all candidates that had it.
     Gone(Protocol, SocketAddr),
     /// A server did not help.
@@ -211,7 +213,7 @@ impl Network {
     pub(super) fn owns(&self, path: Path, datagram: &[u8]) -> bool {
         path.protocol == Protocol::Tcp
             || self.relay_of(path).is_some()
-            || (!self.gatherer.is_done() && self.gatherer.awaits(path, datagram))
+            || self.gatherer.awaits(path, datagram)
             || self.names.as_ref().is_some_and(|names| names.owns(path.local))
     }
 
@@ -378,6 +380,7 @@ impl Network {
                 State::Idle | State::Refused => {}
             }
         }
+        self.gatherer.close(now);
         if let Some(names) = &mut self.names {
             for local in &self.locals {
                 names.unregister(now, local.address.ip());
@@ -397,6 +400,13 @@ impl Network {
                     self.candidates.push(gathered.clone());
                     self.changes.push_back(Change::Candidate(gathered));
                 }
+                gather::Event::Withdrawn(candidate) => {
+                    let is_it = |own: &Gathered| own.candidate == candidate;
+                    if let Some(at) = self.candidates.iter().position(is_it) {
+                        self.changes.push_back(Change::Withdrawn(self.candidates.remove(at)));
+                    }
+                }
+                gather::Event::MappingChanged(path) => self.relay_moved(now, path),
                 gather::Event::Failed(error) => self.changes.push_back(Change::Error(error)),
                 gather::Event::Done => self.changes.push_back(Change::Done),
                 _ => {}
