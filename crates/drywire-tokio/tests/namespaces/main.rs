@@ -24,6 +24,7 @@ mod kinds;
 mod matrix;
 mod namespace;
 mod nat;
+mod own_turn;
 mod path_mtu;
 mod peer;
 mod roaming;
