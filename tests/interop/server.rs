@@ -1,5 +1,6 @@
 //! `drywire serve`, built and started for a test.
 
+use std::ffi::OsStr;
 use std::io::{BufRead, BufReader};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
@@ -33,6 +34,20 @@ fn build() -> PathBuf {
     executable.expect("cargo says where the program is")
 }
 
+/// Starts the program with `arguments`, and waits for the first line that it prints: then it listens.
+pub(crate) fn start(arguments: impl IntoIterator<Item = impl AsRef<OsStr>>) -> (Child, String) {
+    let mut child = Command::new(program())
+        .args(arguments)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("the program starts");
+    let mut line = String::new();
+    let stdout = child.stdout.take().expect("it is piped");
+    BufReader::new(stdout).read_line(&mut line).expect("the program says something");
+    (child, line)
+}
+
 /// A UDP port that nobody uses just now.
 pub(crate) fn free_port() -> u16 {
     let socket = std::net::UdpSocket::bind(("0.0.0.0", 0)).expect("a free port");
@@ -53,16 +68,8 @@ impl Server {
 
     /// With more arguments.
     pub(crate) fn start_with(arguments: &[&str]) -> Self {
-        let mut child = Command::new(program())
-            .args(["serve", "--listen", "127.0.0.1:0"])
-            .args(arguments)
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .spawn()
-            .expect("the program starts");
-        let mut line = String::new();
-        let stdout = child.stdout.take().expect("it is piped");
-        BufReader::new(stdout).read_line(&mut line).expect("the program says something");
+        let serve = ["serve", "--listen", "127.0.0.1:0"];
+        let (child, line) = start(serve.iter().chain(arguments));
         let url = line.trim_end().strip_prefix("listening on ").map(ToOwned::to_owned);
         let url = url.unwrap_or_else(|| panic!("the first line is {line:?}"));
         Self { child, url }

@@ -1,11 +1,10 @@
 //! `drywire turn`, started for a test.
 
-use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
-use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
+use std::path::{Path, PathBuf};
+use std::process::Child;
 
-use crate::server::program;
+use crate::server::start;
 
 /// The one user of the server.
 pub(crate) const USER: (&str, &str) = ("alice", "wonderland");
@@ -30,21 +29,13 @@ impl TurnServer {
         let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).expect("a certificate");
         std::fs::write(&certificate, made.cert.pem()).expect("the certificate is written");
         std::fs::write(&key, made.signing_key.serialize_pem()).expect("the key is written");
-        let mut child = Command::new(program())
-            .args(["turn", "--listen", "127.0.0.1:0", "--tls-listen", "127.0.0.1:0"])
-            .args(["--realm", "example.org", "--allow-loopback-peers", "--user"])
-            .arg(format!("{}:{}", USER.0, USER.1))
-            .arg("--cert")
-            .arg(certificate)
-            .arg("--key")
-            .arg(key)
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .spawn()
-            .expect("the program starts");
-        let mut line = String::new();
-        let stdout = child.stdout.take().expect("it is piped");
-        BufReader::new(stdout).read_line(&mut line).expect("the program says something");
+        let path = |path: &Path| path.to_str().expect("a plain name").to_owned();
+        let user = format!("{}:{}", USER.0, USER.1);
+        let fixed =
+            "turn --listen 127.0.0.1:0 --tls-listen 127.0.0.1:0 --realm example.org --allow-loopback-peers";
+        let (certificate, key) = (path(&certificate), path(&key));
+        let own = ["--user", &user, "--cert", &certificate, "--key", &key];
+        let (child, line) = start(fixed.split(' ').chain(own));
         let address = |transport: &str| -> SocketAddr {
             let mut words = line.split([' ', ',', ';', '\n']).skip_while(|word| *word != transport);
             let text = words.nth(1).unwrap_or_else(|| panic!("the first line is {line:?}"));

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use bytes::BytesMut;
 use drywire::datachannel::{ChannelId, ChannelOptions, Message};
 use drywire::ice::mdns::Interface;
-use drywire::jsep::DescriptionType;
+use drywire::jsep::{DescriptionType, SessionDescription};
 use drywire::turn::server;
 use drywire::{
     Config, ConnectionState, Endpoint, EndpointConfig, Event, IceGatheringState, IceServer,
@@ -274,13 +274,22 @@ impl World {
         self.apps.iter().map(|app| of(self.network[*app].app())).collect()
     }
 
-    fn signal(&mut self) {
+    /// What the first application would tell the second.
+    fn offer(&mut self) -> SessionDescription {
         let now = self.network.now();
+        let app = self.network[self.apps[0]].app_mut();
+        let mut peer = app.endpoint.peer_mut(app.peer.unwrap()).unwrap();
+        if peer.channels().next().is_none() {
+            peer.create_data_channel(now, ChannelOptions::new("x")).unwrap();
+        }
+        peer.create_offer(now).unwrap()
+    }
+
+    fn signal(&mut self) {
+        let (now, offer) = (self.network.now(), self.offer());
         let [a, b] = self.apps;
         let app = self.network[a].app_mut();
         let mut peer = app.endpoint.peer_mut(app.peer.unwrap()).unwrap();
-        peer.create_data_channel(now, ChannelOptions::new("x")).unwrap();
-        let offer = peer.create_offer(now).unwrap();
         peer.set_local_description(now, DescriptionType::Offer, &offer).unwrap();
         drop(peer);
         let app = self.network[b].app_mut();
@@ -405,12 +414,7 @@ fn who_wants_relays_only_shows_nothing_else() {
     config.ice_transport_policy = IceTransportPolicy::Relay;
     world.create_peers(&Arc::new(config));
     world.run_until(is_complete);
-    let now = world.network.now();
-    let app = world.network[world.apps[0]].app_mut();
-    let mut peer = app.endpoint.peer_mut(app.peer.unwrap()).unwrap();
-    peer.create_data_channel(now, ChannelOptions::new("x")).unwrap();
-    let offer = peer.create_offer(now).unwrap().to_string();
-    drop(peer);
+    let offer = world.offer().to_string();
     assert!(offer.contains("typ relay"), "{offer}");
     assert!(!offer.contains("203.0.113."), "the host's address shows: {offer}");
     world.signal();
@@ -523,12 +527,7 @@ fn names_are_told_in_the_place_of_addresses_and_found() {
         endpoint.add_local_address(now, address(host, 5000));
     }
     world.create_peers(&Arc::new(config()));
-    let now = world.network.now();
-    let app = world.network[world.apps[0]].app_mut();
-    let mut peer = app.endpoint.peer_mut(app.peer.unwrap()).unwrap();
-    peer.create_data_channel(now, ChannelOptions::new("x")).unwrap();
-    let offer = peer.create_offer(now).unwrap().to_string();
-    drop(peer);
+    let offer = world.offer().to_string();
     assert!(offer.contains(".local 5000 typ host"), "{offer}");
     assert!(!offer.contains("203.0.113."), "{offer}");
     world.signal();
