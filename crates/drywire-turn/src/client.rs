@@ -290,10 +290,7 @@ impl Client {
         while let Some(timer) = self.timers.expire(now) {
             match timer {
                 Timer::Request(id) => self.request_expired(now, id),
-                Timer::Refresh => {
-                    let lifetime = u32::try_from(self.config.lifetime.as_secs()).unwrap_or(u32::MAX).max(1);
-                    self.request(Purpose::Refresh { lifetime });
-                }
+                Timer::Refresh => self.refresh(),
                 Timer::Expiry => self.fail(FailureReason::Expired),
                 Timer::Permission(peer) => self.permission_expired(now, peer),
                 Timer::Channel(number) => self.channel_expired(now, number),

@@ -2,6 +2,7 @@
 
 mod attacks;
 mod discovery;
+mod forgotten;
 mod limits;
 mod misuse;
 mod mobility;

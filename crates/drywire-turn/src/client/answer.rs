@@ -181,20 +181,34 @@ impl Client {
             // The allocation has gone, and with it all that belongs to it.
             (_, Some(437)) => self.fail(FailureReason::AllocationMismatch),
             (Purpose::Permission(peer), None) => self.permitted(now, peer),
-            (Purpose::Permission(peer), Some(code)) => {
-                self.permission_refused(now, peer, PeerRefusal::of(code));
-            }
             (Purpose::Channel { number, .. }, None) => self.channel_bound(now, number),
-            (Purpose::Channel { number, .. }, Some(_)) => self.channel_refused(now, number),
-            (Purpose::Connect(peer), code) => match (code, response.attribute::<ConnectionId>()) {
-                (None, Some(connection)) => self.ready(connection, peer, false),
-                (code, _) => {
-                    let reason = PeerRefusal::of(code.unwrap_or(400));
-                    self.tell(Event::ConnectFailed { peer, reason });
-                }
+            (Purpose::Connect(peer), None) => match response.attribute::<ConnectionId>() {
+                Some(connection) => self.ready(connection, peer, false),
+                None => self.tell(Event::ConnectFailed { peer, reason: PeerRefusal::of(400) }),
             },
+            (Purpose::Permission(_) | Purpose::Channel { .. } | Purpose::Connect(_), Some(code)) => {
+                self.peer_refused(now, purpose, code);
+            }
             (Purpose::Bind(id), None) => self.bound(id),
             (Purpose::Bind(id), Some(code)) => self.bind_failed(id, PeerRefusal::of(code)),
+        }
+    }
+
+    /// Nothing goes to a peer, or not in this way. A server that has lost the allocation, because it was started anew, may say no
+    /// more than that the request makes no sense: refreshing tells, and ends the client if it is so.
+    pub(super) fn peer_refused(&mut self, now: Instant, purpose: Purpose, code: u16) {
+        match purpose {
+            Purpose::Permission(peer) => self.permission_refused(now, peer, PeerRefusal::of(code)),
+            Purpose::Channel { number, .. } => self.channel_refused(now, number),
+            Purpose::Connect(peer) => {
+                self.tell(Event::ConnectFailed { peer, reason: PeerRefusal::of(code) });
+            }
+            Purpose::Bind(id) => self.bind_failed(id, PeerRefusal::of(code)),
+            Purpose::Allocate | Purpose::Refresh { .. } => self.fail(FailureReason::of(code)),
+        }
+        if matches!(code, 400 | 437) && self.is_allocated() {
+            self.timers.disarm(Timer::Refresh);
+            self.refresh();
         }
     }
 
@@ -208,12 +222,7 @@ impl Client {
     fn refused(&mut self, now: Instant, purpose: Purpose, refusal: Refusal) {
         match purpose {
             Purpose::Allocate | Purpose::Refresh { .. } => self.fail(refusal.into()),
-            Purpose::Permission(peer) => self.permission_refused(now, peer, PeerRefusal::Refused(401)),
-            Purpose::Channel { number, .. } => self.channel_refused(now, number),
-            Purpose::Connect(peer) => {
-                self.tell(Event::ConnectFailed { peer, reason: PeerRefusal::Refused(401) });
-            }
-            Purpose::Bind(id) => self.bind_failed(id, PeerRefusal::Refused(401)),
+            _ => self.peer_refused(now, purpose, 401),
         }
     }
 
@@ -242,6 +251,15 @@ impl Client {
         self.tell(Event::Allocated(allocation));
     }
 
+    /// Asks for more time, unless that is asked for already.
+    pub(super) fn refresh(&mut self) {
+        let mut purposes = self.requests.values().map(|request| request.purpose);
+        if !purposes.any(|purpose| matches!(purpose, Purpose::Refresh { .. })) {
+            let lifetime = u32::try_from(self.config.lifetime.as_secs()).unwrap_or(u32::MAX).max(1);
+            self.request(Purpose::Refresh { lifetime });
+        }
+    }
+
     fn refreshed(&mut self, now: Instant, seconds: u32) {
         let State::Allocated(allocation) = &mut self.state else { return };
         let lifetime = bounded(seconds);
@@ -258,14 +276,7 @@ impl Client {
             Purpose::Allocate => {}
             // What there is cannot move: a new allocation is a new client's affair.
             Purpose::Refresh { .. } => return self.fail(FailureReason::Redirected),
-            Purpose::Permission(peer) => {
-                return self.permission_refused(now, peer, PeerRefusal::Refused(300));
-            }
-            Purpose::Channel { number, .. } => return self.channel_refused(now, number),
-            Purpose::Connect(peer) => {
-                return self.tell(Event::ConnectFailed { peer, reason: PeerRefusal::Refused(300) });
-            }
-            Purpose::Bind(id) => return self.bind_failed(id, PeerRefusal::Refused(300)),
+            _ => return self.peer_refused(now, purpose, 300),
         }
         self.auth.follow(server);
         self.alternate_domain = domain.map(Into::into);

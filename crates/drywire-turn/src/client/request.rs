@@ -170,23 +170,17 @@ impl Client {
     }
 
     pub(super) fn give_up(&mut self, now: Instant, purpose: Purpose, hint: Option<u16>) {
+        if let Some(code) = hint {
+            return self.peer_refused(now, purpose, code);
+        }
         match purpose {
-            Purpose::Allocate | Purpose::Refresh { .. } => {
-                self.fail(hint.map_or(FailureReason::TimedOut, FailureReason::of));
-            }
-            Purpose::Permission(peer) => match hint {
-                Some(code) => self.permission_refused(now, peer, PeerRefusal::of(code)),
-                None => self.permission_timed_out(peer),
-            },
-            Purpose::Channel { number, .. } => match hint {
-                Some(_) => self.channel_refused(now, number),
-                None => self.channel_timed_out(now, number),
-            },
+            Purpose::Allocate | Purpose::Refresh { .. } => self.fail(FailureReason::TimedOut),
+            Purpose::Permission(peer) => self.permission_timed_out(peer),
+            Purpose::Channel { number, .. } => self.channel_timed_out(now, number),
             Purpose::Connect(peer) => {
-                let reason = hint.map_or(PeerRefusal::TimedOut, PeerRefusal::of);
-                self.tell(Event::ConnectFailed { peer, reason });
+                self.tell(Event::ConnectFailed { peer, reason: PeerRefusal::TimedOut });
             }
-            Purpose::Bind(id) => self.bind_failed(id, hint.map_or(PeerRefusal::TimedOut, PeerRefusal::of)),
+            Purpose::Bind(id) => self.bind_failed(id, PeerRefusal::TimedOut),
         }
     }
 }

@@ -264,8 +264,13 @@ fn the_server_sends_in_trains() {
     assert_eq!(server.poll_transmit(now, &mut out).map(|transmit| transmit.segment_size), Some(None));
 }
 
-/// What a server of a few lines answers to the next request of a client.
-fn answer(client: &mut Client, now: Instant, class: Class, fill: impl Fn(&mut MessageBuilder<'_>)) {
+/// What a server of a few lines answers to the next request of a client, and which one that was.
+pub(super) fn answer(
+    client: &mut Client,
+    now: Instant,
+    class: Class,
+    fill: impl Fn(&mut MessageBuilder<'_>),
+) -> Method {
     let mut out = Vec::new();
     let transmit = client.poll_transmit(now, &mut out).expect("a request");
     let request = Message::parse(&out).unwrap();
@@ -274,6 +279,7 @@ fn answer(client: &mut Client, now: Instant, class: Class, fill: impl Fn(&mut Me
     fill(&mut builder);
     builder.finish().unwrap();
     client.handle_input(now, transmit.path, BytesMut::from(&*response));
+    request.method()
 }
 
 #[test]
