@@ -65,8 +65,8 @@ pub(crate) struct Outbound {
     recovery: Option<Serial<u32>>,
     /// How much was sent again since losses were last found, and is not known to have been needless.
     undo: Option<u32>,
-    /// The losses that are repaired are those of a timeout.
-    timeout: bool,
+    /// The losses that are repaired are those of a timeout: the first TSN that was in flight then.
+    timeout: Option<Serial<u32>>,
     /// The last chunk is to be sent again, or another one, to hear of those before it.
     tail_wanted: bool,
     /// It was, and this is not acknowledged.
@@ -122,7 +122,7 @@ impl Outbound {
             last_sent: None,
             recovery: None,
             undo: None,
-            timeout: false,
+            timeout: None,
             tail_wanted: false,
             tail: None,
             tail_end: None,
@@ -160,7 +160,7 @@ impl Outbound {
         self.congestion = controller(self.control, self.mtu);
         self.rate = self.congestion.wants_rate().then(|| RateSampler::new(self.packet));
         self.rack = Rack::new();
-        (self.recovery, self.undo, self.timeout) = (None, None, false);
+        (self.recovery, self.undo, self.timeout) = (None, None, None);
         (self.tail_wanted, self.tail, self.tail_end, self.overdue) = (false, None, None, None);
         (self.told, self.newest_sack) = (None, None);
         self.overdue_bytes = 0;

@@ -81,6 +81,29 @@ fn an_outage_is_not_sent_into_and_soon_made_up_for() {
     }
 }
 
+/// Timeouts that follow each other say no more of the path than the first one.
+#[test]
+fn an_outage_halves_the_window_once() {
+    for control in CONTROLS {
+        let mut pair = warm(control, 10);
+        for stream in 1..=40 {
+            pair.write(0, stream, &[7; 100_000], SendOptions::ordered());
+        }
+        pair.run_for(Duration::from_millis(100));
+        let before = pair.sides[0].stats();
+        let passes = std::mem::replace(&mut pair.passes, 0);
+        pair.run_until(|pair| pair.sides[0].stats().timeouts >= before.timeouts + 4);
+        pair.passes = passes;
+        pair.run_until(|pair| pair.sides[0].stats().timeouts >= before.timeouts + 5);
+        // From one packet to half of the window, twice as much each round trip.
+        pair.run_for(Duration::from_millis(12 * 50));
+        let after = pair.sides[0].stats();
+        assert_eq!(after.timeouts, before.timeouts + 5, "{control:?}");
+        let (before, after) = (before.congestion_window, after.congestion_window);
+        assert!(after * 100 > before * 48, "{control:?} {after} of {before}");
+    }
+}
+
 #[test]
 fn a_path_that_is_back_is_used_at_once() {
     for control in CONTROLS {

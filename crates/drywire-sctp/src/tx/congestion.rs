@@ -37,8 +37,8 @@ pub(crate) trait Congestion: fmt::Debug + Send {
     /// A loss was found by later acknowledgements; called once per window of data.
     fn lost(&mut self, now: Instant);
 
-    /// The retransmission timer expired.
-    fn timed_out(&mut self, now: Instant);
+    /// The retransmission timer expired. `again`: for what it had expired for before.
+    fn timed_out(&mut self, now: Instant, again: bool);
 
     /// The latest loss or timeout was none: what was taken for lost has arrived.
     fn undo(&mut self);

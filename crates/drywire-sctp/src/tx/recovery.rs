@@ -57,7 +57,7 @@ impl Outbound {
             }
         }
         if self.recovery.is_some_and(|end| cumulative.next() >= end) {
-            (self.recovery, self.timeout) = (None, false);
+            (self.recovery, self.timeout) = (None, None);
         }
         self.tail_end = self.tail_end.filter(|end| cumulative.next() < *end);
         let rtt = progress.sampled.map(|(_, at)| now.saturating_duration_since(at));
@@ -84,7 +84,7 @@ impl Outbound {
             in_flight: self.flight.bytes(),
             limited: (full || paced) && advanced,
             // After a timeout the window grows from one packet on while the losses are repaired (RFC 9260, section 7.2.3).
-            recovering: self.recovery.is_some() && !self.timeout,
+            recovering: self.recovery.is_some() && self.timeout.is_none(),
             round,
             rtt,
             smoothed: self.rto.smoothed().unwrap_or_default(),
@@ -154,7 +154,7 @@ impl Outbound {
         }
         // An answer to what was sent again cannot be here so soon: it is one to what was sent first (RFC 3522).
         let too_soon = progress.resent.zip(self.rto.least()).is_some_and(|(at, least)| at + least > now);
-        if too_soon && self.timeout {
+        if too_soon && self.timeout.is_some() {
             self.flight.revive_all();
             return self.undo_recovery();
         }
@@ -176,7 +176,7 @@ impl Outbound {
 
     fn undo_recovery(&mut self) {
         self.congestion.undo();
-        (self.recovery, self.undo, self.timeout) = (None, None, false);
+        (self.recovery, self.undo, self.timeout) = (None, None, None);
     }
 
     /// The time of a packet that was overtaken is over. Returns whether these are the first losses of this window of data.
@@ -254,11 +254,13 @@ impl Outbound {
             self.probe = true;
             return false;
         }
-        self.congestion.timed_out(now);
+        // What was sent again for the timer already says nothing new of the path (RFC 5681, section 3.1).
+        let first = self.flight.base();
+        self.congestion.timed_out(now, self.timeout == Some(first));
         self.lose_all();
         // Until then what is lost is not news.
         self.recovery = Some(self.flight.next_tsn());
-        (self.undo, self.timeout) = (Some(0), true);
+        (self.undo, self.timeout) = (Some(0), Some(first));
         (self.tail_wanted, self.tail, self.tail_end) = (false, None, None);
         self.pacer = Pacer::default();
         self.exempt = false;

@@ -225,8 +225,10 @@ impl Congestion for Bbr {
 
     fn lost(&mut self, _now: Instant) {}
 
-    fn timed_out(&mut self, _now: Instant) {
-        self.before = Some(self.window);
+    fn timed_out(&mut self, _now: Instant, again: bool) {
+        if !again {
+            self.before = Some(self.window);
+        }
         self.window = LEAST_PACKETS * self.mtu;
     }
 

@@ -14,6 +14,8 @@ pub(super) struct Cubic {
     threshold: f64,
     /// The window before the latest loss.
     pub(super) most: f64,
+    /// The window when the threshold was last set: up to there W_est grows more slowly.
+    prior: f64,
     /// The stage of congestion avoidance that goes on: when it began, and when the curve reaches `most`, in seconds from then.
     epoch: Option<Epoch>,
     slow_start: SlowStart,
@@ -46,6 +48,7 @@ impl Cubic {
             window: bytes(INITIAL_PACKETS * mtu),
             threshold: f64::INFINITY,
             most: 0.0,
+            prior: 0.0,
             epoch: None,
             slow_start: SlowStart::default(),
             smoothed: None,
@@ -66,6 +69,7 @@ impl Cubic {
     fn reduce(&mut self) {
         self.before = Some((self.window, self.threshold, self.most));
         self.most = if self.window < self.most { self.window * (1.0 + DECREASE) / 2.0 } else { self.window };
+        self.prior = self.window;
         self.threshold = (self.window * DECREASE).max(self.least());
         self.epoch = None;
         self.slow_start = SlowStart::default();
@@ -90,7 +94,7 @@ impl Cubic {
         let at = |time: f64| STEEPNESS * (time - epoch.plateau).powi(3) * packet + self.most;
         let acked = bytes(ack.bytes);
         // Section 4.3: from where it was before the loss on it grows like NewReno.
-        let pace = if epoch.friendly < self.most { FRIENDLY } else { 1.0 };
+        let pace = if epoch.friendly < self.prior { FRIENDLY } else { 1.0 };
         epoch.friendly += pace * acked / window * packet;
         let friendly = epoch.friendly;
         let target = at(time + ack.smoothed.as_secs_f64()).clamp(window, 1.5 * window);
@@ -141,8 +145,14 @@ impl Congestion for Cubic {
         self.window = self.threshold;
     }
 
-    fn timed_out(&mut self, _now: Instant) {
-        self.reduce();
+    fn timed_out(&mut self, _now: Instant, again: bool) {
+        // As with NewReno (RFC 5681, section 3.1).
+        if !again {
+            self.reduce();
+        }
+        // Section 4.8: the curve begins at its plateau afterwards.
+        self.most = 0.0;
+        self.epoch = None;
         self.window = self.packet();
     }
 

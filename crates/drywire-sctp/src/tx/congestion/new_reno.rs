@@ -76,8 +76,11 @@ impl Congestion for NewReno {
         self.window = self.threshold;
     }
 
-    fn timed_out(&mut self, _now: Instant) {
-        self.reduce();
+    fn timed_out(&mut self, _now: Instant, again: bool) {
+        // RFC 5681, section 3.1: the window is so small by now that its half says nothing of the path.
+        if !again {
+            self.reduce();
+        }
         self.window = self.mtu;
     }
 

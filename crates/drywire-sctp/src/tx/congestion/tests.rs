@@ -39,7 +39,7 @@ fn new_reno_grows_fast_then_slowly_and_falls_on_loss() {
     assert_eq!(control.window(), 10_000);
     control.acknowledged(&ack(now, 5_000));
     assert_eq!(control.window(), 11_000);
-    control.timed_out(now);
+    control.timed_out(now, false);
     assert_eq!(control.window(), 1_000);
     control.lost(now);
     assert_eq!(control.window(), 4_000);
@@ -56,7 +56,7 @@ fn a_loss_that_was_none_costs_nothing() {
             control.acknowledged(&ack(now, 90_000));
             let before = control.window();
             if timeout {
-                control.timed_out(now)
+                control.timed_out(now, false)
             } else {
                 control.lost(now)
             }
@@ -67,6 +67,64 @@ fn a_loss_that_was_none_costs_nothing() {
             assert_eq!(control.window(), before, "{kind:?}");
         }
     }
+}
+
+/// RFC 5681, section 3.1: what the first timeout has set is held by those that follow it.
+#[test]
+fn a_timeout_that_repeats_lowers_the_threshold_once() {
+    let now = start();
+    for (kind, kept) in [(CongestionControl::NewReno, 50), (CongestionControl::Cubic, 70)] {
+        let mut control = controller(kind, MTU);
+        control.acknowledged(&ack(now, 90_000));
+        for again in [false, true, true, true] {
+            control.timed_out(now, again);
+            assert_eq!(control.window(), MTU, "{kind:?}");
+        }
+        // Slow start up to it, then one packet for each window, or about so.
+        let kept = kept * MTU;
+        while control.window() < kept {
+            let missing = kept - control.window();
+            control.acknowledged(&ack(now, control.window().min(missing)));
+        }
+        let end = rounds(&mut *control, now, 1);
+        assert!((kept..=kept + 2 * MTU).contains(&control.window()), "{kind:?} {}", control.window());
+        // It is lowered again by another timeout, and all of them count for nothing when they were none.
+        control.timed_out(end, false);
+        control.timed_out(end, true);
+        control.undo();
+        assert!(control.window() >= kept, "{kind:?} {}", control.window());
+    }
+    let mut control = Bbr::new(MTU);
+    let mut now = now;
+    bbr_over(&mut control, &mut now, 40, 0);
+    let before = control.window();
+    for again in [false, true, true] {
+        control.timed_out(now, again);
+        assert_eq!(control.window(), 4 * MTU);
+    }
+    control.undo();
+    assert_eq!(control.window(), before);
+}
+
+/// RFC 9438, section 4.8: the curve does not lead back to where the window was.
+#[test]
+fn cubic_begins_at_its_plateau_after_a_timeout() {
+    let now = start();
+    let (mut lost, mut timed_out) = (Cubic::new(MTU), Cubic::new(MTU));
+    for control in [&mut lost, &mut timed_out] {
+        control.acknowledged(&ack(now, 990_000));
+    }
+    lost.lost(now);
+    timed_out.timed_out(now, false);
+    while timed_out.window() < lost.window() {
+        let missing = lost.window() - timed_out.window();
+        let window = timed_out.window();
+        timed_out.acknowledged(&ack(now, window.min(missing)));
+    }
+    rounds(&mut lost, now, 20);
+    rounds(&mut timed_out, now, 20);
+    let (lost, timed_out) = (lost.window(), timed_out.window());
+    assert!(timed_out < 730_000 && lost > timed_out + 50_000, "{lost} {timed_out}");
 }
 
 /// One round trip after the other, each acknowledging the whole window.
