@@ -31,6 +31,11 @@ fn incoming(news: &News) -> Option<&Vec<u16>> {
 
 /// Both sides reset the same streams at once, again and again: ours with data queued, which is delivered first; theirs
 /// drops what is queued then, so it waits until all has come.
+///
+/// Each reset is told once, with one exception. When we were told that a reset is in progress, we ask again with a number of its own,
+/// as dcSCTP and usrsctp do. If it has been performed meanwhile and that answer got lost, their side, which knows resets by
+/// their numbers only, performs it once more and tells it again: [`News::IncomingResetAgain`], which is not counted here, because
+/// nothing has come between.
 pub(crate) fn streams_begin_anew_again_and_again(case: &Case) {
     let mut rng = case.rng();
     let mut world = case.connected(&case.setup());

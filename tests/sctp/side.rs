@@ -21,6 +21,8 @@ pub(crate) enum News {
     OutgoingReset(Vec<u16>),
     ResetFailed(Vec<u16>),
     IncomingReset(Vec<u16>),
+    /// Of streams on which nothing has come since they were reset: the same reset, told once more.
+    IncomingResetAgain(Vec<u16>),
 }
 
 pub(crate) enum Engine {
@@ -44,6 +46,8 @@ pub(crate) struct Side {
     /// What was received, by stream.
     pub(crate) inbox: BTreeMap<u16, Vec<Bytes>>,
     pub(crate) news: Vec<News>,
+    /// The streams on which something has come since they were reset.
+    came: BTreeSet<u16>,
     reading: bool,
     unread: BTreeSet<u16>,
     now: Instant,
@@ -64,6 +68,7 @@ impl Side {
             outbox: VecDeque::new(),
             inbox: BTreeMap::new(),
             news: Vec::new(),
+            came: BTreeSet::new(),
             reading: true,
             unread: BTreeSet::new(),
             now,
@@ -188,6 +193,7 @@ impl Side {
                 for stream in std::mem::take(&mut self.unread) {
                     while let Some(message) = association.read(StreamId(stream)) {
                         assert_eq!((message.stream, message.ppid), (StreamId(stream), Ppid(PPID)));
+                        self.came.insert(stream);
                         self.inbox.entry(stream).or_default().push(message.data);
                     }
                 }
@@ -195,6 +201,7 @@ impl Side {
             Engine::Theirs { socket, .. } => {
                 while let Some(message) = socket.get_next_message() {
                     assert_eq!(message.ppid, PpId(PPID));
+                    self.came.insert(message.stream_id.0);
                     self.inbox.entry(message.stream_id.0).or_default().push(message.payload.into());
                 }
             }
@@ -246,7 +253,15 @@ impl Side {
                         SocketEvent::OnStreamsResetPerformed(streams) => {
                             News::OutgoingReset(numbers(streams))
                         }
-                        SocketEvent::OnIncomingStreamReset(streams) => News::IncomingReset(numbers(streams)),
+                        SocketEvent::OnIncomingStreamReset(streams) => {
+                            let streams: Vec<u16> = numbers(streams);
+                            let before = self.came.len();
+                            self.came.retain(|stream| !streams.contains(stream));
+                            match self.came.len() == before {
+                                true => News::IncomingResetAgain(streams),
+                                false => News::IncomingReset(streams),
+                            }
+                        }
                         SocketEvent::OnStreamsResetFailed(streams) => News::ResetFailed(numbers(streams)),
                         SocketEvent::OnError(kind, text) => {
                             println!("{kind:?}: {text}");
@@ -275,7 +290,9 @@ impl Pipe for Side {
     }
 
     fn react(&mut self, now: Instant) {
-        self.at(now).take_events();
+        // What has come is read before a reset is heard of, as it came before that.
+        self.at(now).read();
+        self.take_events();
         self.read();
         self.send_waiting();
         self.take_events();

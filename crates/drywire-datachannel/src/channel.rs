@@ -65,7 +65,7 @@ pub(crate) struct Closing {
     pub(crate) outgoing: Outward,
     /// The peer has reset its stream.
     pub(crate) incoming_reset: bool,
-    /// The peer has reset it once more: it knows that the stream is free, has used it for another channel and has
+    /// The peer has reset it once more after something has come: it knows that the stream is free, has used it for another channel and has
     /// closed that one, too, before we know.
     pub(crate) reset_again: bool,
     /// Whether what is still unread can be read; a channel that this side closes takes no more.

@@ -126,10 +126,13 @@ impl Transport {
         }
     }
 
-    /// The peer has reset its direction of a stream.
+    /// The peer has reset its direction of a stream. It may say so twice: it asks again, with a number of its own, when it was told
+    /// to wait and our last answer got lost. A reset of a stream on which nothing has come since is the same one.
     pub(crate) fn incoming_reset(&mut self, now: Instant, stream: u16) {
         // What comes from now on is for the next channel.
         self.association.set_read_in_parts(stream.into(), false);
+        // What is unread of a stream that is reset already has come since.
+        let came = self.association.peek(stream.into()).is_some();
         match self.streams.get_mut(stream) {
             Some(StreamUse::Channel(id)) => {
                 let id = *id;
@@ -146,7 +149,9 @@ impl Transport {
                         });
                     }
                     State::Closing(closing) => {
-                        closing.reset_again |= closing.incoming_reset;
+                        // While we have not reset our direction the peer cannot use the stream for another channel.
+                        let used = came && closing.outgoing != Outward::Draining;
+                        closing.reset_again |= closing.incoming_reset && used;
                         closing.incoming_reset = true;
                     }
                     State::Closed => {}
@@ -156,7 +161,7 @@ impl Transport {
                 self.advance(now, id);
             }
             Some(StreamUse::Refused(refused)) => {
-                refused.reset_again |= refused.incoming_reset;
+                refused.reset_again |= refused.incoming_reset && came;
                 refused.incoming_reset = true;
                 self.release(now, stream);
             }

@@ -351,6 +351,34 @@ fn a_channel_on_a_stream_that_is_not_known_to_be_free_can_be_closed_already() {
 }
 
 #[test]
+fn a_reset_that_is_told_twice_is_answered_once() {
+    for refused in [false, true] {
+        let (mut link, first) = with_stream_that_only_the_peer_knows_to_be_free();
+        if refused {
+            // The same on a stream that is being reset for nobody.
+            link.settle();
+            events(&mut link.a);
+            link.b.reset_streams(link.now, &[StreamId(2)]);
+            let end = link.now + std::time::Duration::from_secs(2);
+            while !link.sctp_events().iter().any(|event| matches!(event, Sctp::IncomingStreamsReset(_))) {
+                assert!(link.step(end));
+            }
+            link.lose_all();
+        }
+        link.sctp_events();
+        link.b.reset_streams(link.now, &[StreamId(2)]);
+        link.settle();
+        link.settle();
+        let again = link.sctp_events();
+        assert!(!again.iter().any(|event| matches!(event, Sctp::IncomingStreamsReset(_))), "{again:?}");
+        let told = events(&mut link.a);
+        assert_eq!(told, if refused { vec![] } else { vec![Event::Closed(first)] });
+        link.inject(2, 50, open_message("second", ""));
+        announced(&mut link);
+    }
+}
+
+#[test]
 fn the_last_stream_is_not_usable() {
     let (mut link, honest) = with_channel(Config::default());
     link.inject(65_534, 50, open_message("last", ""));
