@@ -5,24 +5,27 @@ use std::time::Duration;
 use drywire::Protocol;
 use drywire::ice::CandidateKind;
 
-use crate::coturn::Coturn;
 use crate::internet::{Internet, Site};
 use crate::nat::Nat;
 use crate::peer::{Pair, Setup};
 use crate::server::Server;
-use crate::skipped;
+use crate::turn_server::{Maker, TurnServer};
 
 const LIMIT: Duration = Duration::from_secs(30);
 const MIB: usize = 1 << 20;
 const ALL: [Server; 4] = [Server::Stun, Server::TurnUdp, Server::TurnTcp, Server::TurnTls];
 
-/// The first host, which no UDP gets to, connects through a relay of its own; the second one has all servers, too.
+/// The first host, which no UDP gets to, connects through a relay of its own; the second one has all servers, too. With servers of
+/// ours and of others.
 fn assert_relayed(near: Nat, far: Nat, servers: &[Server]) {
+    for maker in Maker::ALL {
+        assert_relayed_by(maker, near, far, servers);
+    }
+}
+
+fn assert_relayed_by(maker: Maker, near: Nat, far: Nat, servers: &[Server]) {
     let Some(internet) = Internet::new([Site::behind(near), Site::behind(far)]) else { return };
-    let _server = match Coturn::start(&internet.server()) {
-        Ok(server) => server,
-        Err(reason) => return skipped(&reason).unwrap_or_default(),
-    };
+    let Some(server) = TurnServer::start(maker, &internet.server()) else { return };
     let mut pair = Pair::with_servers(&internet, servers);
     pair.connect(LIMIT);
     pair.send(0, MIB);
@@ -30,7 +33,8 @@ fn assert_relayed(near: Nat, far: Nat, servers: &[Server]) {
     pair.wait_for_all(LIMIT);
     pair.settle(LIMIT);
     let selected = pair.stats(0).selected_pair.unwrap();
-    println!("{near} to {far}: {:?} to {:?}", selected.local.kind, selected.remote.kind);
+    println!("{near} to {far} by {maker:?}: {:?} to {:?}", selected.local.kind, selected.remote.kind);
+    assert_ne!(server.allocations(), Some(0));
     assert_eq!(selected.local.kind, CandidateKind::Relayed, "{selected:#?}");
 }
 

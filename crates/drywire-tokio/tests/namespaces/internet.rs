@@ -25,17 +25,19 @@ pub(crate) enum Family {
 pub(crate) struct Site {
     pub(crate) nat: Nat,
     pub(crate) family: Family,
+    /// Its private network: 10.0.x.0/28. `None` one that no other site has.
+    pub(crate) network: Option<u8>,
 }
 
 impl Site {
     /// A site with IPv4 only.
     pub(crate) const fn behind(nat: Nat) -> Self {
-        Self { nat, family: Family::V4 }
+        Self { nat, family: Family::V4, network: None }
     }
 
     /// A site with IPv4 and IPv6.
     pub(crate) const fn dual_behind(nat: Nat) -> Self {
-        Self { nat, family: Family::Dual }
+        Self { nat, family: Family::Dual, network: None }
     }
 }
 
@@ -48,11 +50,25 @@ pub(crate) const SERVER_V6: [Ipv6Addr; 2] =
 const HOSTS: [&str; 2] = ["host-a", "host-b"];
 const ROUTERS: [&str; 2] = ["nat-a", "nat-b"];
 const PORTS: [&str; 2] = ["site-a", "site-b"];
+/// A carrier's interfaces to the Internet. The second one, which it has where both sites are behind it, is not in use.
+const WANS: [&str; 2] = ["wan", "unused"];
+
+/// A NAT more, of the one who connects sites to the Internet (RFC 6888).
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Carrier {
+    pub(crate) nat: Nat,
+    /// Whether both sites are behind it, or only the first one. They have IPv4 only.
+    pub(crate) both: bool,
+}
+
+/// The name of a carrier's interface for a site.
+const CARRIER_PORTS: [&str; 2] = ["lan-a", "lan-b"];
 
 /// All of it, gone with this.
 #[derive(Debug)]
 pub(crate) struct Internet {
     sites: [Site; 2],
+    carrier: Option<Carrier>,
     namespaces: Namespaces,
     capture: Option<Child>,
 }
@@ -71,18 +87,28 @@ impl Drop for Internet {
 impl Internet {
     /// Makes it. `None` where this machine does not let us, which is said; a mistake in here is a panic.
     pub(crate) fn new(sites: [Site; 2]) -> Option<Self> {
+        Self::with_carrier(sites, None)
+    }
+
+    /// The same, with another NAT before one or both of the sites.
+    pub(crate) fn with_carrier(sites: [Site; 2], carrier: Option<Carrier>) -> Option<Self> {
         match Namespaces::probe() {
-            Ok(()) => Some(Self::make(sites).unwrap()),
+            Ok(()) => Some(Self::make(sites, carrier).unwrap()),
             Err(reason) => skipped(&reason),
         }
     }
 
-    fn make(sites: [Site; 2]) -> Result<Self, String> {
+    fn make(sites: [Site; 2], carrier: Option<Carrier>) -> Result<Self, String> {
         let [host_a, host_b] = HOSTS;
         let [nat_a, nat_b] = ROUTERS;
-        let namespaces = Namespaces::new(&["internet", "server", nat_a, nat_b, host_a, host_b])?;
-        let mut this = Self { sites, namespaces, capture: None };
+        let mut roles = vec!["internet", "server", nat_a, nat_b, host_a, host_b];
+        roles.extend(carrier.map(|_| "carrier"));
+        let namespaces = Namespaces::new(&roles)?;
+        let mut this = Self { sites, carrier, namespaces, capture: None };
         this.make_core()?;
+        if let Some(carrier) = carrier {
+            this.make_carrier(carrier)?;
+        }
         for number in [0, 1] {
             this.make_site(number)?;
         }
@@ -92,12 +118,21 @@ impl Internet {
         Ok(this)
     }
 
+    /// Whether there is another NAT before a site.
+    fn is_behind_carrier(&self, number: usize) -> bool {
+        self.carrier.is_some_and(|carrier| carrier.both || number == 0)
+    }
+
     /// The bridge that everything hangs on, and the server.
     fn make_core(&self) -> Result<(), String> {
         let internet = self.namespaces.get("internet");
         self.namespaces.connect(("internet", "server"), ("server", "eth0"))?;
-        for (port, router) in PORTS.into_iter().zip(ROUTERS) {
-            self.namespaces.connect(("internet", port), (router, "wan"))?;
+        for (number, (port, router)) in PORTS.into_iter().zip(ROUTERS).enumerate() {
+            let behind = self.is_behind_carrier(number);
+            self.namespaces.connect(
+                ("internet", port),
+                if behind { ("carrier", WANS[number]) } else { (router, "wan") },
+            )?;
         }
         // It has an address, so that what is sent to nowhere goes there and gets lost.
         internet.ip("link add core type bridge stp_state 0 mcast_snooping 0
@@ -124,23 +159,49 @@ impl Internet {
             route add 2001:db8:2::/64 via 2001:db8::102\n")
     }
 
+    /// The NAT before the sites' routers, and their networks in between.
+    fn make_carrier(&self, Carrier { nat, .. }: Carrier) -> Result<(), String> {
+        let carrier = self.namespaces.get("carrier");
+        carrier.set("net/ipv4/ip_forward", "1")?;
+        carrier.ip("address add 198.51.100.1/24 dev wan
+            link set wan up
+            route add 192.0.2.0/24 dev wan
+            route add 203.0.113.16/28 via 198.51.100.2
+            route add default via 198.51.100.254\n")?;
+        for number in [0, 1].into_iter().filter(|number| self.is_behind_carrier(*number)) {
+            let (port, own) = (CARRIER_PORTS[number], number + 1);
+            self.namespaces.connect(("carrier", port), (ROUTERS[number], "wan"))?;
+            carrier.ip(&format!("address add 100.64.{own}.1/24 dev {port}\nlink set {port} up\n"))?;
+        }
+        carrier.nft(&nat.rules("198.51.100.1"))
+    }
+
     fn make_site(&self, number: usize) -> Result<(), String> {
-        let Site { nat, family } = self.sites[number];
+        let Site { nat, family, .. } = self.sites[number];
         let (router, host) = (self.router(number), self.host(number));
         self.namespaces.connect((ROUTERS[number], "lan"), (HOSTS[number], "eth0"))?;
         let (own, other) = (number + 1, 2 - number);
         let (inside, inside_host) = (self.gateway(number), self.address(number));
         let other_prefix = 16 * (1 - number);
+        let behind = self.is_behind_carrier(number);
+        let public = if behind { format!("100.64.{own}.2") } else { format!("198.51.100.{own}") };
         if family != Family::V6 {
             router.set("net/ipv4/ip_forward", "1")?;
+            let routes = if behind {
+                format!("route add default via 100.64.{own}.1\n")
+            } else {
+                format!(
+                    "route add 192.0.2.0/24 dev wan
+                    route add 203.0.113.{other_prefix}/28 via 198.51.100.{other}
+                    route add default via 198.51.100.254\n"
+                )
+            };
             router.ip(&format!(
-                "address add 198.51.100.{own}/24 dev wan
+                "address add {public}/24 dev wan
                 address add {inside}/28 dev lan
                 link set wan up
                 link set lan up
-                route add 192.0.2.0/24 dev wan
-                route add 203.0.113.{other_prefix}/28 via 198.51.100.{other}
-                route add default via 198.51.100.254\n"
+                {routes}"
             ))?;
             host.ip(&format!(
                 "address add {inside_host}/28 dev eth0
@@ -164,7 +225,7 @@ impl Internet {
                 route add default via 2001:db8:{own}::1\n"
             ))?;
         }
-        router.nft(&nat.rules(&format!("198.51.100.{own}")))
+        router.nft(&nat.rules(&public))
     }
 
     /// Has what passes the bridge written to a file.
@@ -238,7 +299,7 @@ impl Internet {
         let site = u8::try_from(number).unwrap();
         match self.sites[number].nat {
             Nat::Open => Ipv4Addr::new(203, 0, 113, 16 * site + host).into(),
-            _ => Ipv4Addr::new(10, 0, site + 1, host).into(),
+            _ => Ipv4Addr::new(10, 0, self.sites[number].network.unwrap_or(site + 1), host).into(),
         }
     }
 }

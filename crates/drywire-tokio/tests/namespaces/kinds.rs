@@ -35,6 +35,11 @@ fn full_cone() {
 }
 
 #[test]
+fn hairpinning() {
+    assert_is(Nat::Hairpinning, Mapping::EndpointIndependent, Filtering::EndpointIndependent);
+}
+
+#[test]
 fn address_restricted() {
     assert_is(Nat::AddressRestricted, Mapping::EndpointIndependent, Filtering::AddressDependent);
 }

@@ -14,6 +14,7 @@
     reason = "a test of programs that wait for each other; what it expects and does not find is a failure"
 )]
 
+mod behind;
 mod blocked;
 mod by_hand;
 mod coturn;
@@ -29,6 +30,7 @@ mod path_mtu;
 mod peer;
 mod roaming;
 mod server;
+mod turn_server;
 
 /// Says why there is nothing to test. Programs that are absent have to be there with `DRYWIRE_REQUIRE_PEERS=1`; what the kernel
 /// does not do, it does not do.

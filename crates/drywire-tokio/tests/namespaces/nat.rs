@@ -9,6 +9,8 @@ pub(crate) enum Nat {
     Open,
     /// One port for all destinations, open to everybody.
     FullCone,
+    /// [`FullCone`](Self::FullCone), also for those who are behind it themselves (RFC 4787, section 6).
+    Hairpinning,
     /// One port for all destinations, open to addresses that something was sent to.
     AddressRestricted,
     /// One port for all destinations, open to addresses and ports that something was sent to.
@@ -26,6 +28,7 @@ impl fmt::Display for Nat {
         let name = match self {
             Self::Open => "no NAT",
             Self::FullCone => "a full cone NAT",
+            Self::Hairpinning => "a full cone NAT that hairpins",
             Self::AddressRestricted => "an address-restricted NAT",
             Self::PortRestricted => "a port-restricted NAT",
             Self::Symmetric => "a symmetric NAT",
@@ -42,6 +45,7 @@ impl Nat {
         match name {
             "open" => Self::Open,
             "full-cone" => Self::FullCone,
+            "hairpinning" => Self::Hairpinning,
             "address-restricted" => Self::AddressRestricted,
             "port-restricted" => Self::PortRestricted,
             "symmetric" => Self::Symmetric,
@@ -51,7 +55,8 @@ impl Nat {
         }
     }
 
-    /// The rules for a router between the interfaces `lan` and `wan`. `public` is its address on the latter.
+    /// The rules for a router between `wan` and one or more interfaces whose names begin with `lan`. `public` is its address on the
+    /// former.
     ///
     /// The kernel's own NAT keeps the port where it can, and lets in what answers: a port-restricted NAT. For the wider ones, what
     /// goes out is noted in sets, and what comes in is sent on by them. IPv6 is not translated, but only answers are let in (RFC 6092).
@@ -65,33 +70,39 @@ impl Nat {
         let fewer = match self {
             Self::UdpBlocked => "meta l4proto udp drop",
             Self::OnlyTcp443 => {
-                "iifname \"lan\" tcp dport != 443 drop
-                iifname \"lan\" meta l4proto != { tcp, icmp, ipv6-icmp } drop"
+                "iifname \"lan*\" tcp dport != 443 drop
+                iifname \"lan*\" meta l4proto != { tcp, icmp, ipv6-icmp } drop"
             }
             _ => "",
         };
         let (note, open) = match self {
-            Self::FullCone => ("", format!("ip daddr {public}")),
+            Self::FullCone | Self::Hairpinning => ("", format!("ip daddr {public}")),
             Self::AddressRestricted => (
                 "update @allowed { udp sport . ip daddr }",
                 format!("ip daddr {public} udp dport . ip saddr @allowed"),
             ),
             _ => ("", String::new()),
         };
+        let from = if self == Self::Hairpinning { "" } else { "iifname \"wan\"" };
         let (note, inward) = if open.is_empty() {
             (String::new(), String::new())
         } else {
             (
                 format!(
-                    "iifname \"lan\" meta nfproto ipv4 meta l4proto udp update @mappings {{ udp sport : ip saddr }} {note}"
+                    "iifname \"lan*\" meta nfproto ipv4 meta l4proto udp update @mappings {{ udp sport : ip saddr }} {note}"
                 ),
-                format!("iifname \"wan\" {open} dnat ip to udp dport map @mappings"),
+                format!("{from} {open} dnat ip to udp dport map @mappings"),
             )
         };
         let outward = match self {
-            Self::Open => "",
-            Self::Symmetric => "oifname \"wan\" meta nfproto ipv4 masquerade fully-random",
-            _ => "oifname \"wan\" meta nfproto ipv4 masquerade",
+            Self::Open => String::new(),
+            Self::Symmetric => "oifname \"wan\" meta nfproto ipv4 masquerade fully-random".to_owned(),
+            // RFC 4787, REQ-9: who is called by the public address sees the caller's public one.
+            Self::Hairpinning => format!(
+                "oifname \"wan\" meta nfproto ipv4 masquerade
+                oifname \"lan*\" ct status dnat iifname \"lan*\" snat ip to {public}"
+            ),
+            _ => "oifname \"wan\" meta nfproto ipv4 masquerade".to_owned(),
         };
         let inbound = if self == Self::Open { "accept" } else { "drop" };
         format!(
@@ -102,7 +113,7 @@ impl Nat {
                 chain forward {{ type filter hook forward priority filter; policy {inbound};
                     {fewer}
                     {note}
-                    iifname \"lan\" accept
+                    iifname \"lan*\" accept
                     ct state established,related accept
                     ct status dnat accept
                 }}

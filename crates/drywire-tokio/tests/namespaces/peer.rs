@@ -57,6 +57,8 @@ pub(crate) struct Setup {
     pub(crate) listens: bool,
     /// Whether it tells names in the place of addresses.
     pub(crate) hides: bool,
+    /// The port of its UDP sockets; 0 any.
+    pub(crate) port: u16,
     /// Changes its configuration.
     pub(crate) adjust: fn(&mut Config),
 }
@@ -64,7 +66,8 @@ pub(crate) struct Setup {
 impl Setup {
     /// UDP and these servers.
     pub(crate) fn new(family: Family, servers: &[Server]) -> Self {
-        Self { family, servers: servers.to_vec(), tcp: false, listens: false, hides: false, adjust: |_| () }
+        let servers = servers.to_vec();
+        Self { family, servers, tcp: false, listens: false, hides: false, port: 0, adjust: |_| () }
     }
 
     /// A socket for each family, and all that a driver does to get out of the host.
@@ -75,7 +78,11 @@ impl Setup {
             Family::Dual => vec!["[::]:0", "0.0.0.0:0"],
         };
         let wildcards = wildcards.into_iter().map(|address| address.parse::<SocketAddr>().unwrap());
-        let sockets: Vec<_> = wildcards.clone().map(|address| Socket::bind(address).unwrap()).collect();
+        let bound = |mut address: SocketAddr| {
+            address.set_port(self.port);
+            Socket::bind(address).unwrap()
+        };
+        let sockets: Vec<_> = wildcards.clone().map(bound).collect();
         let mut config = EndpointConfig::default();
         config.tcp = self.tcp;
         // Sooner than by default, so that tests need not wait for it.

@@ -3,7 +3,8 @@
 use std::net::IpAddr;
 use std::sync::{Arc, LazyLock};
 
-use drywire_tokio::rustls::ClientConfig;
+use drywire_tokio::rustls::pki_types::PrivateKeyDer;
+use drywire_tokio::rustls::{self, ClientConfig, ServerConfig};
 use drywire_tokio::{IceServerConfig, tls_config};
 use rcgen::{CertifiedKey, KeyPair};
 
@@ -52,6 +53,20 @@ pub(crate) fn certificate() -> &'static CertifiedKey<KeyPair> {
         rcgen::generate_simple_self_signed(names).unwrap()
     });
     &CERTIFICATE
+}
+
+/// What the server speaks TLS with.
+pub(crate) fn server_tls() -> Arc<ServerConfig> {
+    let CertifiedKey { cert, signing_key } = certificate();
+    let key = PrivateKeyDer::try_from(signing_key.serialize_der()).unwrap();
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let config = ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(vec![cert.der().clone()], key)
+        .unwrap();
+    Arc::new(config)
 }
 
 /// What peers know the server by.
