@@ -130,7 +130,7 @@ impl Network {
     fn allocated(&mut self, now: Instant, index: usize, allocation: &Allocation) {
         let Some(relay) = self.relays.get_mut(index) else { return };
         let Some(path) = relay.path() else { return };
-        relay.succeeded();
+        relay.succeeded(now);
         relay.relayed = std::iter::once(allocation.relayed).chain(allocation.additional).collect();
         let (url, transport, mut expected) = (relay.url.clone(), relay.transport, relay.expected.take());
         if transport == RelayTransport::Udp {

@@ -31,6 +31,8 @@ pub(super) struct Relay {
     /// The relayed addresses: one, or one of each IP version.
     pub(super) relayed: Vec<SocketAddr>,
     wait: Duration,
+    /// Since when there is an allocation.
+    since: Option<Instant>,
 }
 
 #[derive(Debug)]
@@ -68,6 +70,7 @@ impl Relay {
             expected: None,
             relayed: Vec::new(),
             wait: FIRST_WAIT,
+            since: None,
         }
     }
 
@@ -91,17 +94,21 @@ impl Relay {
     }
 
     /// The allocation is there.
-    pub(super) const fn succeeded(&mut self) {
+    pub(super) const fn succeeded(&mut self, now: Instant) {
         self.wait = FIRST_WAIT;
+        self.since = Some(now);
     }
 
-    /// There is no allocation, or no more: when to try again.
+    /// There is no allocation, or no more: when to try again. One that had worked for a while is asked for at once, as its server
+    /// may only have been started anew.
     pub(super) fn failed(&mut self, now: Instant, reason: Option<FailureReason>) {
+        let worked = self.since.take().is_some_and(|since| now >= since + FIRST_WAIT);
         self.state = match reason {
             // To ask again with the same password is what attackers do, and locks accounts.
             Some(
                 FailureReason::Unauthorized | FailureReason::WrongCredentials | FailureReason::Forbidden,
             ) => State::Refused,
+            _ if worked => return self.state = State::Failed(now),
             _ => State::Failed(now + self.wait),
         };
         self.wait = self.wait.saturating_mul(2).min(LONGEST_WAIT);
