@@ -4,7 +4,8 @@ use std::net::SocketAddr;
 
 use bytes::BytesMut;
 use drywire_core::{Duration, Instant, Path, Reader};
-use drywire_ice::gather::{Config, Event, Gatherer, LocalAddress, RelayTransport, StunServer};
+use drywire_ice::gather::{AddressPolicy, Config, Event, Gatherer, LocalAddress, RelayTransport, StunServer};
+use drywire_stun::attributes::NetworkCost;
 
 /// What a STUN message begins with, behind its type and length.
 const COOKIE: [u8; 4] = [0x21, 0x12, 0xA4, 0x42];
@@ -15,7 +16,11 @@ pub fn run(data: &[u8]) {
     let mut now = Instant::now();
     let mut reader = Reader::new(data);
     let mut config = Config::default();
-    config.hide_hosts = reader.u8().is_ok_and(|byte| byte & 1 != 0);
+    let choice = reader.u8().unwrap_or_default();
+    config.hide_hosts = choice & 1 != 0;
+    if choice & 2 != 0 {
+        config.policy = AddressPolicy::DefaultRoute;
+    }
     let mut machine = Gatherer::new(config, now, [0; 32]);
     let host = |number: u8| match number % 4 {
         3 => SocketAddr::new([0x2001, 0xDB8, 0, 0, 0, 0, 0, u16::from(number)].into(), 5000),
@@ -28,7 +33,12 @@ pub fn run(data: &[u8]) {
                 now += Duration::from_millis(u64::from(value) * 20);
                 machine.handle_timeout(now);
             }
-            1 => machine.add_addresses(now, &[LocalAddress::new(host(value))]),
+            1 => {
+                let mut address = LocalAddress::new(host(value));
+                address.default_route = step & 8 == 0;
+                address.network = NetworkCost::new(1, u16::from(step >> 4) * 60);
+                machine.add_addresses(now, &[address]);
+            }
             2 => machine.remove_address(now, host(value)),
             3 => {
                 let _ = machine.add_server(now, StunServer::new("stun:x", ([192, 0, 2, value], 3478).into()));
@@ -76,6 +86,10 @@ pub fn run(data: &[u8]) {
             }
         }
         assert!(machine.candidates().count() <= 1024);
+        if step % 8 == 1 && step & 8 != 0 && choice & 2 != 0 {
+            let base = host(value);
+            assert!(machine.candidates().all(|own| own.base != base), "an address without a default route");
+        }
     }
     // All servers are given up some time.
     for _ in 0..2000 {

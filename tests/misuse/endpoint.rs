@@ -12,6 +12,7 @@ use drywire::ice::mdns::Interface;
 use drywire::jsep::DescriptionType;
 use drywire::sdp::SessionDescription;
 use drywire::stun::ServerUri;
+use drywire::stun::attributes::NetworkCost;
 use drywire::{
     ConnectId, ConnectionState, Endpoint, EndpointConfig, Event, IceServer, PeerId, StreamRequest,
 };
@@ -87,7 +88,10 @@ impl Host {
             0 => {
                 address.tcp_type =
                     [None, Some(TcpType::Passive), Some(TcpType::Active)][usize::from(port) % 3];
-                self.endpoint.add_local_addresses(now, &[address.clone(), address]);
+                let known = address.clone();
+                address.default_route = pick(2) == 0;
+                address.network = NetworkCost::new(1, u16::try_from(pick(1_000)).unwrap());
+                self.endpoint.add_local_addresses(now, &[known, address]);
             }
             1 => self.endpoint.remove_local_address(now, address.address),
             2 | 3 => {

@@ -182,6 +182,13 @@ impl Node for Host {
     }
 }
 
+fn turn_server(now: Instant, seed: u8) -> server::Server {
+    let mut config = server::Config::new(drywire::default_provider(), "example.org");
+    config.users.push(drywire::stun::Credential::new(USER.0, USER.1).unwrap());
+    config.peers.own = vec![TURN.into()];
+    server::Server::new(config, now, [seed; 32]).unwrap()
+}
+
 /// Two applications and a TURN server, 10 ms apart.
 struct World {
     network: Network<Host>,
@@ -217,10 +224,7 @@ impl World {
             addresses.extend((40_001..40_020).map(|port| address(host, port)));
             network.add(Host::App(Box::new(app)), &addresses)
         });
-        let mut config = server::Config::new(drywire::default_provider(), "example.org");
-        config.users.push(drywire::stun::Credential::new(USER.0, USER.1).unwrap());
-        config.peers.own = vec![TURN.into()];
-        let turn = Turn { server: server::Server::new(config, now, [61; 32]).unwrap(), opened: 0 };
+        let turn = Turn { server: turn_server(now, 61), opened: 0 };
         let mut addresses: Vec<_> = (50_001..50_020).map(|port| SocketAddr::from((TURN, port))).collect();
         addresses.push((TURN, 3478).into());
         addresses.push((TURN, 5349).into());
@@ -466,6 +470,88 @@ fn a_server_that_is_away_is_found_when_it_comes_back() {
     assert_eq!(relays(world.network[world.apps[0]].app()), 0);
     world.run_for(Duration::from_secs(30));
     assert_eq!(relays(world.network[world.apps[0]].app()), 1);
+}
+
+#[test]
+fn a_server_that_was_started_anew_is_asked_again_at_once() {
+    let mut world = World::new(|_| {});
+    world.add_servers("turn:turn.example.org");
+    world.create_peers(&Arc::new(config()));
+    world.run_until(is_complete);
+    world.run_for(Duration::from_secs(10));
+    let (now, turn) = (world.network.now(), world.turn);
+    world.network[turn].turn().server = turn_server(now, 62);
+    // The next refresh finds out.
+    let mut noticed = None;
+    for _ in 0..6_000 {
+        world.run_for(Duration::from_millis(100));
+        let now = world.network.now();
+        let server = &world.network[turn].turn().server;
+        if server.stats().refused_with(437) == 2 {
+            noticed.get_or_insert(now);
+        }
+        if server.allocations() == 2 {
+            break;
+        }
+    }
+    let took = world.network.now() - noticed.expect("a refresh");
+    assert!(took <= Duration::from_millis(200), "{took:?}");
+    for app in world.apps {
+        let app = world.network[app].app();
+        let relays = app.connection().ice().local_candidates();
+        assert_eq!(relays.filter(|own| own.kind == ice::CandidateKind::Relayed).count(), 1);
+    }
+}
+
+#[test]
+fn an_address_that_has_lost_its_default_route_is_left() {
+    let policy = ice::gather::AddressPolicy::DefaultRoute;
+    let mut world = World::new(|config| config.gathering.policy = policy);
+    world.create_peers(&Arc::new(config()));
+    world.signal();
+    world.exchange();
+    // A tunnel has become the way out.
+    let (now, [a, b]) = (world.network.now(), world.apps);
+    world.network.add_address(a, address(99, 5000));
+    let tunnel = ice::gather::LocalAddress::new(address(99, 5000));
+    let mut before = ice::gather::LocalAddress::new(address(HOSTS[0], 5000));
+    before.default_route = false;
+    world.network[a].app_mut().endpoint.add_local_addresses(now, &[before, tunnel]);
+    for app in [a, b] {
+        world.network[app].app_mut().received.clear();
+    }
+    world.exchange();
+    let app = world.network[a].app();
+    assert_eq!(app.connection().path().unwrap().local, address(99, 5000));
+    assert!(!app.states.contains(&ConnectionState::Disconnected), "{:?}", app.states);
+    let app = world.network[a].app_mut();
+    let offer = app.endpoint.peer_mut(app.peer.unwrap()).unwrap().create_offer(now).unwrap().to_string();
+    assert!(offer.contains("203.0.113.99 5000 typ host") && !offer.contains("203.0.113.10 "), "{offer}");
+}
+
+#[test]
+fn a_network_that_has_become_expensive_is_left() {
+    let mut world = World::new(|_| {});
+    let (now, [a, b]) = (world.network.now(), world.apps);
+    world.network.add_address(a, address(99, 5000));
+    world.network[a].app_mut().endpoint.add_local_address(now, address(99, 5000));
+    world.create_peers(&Arc::new(config()));
+    world.signal();
+    world.exchange();
+    assert_eq!(world.network[a].app().connection().path().unwrap().local, address(HOSTS[0], 5000));
+    let now = world.network.now();
+    let mut dear = ice::gather::LocalAddress::new(address(HOSTS[0], 5000));
+    dear.network = drywire::stun::attributes::NetworkCost::new(2, 900);
+    world.network[a].app_mut().endpoint.add_local_addresses(now, &[dear]);
+    world.run_for(Duration::from_secs(5));
+    for app in [a, b] {
+        world.network[app].app_mut().received.clear();
+    }
+    world.exchange();
+    let app = world.network[a].app_mut();
+    assert_eq!(app.connection().path().unwrap().local, address(99, 5000));
+    let offer = app.endpoint.peer_mut(app.peer.unwrap()).unwrap().create_offer(now).unwrap().to_string();
+    assert!(offer.contains("network-cost 900"), "{offer}");
 }
 
 #[test]

@@ -266,26 +266,21 @@ impl Network {
             bases.iter().flat_map(|base| self.host.local_addresses(*base)).collect();
         let key = |local: &LocalAddress| (local.address, local.tcp_type);
         let difference = Difference::new(&self.addresses, &addresses, key);
-        // A policy may have refused those that a default route leads over only now.
-        let was =
-            |local: &&LocalAddress| self.addresses.iter().find(|known| key(known) == key(local)).cloned();
-        let is_promoted = |local: &&LocalAddress| {
-            local.default_route && was(local).is_some_and(|known| !known.default_route)
-        };
-        let promoted: Vec<LocalAddress> = addresses.iter().filter(is_promoted).cloned().collect();
         self.addresses = addresses;
-        if !promoted.is_empty() {
-            endpoint.add_local_addresses(now, &promoted);
+        let Difference { added, removed, changed } = difference;
+        // What comes first may take over from what goes. A policy may want, or not want any more, those of which something has
+        // changed.
+        let told: Vec<LocalAddress> = added.iter().chain(&changed).cloned().collect();
+        if !told.is_empty() {
+            endpoint.add_local_addresses(now, &told);
         }
-        if difference.is_empty() {
+        if added.is_empty() && removed.is_empty() {
             return None;
         }
-        // What comes first may take over from what goes.
-        endpoint.add_local_addresses(now, &difference.added);
         let sockets = |list: Vec<LocalAddress>| -> Vec<SocketAddr> {
             list.into_iter().map(|local| local.address).collect()
         };
-        let (added, removed) = (sockets(difference.added), sockets(difference.removed));
+        let (added, removed) = (sockets(added), sockets(removed));
         for address in &removed {
             endpoint.remove_local_address(now, *address);
         }
@@ -411,6 +406,11 @@ mod tests {
         let (event, known) = become_host(&[("192.0.2.1", true), ("198.51.100.1", true)]);
         assert!(event.is_none(), "{event:?}");
         assert_eq!(known, ["192.0.2.1", "198.51.100.1"]);
+
+        // And now it is the only one.
+        let (event, known) = become_host(&[("192.0.2.1", false), ("198.51.100.1", true)]);
+        assert!(event.is_none(), "{event:?}");
+        assert_eq!(known, ["198.51.100.1"]);
 
         let (event, known) =
             become_host(&[("198.51.100.1", true), ("2001:db8::1", true), ("203.0.113.1", true)]);

@@ -1,7 +1,8 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use drywire_core::Path;
+use drywire_core::{Path, Protocol};
+use drywire_stun::attributes::NetworkCost;
 
 use crate::Candidate;
 use crate::mdns::Name;
@@ -18,6 +19,24 @@ pub enum Event {
     /// A server-reflexive candidate is of no use any more: the NAT has made another one of the same address. Peers that were
     /// told of it need not hear of it; those to come should not be told.
     Withdrawn(Candidate),
+    /// The network of an address costs something else, and so do all candidates with this base: for
+    /// [`Agent::set_network_cost`](crate::Agent::set_network_cost).
+    NetworkChanged {
+        /// Of UDP or of TCP.
+        protocol: Protocol,
+        /// The address.
+        base: SocketAddr,
+        /// What it costs now.
+        network: NetworkCost,
+    },
+    /// The policy or the filter does not let an address be used any more, as when it has lost its default route: all candidates with
+    /// this base are gone.
+    Removed {
+        /// Of UDP or of TCP.
+        protocol: Protocol,
+        /// The address.
+        base: SocketAddr,
+    },
     /// A server did not help (W3C webrtc-pc, `icecandidateerror`).
     Failed(GatherError),
     /// All that was asked for is there, or has failed. The peer can be told so (RFC 8838, section 14).

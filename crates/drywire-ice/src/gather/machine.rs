@@ -24,8 +24,8 @@ const MAX_CANDIDATES: usize = 1024;
 
 /// An address of the host that is used, and the local preference of its candidates.
 #[derive(Debug)]
-struct Local {
-    address: LocalAddress,
+pub(crate) struct Local {
+    pub(crate) address: LocalAddress,
     preference: u16,
 }
 
@@ -38,7 +38,7 @@ pub struct Gatherer {
     pub(crate) config: Config,
     clock: Monotonic,
     pub(crate) rng: Rng,
-    locals: Vec<Local>,
+    pub(crate) locals: Vec<Local>,
     pub(crate) candidates: Vec<Candidate>,
     /// Foundations are numbers: one computed from an address would tell it to those who can guess.
     foundations: Vec<Foundation>,
@@ -103,17 +103,26 @@ impl Gatherer {
     }
 
     /// Adds addresses of the host: all that are there at the beginning, and later those that come up. One that is
-    /// known already is not gathered again. `Done` is told when all is there, be it at once.
+    /// known already is not gathered again, but what else is said of it counts from now on: what its network costs
+    /// ([`Event::NetworkChanged`]), and whether it may be used at all ([`Event::Removed`]). `Done` is told when all is there,
+    /// be it at once.
     pub fn add_addresses(&mut self, now: Instant, addresses: &[LocalAddress]) {
         let now = self.advance(now);
         self.open = true;
         let mut fresh: Vec<LocalAddress> = Vec::new();
+        let mut unwanted = Vec::new();
         for local in addresses {
-            let known =
-                |other: &LocalAddress| other.address == local.address && other.tcp_type == local.tcp_type;
             let room = self.locals.len() + fresh.len() < self.config.max_addresses;
-            let is_known = self.locals.iter().any(|other| known(&other.address)) || fresh.iter().any(known);
-            if room && !is_known && self.is_wanted(local) {
+            let wanted = self.is_wanted(local);
+            if self.locals.iter().any(|other| other.address.is_same(local)) {
+                if wanted {
+                    self.update(local);
+                } else {
+                    unwanted.push(local);
+                }
+            } else if wanted && let Some(other) = fresh.iter_mut().find(|other| other.is_same(local)) {
+                *other = local.clone();
+            } else if room && wanted {
                 fresh.push(local.clone());
             }
         }
@@ -127,6 +136,10 @@ impl Gatherer {
                 self.ask(now, server, &local);
             }
             self.locals.push(local);
+        }
+        // What comes may take over from what goes.
+        for local in unwanted {
+            self.take_back(local);
         }
         self.settle();
     }

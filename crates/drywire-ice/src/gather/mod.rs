@@ -41,6 +41,7 @@ mod machine;
 mod probe;
 mod relay;
 mod renew;
+mod update;
 
 pub use address::LocalAddress;
 pub use config::{AddressPolicy, Config, StunServer};

@@ -26,6 +26,10 @@ impl Mapping {
         self.path.local
     }
 
+    pub(crate) const fn set_network(&mut self, network: NetworkCost) {
+        self.network = network;
+    }
+
     pub(crate) const fn renew_at(&self) -> Instant {
         self.renew_at
     }

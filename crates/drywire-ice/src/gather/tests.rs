@@ -2,8 +2,8 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
 use bytes::BytesMut;
-use drywire_core::{Duration, Instant, Path};
-use drywire_stun::attributes::{AlternateServer, ErrorCode};
+use drywire_core::{Duration, Instant, Path, Protocol};
+use drywire_stun::attributes::{AlternateServer, ErrorCode, NetworkCost};
 use drywire_stun::{Class, Message, MessageBuilder, Method, TransactionId, binding};
 use proptest::prelude::*;
 
@@ -36,6 +36,7 @@ struct World {
     done: Vec<Duration>,
     withdrawn: Vec<Candidate>,
     changed: Vec<Path>,
+    updates: Vec<Event>,
 }
 
 impl World {
@@ -52,6 +53,7 @@ impl World {
             done: Vec::new(),
             withdrawn: Vec::new(),
             changed: Vec::new(),
+            updates: Vec::new(),
         }
     }
 
@@ -87,6 +89,7 @@ impl World {
                 Event::MappingChanged(path) => self.changed.push(path),
                 Event::Failed(error) => self.errors.push(error),
                 Event::Done => self.done.push(self.now - self.start),
+                update @ (Event::NetworkChanged { .. } | Event::Removed { .. }) => self.updates.push(update),
             }
         }
     }
@@ -134,6 +137,82 @@ fn hosts_come_in_order_and_done_at_once() {
     assert_eq!(world.texts().len(), 3);
     assert!(world.candidates[2].candidate.priority < world.candidates[1].candidate.priority);
     assert_eq!(world.done.len(), 2);
+}
+
+#[test]
+fn the_filter_decides_of_each_address_with_all_that_is_known_of_it() {
+    let server = "192.0.2.1:3478";
+    let mut config = with_servers(&[server]);
+    // No mobile networks, and nothing of this subnet; loopback, which the default refuses, is let in.
+    config.filter = |local| local.network.cost() < 900 && !local.address.to_string().starts_with("172.17.");
+    let mut world = World::new(config);
+    let mobile = |text: &str| LocalAddress { network: NetworkCost::new(2, 900), ..local(text) };
+    let mut listener = local("172.17.0.1:2");
+    listener.tcp_type = Some(crate::TcpType::Passive);
+    world.add(&[
+        mobile("10.0.0.1:1"),
+        local("172.17.0.1:1"),
+        listener,
+        local("127.0.0.1:1"),
+        local("0.0.0.0:1"),
+    ]);
+    assert_eq!(world.texts(), ["host udp 127.0.0.1:1"]);
+    world.run(Duration::from_secs(60));
+    assert!(
+        world.sent.iter().all(|(_, path)| path.local == address("127.0.0.1:1")),
+        "nobody is asked of others"
+    );
+    // What is refused takes no room, and what relays say of it is no candidate.
+    world.gatherer.add_server_reflexive(
+        world.now,
+        Path::udp(address("10.0.0.1:1"), address(server)),
+        address("198.51.100.1:7"),
+    );
+    world.drain();
+    assert_eq!(world.texts().len(), 1);
+    // It is asked again of what changes.
+    world.add(&[local("10.0.0.1:1"), mobile("127.0.0.1:1")]);
+    assert_eq!(world.texts()[1..], ["host udp 10.0.0.1:1"]);
+    let (protocol, base) = (Protocol::Udp, address("127.0.0.1:1"));
+    assert_eq!(world.updates, [Event::Removed { protocol, base }]);
+}
+
+#[test]
+fn what_is_said_of_a_known_address_counts_from_then_on() {
+    let server = "192.0.2.1:3478";
+    let mut world = World::new(Config { policy: AddressPolicy::DefaultRoute, ..with_servers(&[server]) });
+    world.map("10.0.0.1:1", server, "198.51.100.1:7");
+    let mut listener = local("10.0.0.1:1");
+    listener.tcp_type = Some(crate::TcpType::Passive);
+    world.add(&[local("10.0.0.1:1"), listener.clone()]);
+    world.run(Duration::from_secs(1));
+    world.add(&[local("10.0.0.1:1"), listener.clone()]);
+    assert_eq!((world.texts().len(), world.updates.len()), (3, 0));
+    // It is expensive now, and so is what is found by it later.
+    let (base, network) = (address("10.0.0.1:1"), NetworkCost::new(3, 900));
+    let costs = |text: &str| LocalAddress { network, ..local(text) };
+    world.add(&[costs("10.0.0.1:1")]);
+    let protocol = Protocol::Udp;
+    assert_eq!(world.updates, [Event::NetworkChanged { protocol, base, network }]);
+    let of = |protocol| move |candidate: &&Candidate| candidate.protocol == protocol;
+    assert!(world.gatherer.candidates().filter(of(Protocol::Udp)).all(|own| own.network == network));
+    assert!(world.gatherer.candidates().filter(of(Protocol::Tcp)).all(|own| own.network == NetworkCost(0)));
+    world.map("10.0.0.1:1", server, "198.51.100.1:8");
+    world.run(Duration::from_secs(20));
+    assert_eq!(world.candidates.last().unwrap().candidate.network, network);
+    // Another address has become the way out: it comes first.
+    world.updates.clear();
+    let sent = world.sent.len();
+    world.add(&[LocalAddress { default_route: false, ..costs("10.0.0.1:1") }, local("10.0.0.2:1")]);
+    assert_eq!(world.updates, [Event::Removed { protocol, base }]);
+    assert_eq!(world.candidates.last().unwrap().candidate.base, address("10.0.0.2:1"));
+    let left: Vec<_> = world.gatherer.candidates().map(Candidate::to_string).collect();
+    assert_eq!(left, ["host tcp 10.0.0.1:1", "host udp 10.0.0.2:1"]);
+    world.run(Duration::from_secs(60));
+    assert!(world.sent[sent..].iter().all(|(_, path)| path.local != base));
+    // And back.
+    world.add(&[local("10.0.0.1:1")]);
+    assert_eq!(world.candidates.last().unwrap().candidate.base, base);
 }
 
 #[test]

@@ -16,21 +16,20 @@ const SETTLING: Duration = Duration::from_millis(100);
 pub(crate) struct Difference<T> {
     pub(crate) added: Vec<T>,
     pub(crate) removed: Vec<T>,
+    /// Those that stay, as they are now.
+    pub(crate) changed: Vec<T>,
 }
 
-impl<T: Clone> Difference<T> {
-    /// What makes `after` of `before`, where two things with the same `key` are the same. Those that stay are left alone, also
-    /// if something else about them has changed.
+impl<T: Clone + PartialEq> Difference<T> {
+    /// What makes `after` of `before`, where two things with the same `key` are the same.
     pub(crate) fn new<K: PartialEq>(before: &[T], after: &[T], key: impl Fn(&T) -> K) -> Self {
-        let lacks = |list: &[T], item: &T| !list.iter().any(|other| key(other) == key(item));
+        let find = |list: &[T], item: &T| list.iter().find(|other| key(other) == key(item)).cloned();
+        let is_changed = |item: &&T| find(before, item).is_some_and(|known| known != **item);
         Self {
-            added: after.iter().filter(|item| lacks(before, item)).cloned().collect(),
-            removed: before.iter().filter(|item| lacks(after, item)).cloned().collect(),
+            added: after.iter().filter(|item| find(before, item).is_none()).cloned().collect(),
+            removed: before.iter().filter(|item| find(after, item).is_none()).cloned().collect(),
+            changed: after.iter().filter(is_changed).cloned().collect(),
         }
-    }
-
-    pub(crate) const fn is_empty(&self) -> bool {
-        self.added.is_empty() && self.removed.is_empty()
     }
 }
 
@@ -71,17 +70,22 @@ mod tests {
     proptest! {
         #[test]
         fn a_difference_makes_the_one_list_of_the_other(
-            before in proptest::collection::hash_set(0..20u8, 0..10),
-            after in proptest::collection::hash_set(0..20u8, 0..10),
+            before in proptest::collection::hash_map(0..20u8, any::<bool>(), 0..10),
+            after in proptest::collection::hash_map(0..20u8, any::<bool>(), 0..10),
         ) {
             let (before, after): (Vec<_>, Vec<_>) = (before.into_iter().collect(), after.into_iter().collect());
-            let difference = Difference::new(&before, &after, |item| *item);
-            prop_assert_eq!(difference.is_empty(), difference.added.len() + difference.removed.len() == 0);
-            // Nothing that stays is touched.
+            let difference = Difference::new(&before, &after, |(key, _)| *key);
+            // Nothing that stays as it is is touched.
             prop_assert!(difference.removed.iter().all(|item| before.contains(item) && !after.contains(item)));
-            prop_assert!(difference.added.iter().all(|item| after.contains(item) && !before.contains(item)));
-            let mut made: Vec<_> = before.into_iter().filter(|item| !difference.removed.contains(item)).collect();
-            made.extend(difference.added);
+            let told = || difference.added.iter().chain(&difference.changed);
+            prop_assert!(told().all(|item| after.contains(item) && !before.contains(item)));
+            let has = |list: &[(u8, bool)], key| list.iter().any(|(other, _)| *other == key);
+            prop_assert!(difference.removed.iter().all(|(key, _)| !has(&after, *key)));
+            prop_assert!(difference.added.iter().all(|(key, _)| !has(&before, *key)));
+            prop_assert!(difference.changed.iter().all(|(key, _)| has(&before, *key)));
+            let mut made = before;
+            made.retain(|(key, _)| !has(&difference.removed, *key) && !has(&difference.changed, *key));
+            made.extend(told());
             made.sort_unstable();
             let mut after = after;
             after.sort_unstable();

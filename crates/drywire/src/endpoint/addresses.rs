@@ -15,6 +15,10 @@ impl Endpoint {
     /// preferred. Give one for each interface that peers may use; an unspecified address (`0.0.0.0`) is none. Peer connections
     /// that exist get the candidates, too, and have to tell their peers
     /// ([`Event::LocalCandidate`](crate::Event::LocalCandidate)).
+    ///
+    /// Of an address that is known already, what else is said counts from now on: sessions move to another network when theirs
+    /// has become the more expensive one, and leave an address that has lost its default route where
+    /// [`AddressPolicy`](drywire_ice::gather::AddressPolicy) asks for one.
     pub fn add_local_address(&mut self, now: Instant, address: impl Into<LocalAddress>) {
         self.add_local_addresses(now, &[address.into()]);
     }
@@ -125,6 +129,9 @@ impl Endpoint {
                 Change::Withdrawn(gathered) => self.each_peer(|peer| peer.withdraw_candidate(&gathered)),
                 Change::Gone(protocol, base) => {
                     self.each_peer(|peer| peer.remove_local_candidates(now, protocol, base));
+                }
+                Change::Network(before, after) => {
+                    self.each_peer(|peer| peer.candidate_changed(now, &before, &after));
                 }
                 Change::Error(error) => {
                     let (server, reason, code) = (&error.url, error.reason, error.code);

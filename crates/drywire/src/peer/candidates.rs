@@ -101,6 +101,19 @@ impl PeerConnection {
         }
     }
 
+    /// The network of a candidate costs something else: ICE prefers others, or this one, and later descriptions tell of it.
+    pub(crate) fn candidate_changed(&mut self, now: Instant, before: &Gathered, after: &Gathered) {
+        let now = self.clock.observe(now);
+        let Candidate { base, network, .. } = after.candidate;
+        self.transport.ice.set_network_cost(now, base, network);
+        if let (Some(before), Some(after)) = (to_sdp(before), to_sdp(after))
+            && let Some(own) = self.local.candidates.iter_mut().find(|own| own.line == before)
+        {
+            own.line = after;
+        }
+        self.settle(now);
+    }
+
     fn forget_candidates(&mut self, is_gone: impl Fn(&Signalled) -> bool) {
         let Local { candidates, described, told, .. } = &mut self.local;
         for known in [described, told] {

@@ -41,6 +41,8 @@ pub(super) enum Change {
     Withdrawn(Gathered),
     /// This base is gone, and all candidates that had it.
     Gone(Protocol, SocketAddr),
+    /// The network of a candidate costs something else: as it was, and as it is.
+    Network(Gathered, Gathered),
     /// A server did not help.
     Error(GatherError),
     /// All candidates are there.
@@ -407,6 +409,22 @@ impl Network {
                     }
                 }
                 gather::Event::MappingChanged(path) => self.relay_moved(now, path),
+                gather::Event::NetworkChanged { protocol, base, network } => {
+                    let of_it = |own: &&mut Gathered| {
+                        (own.candidate.protocol, own.candidate.base) == (protocol, base)
+                    };
+                    for own in self.candidates.iter_mut().filter(of_it) {
+                        let before = own.clone();
+                        own.candidate.network = network;
+                        self.changes.push_back(Change::Network(before, own.clone()));
+                    }
+                }
+                gather::Event::Removed { protocol, base } => {
+                    let stays =
+                        |own: &Gathered| (own.candidate.protocol, own.candidate.base) != (protocol, base);
+                    self.candidates.retain(stays);
+                    self.changes.push_back(Change::Gone(protocol, base));
+                }
                 gather::Event::Failed(error) => self.changes.push_back(Change::Error(error)),
                 gather::Event::Done => self.changes.push_back(Change::Done),
                 _ => {}
