@@ -7,9 +7,10 @@ use std::time::{Duration, Instant};
 
 use bytes::BytesMut;
 use drywire_core::{Path, Protocol, Reader};
-use drywire_ice::{Agent, Candidate, CandidateKind, Config, ConnectionState, Credentials, Role};
+use drywire_ice::{Agent, Candidate, CandidateKind, Config, ConnectionState, Credentials, Role, TcpType};
 use drywire_stun::attributes::{
-    DtlsInStunAck, DtlsInStunData, IceControlled, IceControlling, Priority, UseCandidate, Username,
+    DtlsInStunAck, DtlsInStunData, IceControlled, IceControlling, NetworkCost, Priority, UseCandidate,
+    Username,
 };
 use drywire_stun::{Class, IntegrityAlgorithm, IntegrityKey, MessageBuilder, Method, TransactionId};
 
@@ -37,6 +38,14 @@ fn address(index: u8) -> SocketAddr {
     SocketAddr::from(([10, 0, host, 1], 5000 + u16::from(port)))
 }
 
+const fn tcp_type(value: u8) -> TcpType {
+    match value >> 3 & 3 {
+        0 => TcpType::Active,
+        1 => TcpType::SimultaneousOpen,
+        _ => TcpType::Passive,
+    }
+}
+
 impl World {
     #[allow(clippy::disallowed_methods, reason = "the time passes in steps from here")]
     fn new(choice: u8) -> Self {
@@ -45,7 +54,10 @@ impl World {
             let role = if choice >> index & 1 == 0 { Role::Controlling } else { Role::Controlled };
             let mut config = Config::new(drywire_crypto_aws_lc::provider(), role);
             config.lite = choice >> 4 >> index & 1 == 1;
-            Agent::new(config, now, [index; 32])
+            config.renomination = choice & 0x04 != 0;
+            let mut agent = Agent::new(config, now, [index; 32]);
+            agent.set_remote_renomination(choice & 0x08 != 0);
+            agent
         };
         let mut world = Self { now, agents: [agent(0), agent(1)], flying: VecDeque::new() };
         if choice & 0x40 == 0 {
@@ -98,6 +110,50 @@ impl World {
             11 => agent.remote_candidates_ended(now),
             12 => agent.set_role(if choice & 0x20 == 0 { Role::Controlling } else { Role::Controlled }),
             // What ends or upsets a session is rare, so that runs get somewhere.
+            13 if choice >> 5 == 1 => {
+                let value = reader.u8().ok()?;
+                let protocol = if value & 0x80 == 0 { Protocol::Udp } else { Protocol::Tcp };
+                agent.remove_local_candidates(now, protocol, address(value));
+            }
+            13 if choice >> 5 == 2 => {
+                let (base, cost) = (address(reader.u8().ok()?), reader.u8().ok()?);
+                agent.set_network_cost(
+                    now,
+                    base,
+                    NetworkCost::new(u16::from(cost & 3), u16::from(cost) << 2),
+                );
+            }
+            13 if choice >> 5 == 3 => agent.set_remote_renomination(reader.u8().ok()? & 1 == 1),
+            14 if choice >> 5 == 1 => {
+                let value = reader.u8().ok()?;
+                let candidate = Candidate::tcp_host(address(value), tcp_type(value), 65_535);
+                let _ = agent.add_local_candidate(now, candidate);
+            }
+            14 if choice >> 5 == 2 => {
+                let (value, priority) = (reader.u8().ok()?, reader.u32().ok()?);
+                let mut candidate =
+                    Candidate::remote(Protocol::Tcp, CandidateKind::Host, address(value), priority, "tcp");
+                candidate.tcp_type = Some(tcp_type(value));
+                let _ = agent.add_remote_candidate(now, candidate);
+            }
+            14 if choice >> 5 == 3 => {
+                // What becomes of the connection that is wanted, or of one of which nobody knows.
+                let (value, local) = (reader.u8().ok()?, address(reader.u8().ok()?));
+                let any = Path { protocol: Protocol::Tcp, ..Path::udp(local, address(value >> 3)) };
+                let path = agent.poll_connect().unwrap_or(any);
+                match value & 7 {
+                    0 | 1 => agent.connect_failed(now, path),
+                    2 | 3 => agent.disconnected(now, path),
+                    _ => agent.connected(now, path, local),
+                }
+            }
+            14 if choice >> 5 == 4 => {
+                // The path in use breaks.
+                if let Some(path) = agent.selected_path() {
+                    agent.path_unreachable(now, path);
+                    agent.disconnected(now, path);
+                }
+            }
             13 if choice >> 5 == 7 => agent.set_remote_lite(reader.u8().ok()? & 3 == 3),
             14 if choice >> 5 == 7 => drop(agent.restart(now)),
             15 if choice >> 5 == 7 && reader.u8().ok()? & 15 == 15 => agent.close(now),

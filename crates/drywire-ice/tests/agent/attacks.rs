@@ -2,7 +2,9 @@
 
 use bytes::BytesMut;
 use drywire_core::{Duration, Path, Protocol};
-use drywire_ice::{Agent, Candidate, CandidateKind, ConnectionState, Credentials, Event, Role};
+use drywire_ice::{
+    Agent, Candidate, CandidateKind, ConnectionState, Credentials, DiscardReason, Event, Role,
+};
 use drywire_stun::attributes::{
     ErrorCode, IceControlled, IceControlling, Priority, UseCandidate, Username, XorMappedAddress,
 };
@@ -310,6 +312,31 @@ fn a10_no_packet_goes_where_none_should() {
         .iter()
         .filter(|sent| sent.by == 1 && Message::parse(&sent.bytes).unwrap().class() == Class::Request);
     assert_eq!(checks.filter(|sent| sent.path.remote != address("10.0.0.1:5000")).count(), 0);
+}
+
+/// A peer whose address changes is not followed to one that is refused, whatever it nominates there.
+#[test]
+fn a10_the_path_in_use_does_not_lead_to_where_none_should() {
+    let mut config = config(Role::Controlled);
+    config.accept_remote = |address| address.ip() != std::net::IpAddr::from([10, 0, 0, 66]);
+    let mut net = Net::pair(11, crate::net::config(Role::Controlling), config);
+    net.introduce(&[host("10.0.0.1:5000")], &[host("10.0.0.2:5000")]);
+    net.run(Duration::from_secs(2));
+    assert!(net.agree() && net.is_connected());
+    let now = net.now;
+    net.agents[0].add_local_candidate(now, host("10.0.0.66:5000")).unwrap();
+    net.agents[0].remove_local_candidates(now, Protocol::Udp, address("10.0.0.1:5000"));
+    let from = net.sent.len();
+    net.run(Duration::from_secs(60));
+    let refused = |path: &Path| path.remote == address("10.0.0.66:5000");
+    assert!(net.agents[1].remote_candidates().all(|remote| remote.address != address("10.0.0.66:5000")));
+    assert!(!net.sent[from..].iter().any(|sent| {
+        sent.by == 1 && refused(&sent.path) && Message::parse(&sent.bytes).unwrap().class() == Class::Request
+    }));
+    assert!(net.agents[1].selected_path().is_none_or(|path| !refused(&path)));
+    assert_eq!(net.agents[1].state(), ConnectionState::Failed);
+    let denied = net.agents[1].discarded().filter(|one| one.reason == DiscardReason::PolicyDenied);
+    assert!(denied.count() > 0);
 }
 
 #[test]
