@@ -257,9 +257,10 @@ impl Side {
                             let streams: Vec<u16> = numbers(streams);
                             let before = self.came.len();
                             self.came.retain(|stream| !streams.contains(stream));
-                            match self.came.len() == before {
-                                true => News::IncomingResetAgain(streams),
-                                false => News::IncomingReset(streams),
+                            if self.came.len() == before {
+                                News::IncomingResetAgain(streams)
+                            } else {
+                                News::IncomingReset(streams)
                             }
                         }
                         SocketEvent::OnStreamsResetFailed(streams) => News::ResetFailed(numbers(streams)),
