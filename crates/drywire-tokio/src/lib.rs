@@ -30,6 +30,7 @@ mod clock;
 mod driver;
 mod error;
 mod ice_server;
+mod icmp;
 mod interfaces;
 mod multicast;
 mod network;

@@ -7,6 +7,8 @@ use drywire::{Path, Transmit};
 use quinn_udp::{BATCH_SIZE, EcnCodepoint, RecvMeta, UdpSocketState};
 use tokio::io::Interest;
 
+use crate::icmp::{self, IcmpError};
+
 /// What the kernel is asked for; it gives as much as it allows. A key frame, or a window of data, arrives at once.
 const BUFFER_SIZE: usize = 4 * 1024 * 1024;
 /// A datagram, or a train of them that the kernel put together (GRO), is never larger.
@@ -198,6 +200,21 @@ impl Socket {
                 result => return result,
             }
         }
+    }
+
+    /// Whether all datagrams leave with the DF bit, or as IPv6 has it without being cut.
+    pub(crate) fn never_fragments(&self) -> bool {
+        !self.state.may_fragment()
+    }
+
+    /// Has ICMP errors kept for [`next_icmp`](Self::next_icmp). From then on sending and receiving may fail once for each.
+    pub(crate) fn report_icmp(&self) -> io::Result<()> {
+        icmp::report(&self.io)
+    }
+
+    /// Takes an ICMP error that came for what was sent.
+    pub(crate) fn next_icmp(&self) -> io::Result<Option<IcmpError>> {
+        icmp::next(&self.io)
     }
 
     /// Ready when [`try_send`](Self::try_send) is worth another try.

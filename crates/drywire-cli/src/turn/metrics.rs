@@ -25,6 +25,11 @@ fn text(stats: &Stats) -> String {
     let machine = &stats.machine;
     page.gauge("allocations", "Allocations that there are now.", count(stats.allocations));
     page.gauge("connections", "Connections of TCP and TLS that there are now.", count(stats.connections));
+    page.gauge(
+        "peer_connections",
+        "TCP connections to peers that there are now.",
+        count(stats.peer_connections),
+    );
     page.gauge("draining", "1 when no more allocations are made.", u64::from(stats.draining));
     page.counter("allocations_made_total", "Allocations that were made.", &[("", machine.allocations)]);
     page.counter("bindings_total", "Binding requests that were answered.", &[("", machine.bindings)]);
@@ -43,6 +48,29 @@ fn text(stats: &Stats) -> String {
             ("direction=\"to_peer\"", machine.bytes_to_peers),
             ("direction=\"to_client\"", machine.bytes_to_clients),
         ],
+    );
+    page.counter(
+        "peer_connections_bound_total",
+        "TCP connections between clients and peers that were carried.",
+        &[("", machine.connections_bound)],
+    );
+    page.counter(
+        "peer_connections_refused_total",
+        "TCP connections to peers that were refused because there were too many.",
+        &[("", stats.peer_connections_refused)],
+    );
+    page.counter(
+        "relayed_stream_bytes_total",
+        "Bytes of TCP connections between clients and peers.",
+        &[
+            ("direction=\"to_peer\"", machine.stream_bytes_to_peers),
+            ("direction=\"to_client\"", machine.stream_bytes_to_clients),
+        ],
+    );
+    page.counter(
+        "icmp_forwarded_total",
+        "ICMP errors that clients were told of.",
+        &[("", machine.icmp_forwarded)],
     );
     let errors: Vec<_> =
         machine.errors.iter().map(|(code, count)| (format!("code=\"{code}\""), *count)).collect();

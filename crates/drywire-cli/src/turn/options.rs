@@ -63,6 +63,12 @@ pub(crate) struct TurnOptions {
     /// Do not relay to peers in this network, may be repeated
     #[arg(long, value_name = "IP/BITS")]
     pub(crate) deny_peers: Vec<Network>,
+    /// Let clients that come over TCP or TLS have TCP connections to their peers, too (RFC 6062)
+    #[arg(long)]
+    pub(crate) tcp_allocations: bool,
+    /// Let clients take their allocations along to another address of theirs (RFC 8016)
+    #[arg(long)]
+    pub(crate) mobility: bool,
     /// The most allocations [default: 10000]
     #[arg(long, value_name = "N")]
     pub(crate) max_allocations: Option<usize>,
@@ -81,6 +87,9 @@ pub(crate) struct TurnOptions {
     /// The most TCP and TLS connections [default: 10000]
     #[arg(long, value_name = "N")]
     pub(crate) max_connections: Option<usize>,
+    /// The most TCP connections to peers and from them [default: 10000]
+    #[arg(long, value_name = "N")]
+    pub(crate) max_peer_connections: Option<usize>,
     /// Say what was counted at http://ADDR:PORT/metrics, in the text format of Prometheus
     #[arg(long, value_name = "ADDR:PORT")]
     pub(crate) metrics: Option<SocketAddr>,
@@ -113,12 +122,15 @@ impl TurnOptions {
             allow_loopback_peers: self.allow_loopback_peers || file.allow_loopback_peers,
             allow_private_peers: self.allow_private_peers || file.allow_private_peers,
             deny_peers: [file.deny_peers, self.deny_peers].concat(),
+            tcp_allocations: self.tcp_allocations || file.tcp_allocations,
+            mobility: self.mobility || file.mobility,
             max_allocations: self.max_allocations.or(file.max_allocations),
             max_allocations_per_user: self.max_allocations_per_user.or(file.max_allocations_per_user),
             max_allocations_per_source: self.max_allocations_per_source.or(file.max_allocations_per_source),
             max_bandwidth: self.max_bandwidth.or(file.max_bandwidth),
             max_bandwidth_per_user: self.max_bandwidth_per_user.or(file.max_bandwidth_per_user),
             max_connections: self.max_connections.or(file.max_connections),
+            max_peer_connections: self.max_peer_connections.or(file.max_peer_connections),
             metrics: self.metrics.or(file.metrics),
             drain: self.drain.or(file.drain),
             drain_to: list(self.drain_to, file.drain_to),
@@ -251,6 +263,9 @@ mod tests {
             relay-ports = "50000-50009"
             alternate = "127.0.0.2:3479"
             allow-loopback-peers = true
+            tcp-allocations = true
+            mobility = true
+            max-peer-connections = 9
             secret = ["north"]
             max-allocations-per-source = 3
             max-bandwidth = 125000000
@@ -272,6 +287,7 @@ mod tests {
         assert_eq!((all.realm.as_deref(), all.max_allocations, all.drain), (Some("other"), Some(6), Some(7)));
         assert_eq!(all.user.iter().map(|user| user.0.username()).collect::<Vec<_>>(), ["alice", "bob"]);
         assert!(all.allow_loopback_peers && !all.allow_private_peers && all.listen.len() == 2);
+        assert!(all.tcp_allocations && all.mobility && all.max_peer_connections == Some(9));
     }
 
     #[test]

@@ -48,6 +48,8 @@ pub(super) fn config(options: &TurnOptions) -> Result<Config, TurnError> {
         options.max_allocations_per_source.unwrap_or(machine.max_allocations_per_source);
     machine.max_bytes_per_second = options.max_bandwidth;
     machine.max_user_bytes_per_second = options.max_bandwidth_per_user;
+    machine.tcp_allocations = options.tcp_allocations;
+    machine.mobility = options.mobility;
     // Who follows RFC 5766 only, as older clients do, has channels that are others' now.
     machine.legacy_channels = true;
 
@@ -66,6 +68,7 @@ pub(super) fn config(options: &TurnOptions) -> Result<Config, TurnError> {
     config.relays = relays(&options.relay, &options.external)?;
     config.relay_ports = options.relay_ports.clone().map_or(config.relay_ports, |ports| ports.0);
     config.max_connections = options.max_connections.unwrap_or(config.max_connections);
+    config.max_peer_connections = options.max_peer_connections.unwrap_or(config.max_peer_connections);
     Ok(config)
 }
 
@@ -127,6 +130,16 @@ mod tests {
         assert_eq!(config.udp, ["0.0.0.0:3478".parse().unwrap()]);
         assert_eq!(config.tcp, config.udp);
         assert!(config.tls.is_empty() && config.machine.discovery.is_none());
+        assert!(!config.machine.tcp_allocations && !config.machine.mobility);
+    }
+
+    #[test]
+    fn what_is_switched_on_is_on() {
+        let options =
+            TurnOptions { tcp_allocations: true, mobility: true, max_peer_connections: Some(7), ..options() };
+        let config = config(&options).unwrap();
+        assert!(config.machine.tcp_allocations && config.machine.mobility);
+        assert_eq!(config.max_peer_connections, 7);
     }
 
     #[test]

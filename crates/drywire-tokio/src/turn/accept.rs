@@ -10,7 +10,8 @@ use tokio::sync::mpsc;
 use tokio_rustls::TlsAcceptor;
 
 use super::admission::Admission;
-use super::connection::{Accepted, Stream};
+use super::connection::Accepted;
+use super::stream::Stream;
 
 /// How long to wait when the system has no more connections to give: out of file descriptors, mostly.
 const PAUSE: Duration = Duration::from_millis(100);

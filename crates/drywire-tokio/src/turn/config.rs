@@ -11,7 +11,7 @@ use drywire_turn::server;
 #[non_exhaustive]
 pub struct Config {
     /// The protocol: users, quotas, lifetimes, which peers may be reached. [`Server::bind`](super::Server::bind) sets which
-    /// IP versions there are to relay, and adds the server's own addresses to
+    /// IP versions there are to relay, and whether what is relayed leaves with the DF bit, and adds the server's own addresses to
     /// [`PeerPolicy::own`](server::PeerPolicy::own), loopback excepted where that is allowed.
     pub machine: server::Config,
     /// Where to take datagrams. A wildcard address (`0.0.0.0`, `[::]`) stands for all of its IP version.
@@ -31,10 +31,13 @@ pub struct Config {
     pub max_connections: usize,
     /// The most of them from one address. Default 256.
     pub max_connections_per_address: usize,
+    /// The most connections between peers and TCP allocations (RFC 6062). One more is not taken, or not made (447). Each
+    /// allocation has [`max_peers`](server::Config::max_peers) of them at most. Default 10,000.
+    pub max_peer_connections: usize,
     /// How long a TLS handshake may take. Default 10 s.
     pub handshake_timeout: Duration,
     /// How long a connection without an allocation may be silent, and how long one may not take what is sent to it.
-    /// Default 30 s.
+    /// Likewise for a connection between a client and a peer of which one side has said all. Default 30 s.
     pub idle_timeout: Duration,
     /// The most bytes that wait for a connection. What is relayed to it meanwhile is dropped. Default 256 KiB.
     pub max_unsent: usize,
@@ -63,6 +66,7 @@ impl Config {
             relay_ports: 49_152..=65_535,
             max_connections: 10_000,
             max_connections_per_address: 256,
+            max_peer_connections: 10_000,
             handshake_timeout: Duration::from_secs(10),
             idle_timeout: Duration::from_secs(30),
             max_unsent: 256 * 1024,

@@ -9,11 +9,11 @@ use std::task::{Context, Poll, Waker, ready};
 use bytes::{Buf, BytesMut};
 use drywire::{Duration, Instant, Path};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
-use tokio_rustls::server::TlsStream;
 
 use super::admission::Admitted;
 use super::ready::{ReadyList, Source, Token};
+use super::splice::ClientSide;
+use super::stream::Stream;
 
 /// Reads of one connection before others have their turn.
 const READS: usize = 16;
@@ -23,41 +23,6 @@ pub(super) struct Accepted {
     pub(super) stream: Stream,
     pub(super) path: Path,
     pub(super) admitted: Admitted,
-}
-
-pub(super) enum Stream {
-    Tcp(TcpStream),
-    Tls(Box<TlsStream<TcpStream>>),
-}
-
-impl Stream {
-    fn poll_read(&mut self, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        match self {
-            Self::Tcp(stream) => Pin::new(stream).poll_read(cx, buffer),
-            Self::Tls(stream) => Pin::new(stream).poll_read(cx, buffer),
-        }
-    }
-
-    fn poll_write(&mut self, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        match self {
-            Self::Tcp(stream) => Pin::new(stream).poll_write(cx, bytes),
-            Self::Tls(stream) => Pin::new(stream).poll_write(cx, bytes),
-        }
-    }
-
-    fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match self {
-            Self::Tcp(stream) => Pin::new(stream).poll_flush(cx),
-            Self::Tls(stream) => Pin::new(stream).poll_flush(cx),
-        }
-    }
-
-    fn poll_shutdown(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match self {
-            Self::Tcp(stream) => Pin::new(stream).poll_shutdown(cx),
-            Self::Tls(stream) => Pin::new(stream).poll_shutdown(cx),
-        }
-    }
 }
 
 pub(super) struct Connection {
@@ -73,7 +38,7 @@ pub(super) struct Connection {
     heard: Instant,
     /// Since when the client does not take what is sent.
     stalled: Option<Instant>,
-    _admitted: Admitted,
+    admitted: Admitted,
 }
 
 impl Connection {
@@ -90,7 +55,7 @@ impl Connection {
             records: VecDeque::new(),
             heard: now,
             stalled: None,
-            _admitted: admitted,
+            admitted,
         }
     }
 
@@ -98,23 +63,26 @@ impl Connection {
         self.path
     }
 
-    /// Reads what there is, and goes on to send what waits. `false`: the connection is over.
+    /// Reads what there is, until `receive` says that the rest is for somebody else, and goes on to send what waits. `false`: the
+    /// connection is over.
     pub(super) fn poll(
         &mut self,
         now: Instant,
         scratch: &mut [u8],
-        mut receive: impl FnMut(BytesMut),
+        mut receive: impl FnMut(BytesMut) -> bool,
     ) -> bool {
         self.source.begin();
         let waker = self.waker.clone();
         let mut cx = Context::from_waker(&waker);
         for _ in 0..READS {
             let mut buffer = ReadBuf::new(scratch);
-            match self.stream.poll_read(&mut cx, &mut buffer) {
+            match Pin::new(&mut self.stream).poll_read(&mut cx, &mut buffer) {
                 Poll::Ready(Ok(())) if buffer.filled().is_empty() => return false,
                 Poll::Ready(Ok(())) => {
                     self.heard = now;
-                    receive(BytesMut::from(buffer.filled()));
+                    if !receive(BytesMut::from(buffer.filled())) {
+                        return true;
+                    }
                 }
                 Poll::Ready(Err(error)) => {
                     tracing::debug!(path = %self.path, %error, "a connection broke");
@@ -166,7 +134,7 @@ impl Connection {
     fn poll_send(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         while !self.unsent.is_empty() {
             let record = self.records.front().and_then(|len| self.unsent.get(..*len));
-            let sent = ready!(self.stream.poll_write(cx, record.unwrap_or(&self.unsent)))?;
+            let sent = ready!(Pin::new(&mut self.stream).poll_write(cx, record.unwrap_or(&self.unsent)))?;
             if sent == 0 {
                 return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
             }
@@ -179,7 +147,7 @@ impl Connection {
             }
             self.stalled = None;
         }
-        self.stream.poll_flush(cx)
+        Pin::new(&mut self.stream).poll_flush(cx)
     }
 
     /// Whether it has been silent, or has not taken what was sent, for too long.
@@ -193,7 +161,12 @@ impl Connection {
         if self.flush(now) {
             let waker = Waker::noop();
             // Whoever does not hear of it finds out from the closed connection.
-            let _ = self.stream.poll_shutdown(&mut Context::from_waker(waker));
+            let _ = Pin::new(&mut self.stream).poll_shutdown(&mut Context::from_waker(waker));
         }
+    }
+
+    /// Gives it away as it is, to carry data from now on.
+    pub(super) fn into_client_side(self) -> ClientSide {
+        ClientSide { stream: self.stream, path: self.path, unsent: self.unsent, admitted: self.admitted }
     }
 }

@@ -9,6 +9,7 @@ use drywire::{Instant, Path, Protocol, Transmit};
 use drywire_turn::server::{AllocationId, Event, RelayPort, Server};
 
 use super::connection::{Accepted, Connection};
+use super::peers::Peers;
 use super::port::Port;
 use super::ready::ReadyList;
 use super::relays::RelayPool;
@@ -21,6 +22,7 @@ pub(super) struct Hub {
     /// Sockets of UDP: listeners and relayed addresses.
     pub(super) ports: BTreeMap<u64, Port>,
     pub(super) connections: BTreeMap<u64, Connection>,
+    pub(super) peers: Peers,
     pub(super) stats: Stats,
     pub(super) is_drained: bool,
     listeners: Vec<u64>,
@@ -35,12 +37,18 @@ pub(super) struct Hub {
 }
 
 impl Hub {
-    pub(super) fn new(machine: Server, pool: RelayPool, max_unsent: usize) -> Self {
+    pub(super) fn new(
+        machine: Server,
+        pool: RelayPool,
+        max_unsent: usize,
+        max_peer_connections: usize,
+    ) -> Self {
         Self {
             machine,
             ready: Arc::default(),
             ports: BTreeMap::new(),
             connections: BTreeMap::new(),
+            peers: Peers::new(max_peer_connections),
             stats: Stats::default(),
             is_drained: false,
             listeners: Vec::new(),
@@ -63,6 +71,11 @@ impl Hub {
         let id = self.fresh_id();
         self.by_path.insert(accepted.path, id);
         self.connections.insert(id, Connection::new(accepted, id, &self.ready, now));
+    }
+
+    /// Whether there is nothing to look after but listeners.
+    pub(super) fn is_quiet(&self) -> bool {
+        self.connections.is_empty() && self.relays.is_empty() && self.peers.len() == 0
     }
 
     fn add_port(&mut self, socket: Socket, external: Option<SocketAddr>) -> u64 {
@@ -116,14 +129,31 @@ impl Hub {
 
     fn obey(&mut self, now: Instant, event: Event) {
         match event {
-            Event::RelayWanted { allocation, family, port, .. } => {
+            Event::RelayWanted { allocation, family, port, transport } if transport == Protocol::Udp => {
                 self.open_relay(now, allocation, family, port);
             }
-            Event::RelayReleased { relayed, .. } => {
+            Event::RelayWanted { allocation, family, .. } => {
+                let id = self.fresh_id();
+                let (wanted, place) = ((allocation, family), (id, &self.ready));
+                if !self.peers.listen(now, &mut self.machine, &mut self.pool, wanted, place) {
+                    self.stats.relays_failed += 1;
+                }
+            }
+            Event::RelayReleased { relayed, transport } if transport == Protocol::Udp => {
                 if let Some(id) = self.relays.remove(&relayed) {
                     self.ports.remove(&id);
                 }
             }
+            Event::RelayReleased { relayed, .. } => self.peers.unlisten(relayed),
+            Event::ConnectWanted { connection, relayed, peer } => {
+                self.peers.connect(now, &mut self.machine, connection, (relayed, peer));
+            }
+            Event::ConnectionBound { connection, path } => {
+                let client = self.by_path.remove(&path).and_then(|id| self.connections.remove(&id));
+                let client = client.map(Connection::into_client_side);
+                self.peers.bind(now, &mut self.machine, connection, client, &self.ready);
+            }
+            Event::ConnectionReleased { connection } => self.peers.release(connection.0),
             Event::Disconnect { path } => {
                 if let Some(id) = self.by_path.get(&path) {
                     self.forget_connection(now, *id);
@@ -164,7 +194,11 @@ impl Hub {
             let Some(port) = id.and_then(|id| self.ports.get_mut(id)) else { return };
             port.send(transmit, &self.out)
         } else {
-            let Some(id) = self.by_path.get(&path) else { return };
+            let Some(id) = self.by_path.get(&path) else {
+                // The answer by which a connection begins to carry data, or nobody's.
+                self.peers.push(&path, &self.out);
+                return;
+            };
             let Some(connection) = self.connections.get_mut(id) else { return };
             if self.unflushed.last() != Some(id) {
                 self.unflushed.push(*id);

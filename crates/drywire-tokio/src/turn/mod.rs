@@ -20,6 +20,9 @@
 //! # }
 //! ```
 //!
+//! With [`tcp_allocations`](drywire_turn::server::Config::tcp_allocations) clients that come over TCP or TLS have TCP connections to
+//! their peers, too (RFC 6062): what goes over them is not framed, and a side that takes it slowly slows the other one down.
+//!
 //! One task does the work of all sockets: no datagram changes the task on its way. Only TLS handshakes have tasks of their
 //! own. Trains of datagrams that the kernel has put together (GRO) stay together and leave in one call (GSO).
 
@@ -30,12 +33,15 @@ mod connection;
 mod error;
 mod handle;
 mod hub;
+mod peers;
 mod port;
 mod ready;
 mod relays;
 mod server;
 mod sockets;
+mod splice;
 mod stats;
+mod stream;
 
 pub use config::{Config, RelayHost};
 pub use error::{BindError, ListenerTransport};

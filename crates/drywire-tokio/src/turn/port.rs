@@ -9,10 +9,13 @@ use std::task::{Context, Poll, Waker};
 use drywire::{Path, Transmit};
 
 use super::ready::{ReadyList, Source, Token};
+use crate::icmp::IcmpError;
 use crate::{ReceiveBuffers, Socket};
 
 /// The most bytes that wait for a socket that is full: what comes then is dropped, as on any full link.
 const UNSENT: usize = 512 * 1024;
+/// ICMP errors that are taken at once. Clients need to hear of a peer once, not for each datagram.
+const ERRORS: usize = 32;
 
 pub(super) struct Port {
     socket: Socket,
@@ -22,18 +25,31 @@ pub(super) struct Port {
     waker: Waker,
     unsent: VecDeque<(Transmit, Vec<u8>)>,
     unsent_bytes: usize,
+    /// ICMP errors for what was sent to peers.
+    errors: Vec<IcmpError>,
+    /// Something was sent since errors were looked for.
+    has_sent: bool,
 }
 
 impl Port {
     pub(super) fn new(socket: Socket, external: Option<SocketAddr>, id: u64, list: &Arc<ReadyList>) -> Self {
         let source = Source::new(Token::Port(id), list);
         let waker = Waker::from(Arc::clone(&source));
-        Self { socket, external, source, waker, unsent: VecDeque::new(), unsent_bytes: 0 }
+        Self {
+            socket,
+            external,
+            source,
+            waker,
+            unsent: VecDeque::new(),
+            unsent_bytes: 0,
+            errors: Vec::new(),
+            has_sent: false,
+        }
     }
 
-    /// The address it is bound to.
-    pub(super) const fn address(&self) -> SocketAddr {
-        self.socket.local_address()
+    /// The address that others know it by.
+    pub(super) fn known_as(&self) -> SocketAddr {
+        self.external.unwrap_or(self.socket.local_address())
     }
 
     /// Whether a listener sends what has this local address.
@@ -58,6 +74,11 @@ impl Port {
         let external = self.external;
         match self.socket.poll_receive_trains(&mut cx, buffers) {
             Poll::Pending => Ok(None),
+            // An error that came for a datagram, not one of the socket: it works.
+            Poll::Ready(Err(_)) if self.find_errors() => {
+                self.again();
+                Ok(None)
+            }
             Poll::Ready(Err(error)) => Err(error),
             Poll::Ready(Ok(trains)) => Ok(Some(trains.map(move |(path, train, size)| {
                 (Path { local: external.unwrap_or(path.local), ..path }, train, size)
@@ -70,10 +91,48 @@ impl Port {
         self.waker.wake_by_ref();
     }
 
+    /// Looks for ICMP errors, and has itself looked at again if there are some: nothing wakes for them alone. To be called now and
+    /// then.
+    pub(super) fn look_for_errors(&mut self) {
+        if std::mem::take(&mut self.has_sent) && self.find_errors() {
+            self.again();
+        }
+    }
+
+    /// Takes the ICMP errors that were found.
+    pub(super) fn take_errors(&mut self) -> Vec<IcmpError> {
+        std::mem::take(&mut self.errors)
+    }
+
+    /// Whether there were any.
+    fn find_errors(&mut self) -> bool {
+        let mut found = false;
+        for _ in 0..ERRORS {
+            let Ok(Some(error)) = self.socket.next_icmp() else { break };
+            found = true;
+            if self.errors.len() < ERRORS {
+                self.errors.push(error);
+            }
+        }
+        found
+    }
+
+    /// Sends now. What an earlier datagram has met is no reason not to.
+    fn try_send(&mut self, transmit: &Transmit, contents: &[u8]) -> io::Result<()> {
+        self.has_sent = true;
+        match self.socket.try_send(transmit, contents) {
+            Err(error) if error.kind() != io::ErrorKind::WouldBlock && self.find_errors() => {
+                self.again();
+                self.socket.try_send(transmit, contents)
+            }
+            result => result,
+        }
+    }
+
     /// Sends, or keeps for later. `false`: dropped, because too much waits.
     pub(super) fn send(&mut self, transmit: &Transmit, contents: &[u8]) -> bool {
         if self.unsent.is_empty() {
-            match self.socket.try_send(transmit, contents) {
+            match self.try_send(transmit, contents) {
                 Ok(()) => return true,
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                 // This destination only: no route, or too large for the link.
@@ -94,20 +153,27 @@ impl Port {
     }
 
     fn flush(&mut self, cx: &mut Context<'_>) -> io::Result<()> {
-        while let Some((transmit, contents)) = self.unsent.front() {
-            match self.socket.try_send(transmit, contents) {
+        let mut was_full = false;
+        while let Some((transmit, contents)) = self.unsent.pop_front() {
+            match self.try_send(&transmit, &contents) {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    self.unsent.push_front((transmit, contents));
                     match self.socket.poll_writable(cx) {
                         Poll::Pending => return Ok(()),
+                        // A socket that had an error may be called writable for ever: others have their turn first.
+                        Poll::Ready(Ok(())) if was_full => {
+                            self.again();
+                            return Ok(());
+                        }
                         Poll::Ready(result) => result?,
                     }
+                    was_full = true;
                     continue;
                 }
                 Ok(()) => {}
                 Err(error) => tracing::debug!(path = %transmit.path, %error, "a datagram was not sent"),
             }
             self.unsent_bytes = self.unsent_bytes.saturating_sub(contents.len());
-            self.unsent.pop_front();
         }
         Ok(())
     }

@@ -11,6 +11,10 @@ pub(super) enum Token {
     Port(u64),
     /// A connection of a client.
     Connection(u64),
+    /// A relayed address that listens for TCP.
+    Listener(u64),
+    /// A connection of a client and one of a peer, between which data goes.
+    Splice(u32),
 }
 
 /// The sockets that woke the server since it looked last.

@@ -7,6 +7,7 @@ use std::ops::RangeInclusive;
 use drywire::stun::attributes::AddressFamily;
 use drywire_core::Rng;
 use drywire_turn::server::RelayPort;
+use tokio::net::TcpListener;
 
 use super::config::RelayHost;
 use super::error::BindError;
@@ -16,10 +17,13 @@ use crate::Socket;
 const RANDOM_TRIES: u32 = 16;
 /// The most ports that are then tried: whoever has nearly all in use must not stop the server.
 const MORE_TRIES: u32 = 1024;
+/// Connections of peers that the system holds for one relayed address until they are taken.
+const BACKLOG: i32 = 64;
 
 /// Where sockets for relayed addresses are opened.
 pub(super) struct RelayPool {
     hosts: Vec<RelayHost>,
+    never_fragments: bool,
     ports: RangeInclusive<u16>,
     rng: Rng,
 }
@@ -36,15 +40,22 @@ impl RelayPool {
         if hosts.is_empty() {
             return Err(BindError::NoRelay);
         }
+        let mut never_fragments = true;
         for (index, host) in hosts.iter().enumerate() {
-            check(*host, hosts.get(..index).unwrap_or_default())
+            let socket = check(*host, hosts.get(..index).unwrap_or_default())
                 .map_err(|error| BindError::Relay { address: host.address, error })?;
+            never_fragments &= socket.never_fragments();
         }
-        Ok(Self { hosts, ports, rng: Rng::new(seed) })
+        Ok(Self { hosts, never_fragments, ports, rng: Rng::new(seed) })
     }
 
     pub(super) fn has(&self, family: AddressFamily) -> bool {
         self.host(family).is_some()
+    }
+
+    /// Whether all that is relayed leaves with the DF bit, or as IPv6 without being cut.
+    pub(super) const fn never_fragments(&self) -> bool {
+        self.never_fragments
     }
 
     /// The addresses that are relayed from, as this host and as others know them.
@@ -65,13 +76,29 @@ impl RelayPool {
         wanted: RelayPort,
     ) -> io::Result<Vec<(Socket, SocketAddr)>> {
         let host = self.host(family).ok_or(io::ErrorKind::AddrNotAvailable)?;
+        let last = *self.ports.end();
+        self.search(wanted != RelayPort::Any, |port| open_at(host, port, wanted, last))
+    }
+
+    /// Listens for TCP on a port that cannot be guessed.
+    pub(super) fn listen(&mut self, family: AddressFamily) -> io::Result<(TcpListener, SocketAddr)> {
+        let host = self.host(family).ok_or(io::ErrorKind::AddrNotAvailable)?;
+        self.search(false, |port| {
+            let port = u16::try_from(port).map_err(|_| io::ErrorKind::AddrInUse)?;
+            let listener = listen_at(SocketAddr::new(host.address, port))?;
+            Ok((listener, SocketAddr::new(host.external.unwrap_or(host.address), port)))
+        })
+    }
+
+    /// Tries ports until one can be opened.
+    fn search<T>(&mut self, even: bool, open: impl Fn(u32) -> io::Result<T>) -> io::Result<T> {
         let (first, last) = (u32::from(*self.ports.start()), u32::from(*self.ports.end()));
         let count = last - first + 1;
         let mut port = first + self.rng.below(count);
         let mut result = Err(io::Error::from(io::ErrorKind::AddrInUse));
         for index in 0..RANDOM_TRIES + MORE_TRIES.min(count) {
-            if wanted == RelayPort::Any || port.is_multiple_of(2) {
-                match open_at(host, port, wanted, *self.ports.end()) {
+            if !even || port.is_multiple_of(2) {
+                match open(port) {
                     Err(error) if error.kind() == io::ErrorKind::AddrInUse => result = Err(error),
                     // Out of file descriptors, say: no other port helps.
                     opened => return opened,
@@ -89,6 +116,28 @@ impl RelayPool {
     }
 }
 
+/// Listens where nobody does yet, so that connections to peers can begin on the same port (RFC 6062, section 5.2).
+fn listen_at(address: SocketAddr) -> io::Result<TcpListener> {
+    let open = || {
+        let domain = socket2::Domain::for_address(address);
+        let socket = socket2::Socket::new(domain, socket2::Type::STREAM, Some(socket2::Protocol::TCP))?;
+        if address.is_ipv6() {
+            socket.set_only_v6(true)?;
+        }
+        Ok::<_, io::Error>(socket)
+    };
+    // Who shares a port gets it even when another one listens there: first to try without sharing shows that it is free.
+    open()?.bind(&address.into())?;
+    let socket = open()?;
+    socket.set_reuse_address(true)?;
+    #[cfg(all(unix, not(any(target_os = "solaris", target_os = "illumos"))))]
+    socket.set_reuse_port(true)?;
+    socket.set_nonblocking(true)?;
+    socket.bind(&address.into())?;
+    socket.listen(BACKLOG)?;
+    TcpListener::from_std(socket.into())
+}
+
 fn open_at(
     host: RelayHost,
     port: u32,
@@ -99,13 +148,16 @@ fn open_at(
     let open = |port: u32| {
         let port = u16::try_from(port).ok().filter(|port| *port <= last).ok_or(io::ErrorKind::AddrInUse)?;
         let socket = Socket::bind(SocketAddr::new(host.address, port))?;
+        if let Err(error) = socket.report_icmp() {
+            tracing::debug!(%error, "nobody hears of ICMP errors");
+        }
         Ok((socket, SocketAddr::new(host.external.unwrap_or(host.address), port)))
     };
     (port..port + count).map(open).collect()
 }
 
-/// Whether sockets can be opened there at all.
-fn check(host: RelayHost, others: &[RelayHost]) -> io::Result<()> {
+/// A socket there, if any can be opened.
+fn check(host: RelayHost, others: &[RelayHost]) -> io::Result<Socket> {
     let wrong = |what| Err(io::Error::new(io::ErrorKind::InvalidInput, what));
     if host.address.is_unspecified() {
         return wrong("a relayed address must be a certain one");
@@ -116,7 +168,7 @@ fn check(host: RelayHost, others: &[RelayHost]) -> io::Result<()> {
     if others.iter().any(|other| other.address.is_ipv4() == host.address.is_ipv4()) {
         return wrong("there is already one of this IP version");
     }
-    Socket::bind(SocketAddr::new(host.address, 0)).map(drop)
+    Socket::bind(SocketAddr::new(host.address, 0))
 }
 
 #[cfg(test)]

@@ -19,6 +19,7 @@ use super::connection::Accepted;
 use super::error::{BindError, ListenerTransport};
 use super::handle::{Command, Handle};
 use super::hub::Hub;
+use super::port::Port;
 use super::ready::Token;
 use super::relays::RelayPool;
 use super::sockets::{Listeners, usual_relays};
@@ -31,6 +32,8 @@ const WAITING: usize = 64;
 const TURNS: usize = 8;
 /// How often connections are looked through for idle ones, and sockets that failed are tried again.
 const HOUSEKEEPING: Duration = Duration::from_secs(1);
+/// How long connections wait that have used up the bandwidth of their user.
+const BANDWIDTH: Duration = Duration::from_millis(20);
 /// What is read from a connection at once.
 const SCRATCH: usize = 64 * 1024;
 
@@ -41,7 +44,7 @@ pub struct Server {
     scratch: Vec<u8>,
     taken: Vec<Token>,
     /// Sockets that failed, to be tried again.
-    failed: Vec<u64>,
+    failed: Vec<Token>,
     addresses: Vec<(ListenerTransport, SocketAddr)>,
     idle_timeout: Duration,
     admission: Arc<Admission>,
@@ -51,6 +54,8 @@ pub struct Server {
     handle: Handle,
     commands: mpsc::Receiver<Command>,
     housekeeping: Option<Instant>,
+    /// When connections that lacked bandwidth may go on.
+    bandwidth: Option<Instant>,
     timer: Pin<Box<Sleep>>,
 }
 
@@ -77,8 +82,7 @@ impl Server {
         let pool = RelayPool::new(hosts, config.relay_ports.clone(), ports_seed)?;
         config.machine.ipv4 = pool.has(AddressFamily::V4);
         config.machine.ipv6 = pool.has(AddressFamily::V6);
-        // Nobody carries TCP connections to peers here.
-        config.machine.tcp_allocations = false;
+        config.machine.dont_fragment = pool.never_fragments();
         let peers = &mut config.machine.peers;
         for address in reached.into_iter().chain(pool.addresses()) {
             if !(address.is_loopback() && peers.allow_loopback) {
@@ -91,7 +95,7 @@ impl Server {
         let admission = Admission::new(config.max_connections, config.max_connections_per_address);
         let begin = now();
         let machine = server::Server::new(config.machine, begin, seed)?;
-        let mut hub = Hub::new(machine, pool, config.max_unsent);
+        let mut hub = Hub::new(machine, pool, config.max_unsent, config.max_peer_connections);
         for socket in listeners.udp {
             hub.add_listener(socket);
         }
@@ -119,6 +123,7 @@ impl Server {
             handle: Handle { commands: sender },
             commands,
             housekeeping: None,
+            bandwidth: None,
             timer: Box::pin(sleep_until(begin.into())),
         })
     }
@@ -155,9 +160,18 @@ impl Server {
             match token {
                 Token::Port(id) => self.poll_port(id),
                 Token::Connection(id) => self.poll_connection(id),
+                Token::Listener(id) => self.poll_listener(id),
+                Token::Splice(id) => {
+                    let at = now();
+                    self.hub.peers.poll_splice(at, &mut self.hub.machine, &mut self.scratch, id);
+                }
             }
         }
         self.taken = taken;
+        // After all that can begin a connection: it is this that wakes when one is made.
+        while self.hub.peers.poll_connects(cx, at, &mut self.hub.machine) {
+            self.hub.settle(at);
+        }
         self.poll_timers(cx);
         if self.hub.is_drained { Poll::Ready(()) } else { Poll::Pending }
     }
@@ -184,6 +198,8 @@ impl Server {
             machine: self.hub.machine.stats().clone(),
             allocations: self.hub.machine.allocations(),
             connections: self.hub.connections.len(),
+            peer_connections: self.hub.peers.len(),
+            peer_connections_refused: self.hub.peers.refused(),
             connections_refused: self.admission.refused(),
             draining: self.hub.machine.is_draining(),
             ..self.hub.stats.clone()
@@ -194,7 +210,16 @@ impl Server {
         for _ in 0..TURNS {
             // It may have been closed meanwhile.
             let Some(port) = self.hub.ports.get_mut(&id) else { return };
-            match port.poll(&mut self.buffers) {
+            let turn = port.poll(&mut self.buffers);
+            let (relayed, errors) = (port.known_as(), port.take_errors());
+            if !errors.is_empty() {
+                let at = now();
+                for error in errors {
+                    self.hub.machine.handle_icmp(at, relayed, error.peer, error.icmp);
+                }
+                self.hub.settle(at);
+            }
+            match turn {
                 Ok(Some(trains)) => {
                     // What comes at once is as of one moment.
                     let at = now();
@@ -205,8 +230,8 @@ impl Server {
                 }
                 Ok(None) => return,
                 Err(error) => {
-                    tracing::warn!(address = %port.address(), %error, "a UDP socket does not work");
-                    self.failed.push(id);
+                    tracing::warn!(address = %relayed, %error, "a UDP socket does not work");
+                    self.failed.push(Token::Port(id));
                     return;
                 }
             }
@@ -219,12 +244,25 @@ impl Server {
     fn poll_connection(&mut self, id: u64) {
         let Some(connection) = self.hub.connections.get_mut(&id) else { return };
         let (machine, path, at) = (&mut self.hub.machine, connection.path(), now());
-        let lives = connection.poll(at, &mut self.scratch, |bytes| machine.handle_input(at, path, bytes));
+        let lives = connection.poll(at, &mut self.scratch, |bytes| {
+            machine.handle_input(at, path, bytes);
+            // What follows goes to a peer.
+            !machine.is_bound(path)
+        });
         self.hub.settle(at);
         if !lives {
             self.hub.forget_connection(at, id);
             self.hub.settle(at);
         }
+    }
+
+    fn poll_listener(&mut self, id: u64) {
+        let at = now();
+        if let Err(error) = self.hub.peers.poll_listener(at, &mut self.hub.machine, id) {
+            tracing::warn!(%error, "no connection of a peer can be taken");
+            self.failed.push(Token::Listener(id));
+        }
+        self.hub.settle(at);
     }
 
     fn poll_timers(&mut self, cx: &mut Context<'_>) {
@@ -238,10 +276,21 @@ impl Server {
                 self.housekeeping = None;
                 self.keep_house(at);
             }
-            if self.housekeeping.is_none() && !(self.hub.connections.is_empty() && self.failed.is_empty()) {
+            let is_quiet = self.hub.is_quiet() && self.failed.is_empty();
+            if self.housekeeping.is_none() && !is_quiet {
                 self.housekeeping = Some(at + HOUSEKEEPING);
             }
-            let due = [self.hub.machine.poll_timeout(), self.housekeeping].into_iter().flatten().min();
+            if self.bandwidth.is_some_and(|due| due <= at) {
+                self.bandwidth = None;
+                self.hub.peers.retry_throttled();
+            }
+            if self.bandwidth.is_none() && self.hub.peers.has_throttled() {
+                self.bandwidth = Some(at + BANDWIDTH);
+            }
+            let due = [self.hub.machine.poll_timeout(), self.housekeeping, self.bandwidth]
+                .into_iter()
+                .flatten()
+                .min();
             let Some(due) = due else { return };
             if self.timer.deadline() != due.into() {
                 self.timer.as_mut().reset(due.into());
@@ -253,11 +302,15 @@ impl Server {
     }
 
     fn keep_house(&mut self, now: Instant) {
-        for id in std::mem::take(&mut self.failed) {
-            if let Some(port) = self.hub.ports.get(&id) {
-                port.again();
+        for token in std::mem::take(&mut self.failed) {
+            match token {
+                Token::Port(id) => self.hub.ports.get(&id).into_iter().for_each(Port::again),
+                Token::Listener(id) => self.hub.peers.again(id),
+                Token::Connection(_) | Token::Splice(_) => {}
             }
         }
+        self.hub.ports.values_mut().for_each(Port::look_for_errors);
+        self.hub.peers.keep_house(now, &mut self.hub.machine, self.idle_timeout);
         let is_idle = |path, connection: &super::connection::Connection| {
             connection.is_idle(now, self.idle_timeout, self.hub.machine.has_allocation(path))
         };

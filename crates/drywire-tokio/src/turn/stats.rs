@@ -10,6 +10,10 @@ pub struct Stats {
     pub allocations: usize,
     /// The connections that there are now, without those in their handshake.
     pub connections: usize,
+    /// The connections to peers that there are now, those in the making included (RFC 6062).
+    pub peer_connections: usize,
+    /// Connections of peers, or to them, that were refused because there were too many.
+    pub peer_connections_refused: u64,
     /// Connections that were closed at once, because there were too many.
     pub connections_refused: u64,
     /// Connections that were closed because they were silent, or did not take what was sent.

@@ -23,7 +23,7 @@ pub(crate) enum Transport {
     Tls,
 }
 
-trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
+pub(crate) trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
 impl<T: AsyncRead + AsyncWrite + Unpin + Send> Stream for T {}
 
 enum Wire {
@@ -85,11 +85,7 @@ impl Client {
                 (Wire::Datagrams(socket), Protocol::Udp, local)
             }
             Transport::Tcp | Transport::Tls => {
-                let stream = TcpStream::connect(server).await.unwrap();
-                stream.set_nodelay(true).unwrap();
-                let local = stream.local_addr().unwrap();
-                let stream: Box<dyn Stream> =
-                    if transport == Transport::Tls { Box::new(tls(stream).await) } else { Box::new(stream) };
+                let (stream, local) = dial(transport, server).await;
                 (Wire::Stream(stream), Protocol::Tcp, local)
             }
         };
@@ -157,6 +153,14 @@ impl Client {
         self.received.extend(std::iter::from_fn(|| self.machine.poll_received()));
         self.events.extend(std::iter::from_fn(|| self.machine.poll_event()));
     }
+}
+
+/// A connection to a server, and our address of it.
+pub(crate) async fn dial(transport: Transport, server: SocketAddr) -> (Box<dyn Stream>, SocketAddr) {
+    let stream = TcpStream::connect(server).await.unwrap();
+    stream.set_nodelay(true).unwrap();
+    let local = stream.local_addr().unwrap();
+    if transport == Transport::Tls { (Box::new(tls(stream).await), local) } else { (Box::new(stream), local) }
 }
 
 /// A connection to a server whose certificate nobody signed.

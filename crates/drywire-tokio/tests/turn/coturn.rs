@@ -9,6 +9,7 @@ use drywire::stun::discovery::Responder;
 use tokio::net::TcpStream;
 
 use crate::client::{Transport, exchange};
+use crate::tcp_client::connects_there_and_back;
 use crate::world::{PATIENCE, World, echo};
 
 /// Says why a test is skipped, or fails when skipping is not allowed.
@@ -106,47 +107,100 @@ async fn its_stun_clients_find_out_where_they_are_and_that_there_is_no_nat() {
     assert!(text.contains("No ALG: Mapped == XOR-Mapped"), "{text}");
 }
 
+/// coturn's server, over UDP, TCP and TLS.
+struct TurnServer {
+    address: SocketAddr,
+    tls: SocketAddr,
+    folder: PathBuf,
+    _running: Running,
+}
+
+impl TurnServer {
+    async fn start(name: &str) -> Self {
+        let (port, tls_port) = (free_port(), free_port());
+        let folder = std::env::temp_dir().join(format!("drywire-coturn-{name}-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).unwrap();
+        let [certificate, key, database] = ["cert.pem", "key.pem", "turndb"].map(|name| folder.join(name));
+        let made = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
+        std::fs::write(&certificate, made.cert.pem()).unwrap();
+        std::fs::write(&key, made.signing_key.serialize_pem()).unwrap();
+        let path = |path: &PathBuf| path.to_str().unwrap().to_owned();
+        let arguments = format!(
+            "-n --no-cli --lt-cred-mech --user alice:secret --realm example.org --listening-ip 127.0.0.1 \
+             --relay-ip 127.0.0.1 --listening-port {port} --tls-listening-port {tls_port} --allow-loopback-peers \
+             --no-dtls --log-file stdout --cert {} --pkey {} --userdb {}",
+            path(&certificate),
+            path(&key),
+            path(&database)
+        );
+        let running = Command::new("turnserver")
+            .args(arguments.split_whitespace())
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .map(Running)
+            .unwrap();
+        let end = Instant::now() + PATIENCE;
+        for port in [port, tls_port] {
+            while TcpStream::connect(("127.0.0.1", port)).await.is_err() {
+                assert!(Instant::now() < end, "turnserver does not listen");
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+        }
+        let [address, tls] = [port, tls_port].map(|port| SocketAddr::from(([127, 0, 0, 1], port)));
+        Self { address, tls, folder, _running: running }
+    }
+
+    fn address(&self, transport: Transport) -> SocketAddr {
+        if transport == Transport::Tls { self.tls } else { self.address }
+    }
+}
+
+impl Drop for TurnServer {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.folder);
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn our_client_relays_through_its_server_over_every_transport() {
     if is_absent("turnserver") {
         return;
     }
-    let (port, tls_port) = (free_port(), free_port());
-    let folder = std::env::temp_dir().join(format!("drywire-coturn-{}", std::process::id()));
-    std::fs::create_dir_all(&folder).unwrap();
-    let [certificate, key, database] = ["cert.pem", "key.pem", "turndb"].map(|name| folder.join(name));
-    let made = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
-    std::fs::write(&certificate, made.cert.pem()).unwrap();
-    std::fs::write(&key, made.signing_key.serialize_pem()).unwrap();
-    let path = |path: &PathBuf| path.to_str().unwrap().to_owned();
-    let arguments = format!(
-        "-n --no-cli --lt-cred-mech --user alice:secret --realm example.org --listening-ip 127.0.0.1 --relay-ip 127.0.0.1 \
-         --listening-port {port} --tls-listening-port {tls_port} --allow-loopback-peers --no-dtls --log-file stdout \
-         --cert {} --pkey {} --userdb {}",
-        path(&certificate),
-        path(&key),
-        path(&database)
-    );
-    let running = Command::new("turnserver")
-        .args(arguments.split_whitespace())
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn()
-        .map(Running)
-        .unwrap();
-    let end = Instant::now() + PATIENCE;
-    for port in [port, tls_port] {
-        while TcpStream::connect(("127.0.0.1", port)).await.is_err() {
-            assert!(Instant::now() < end, "turnserver does not listen");
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        }
-    }
-    for (transport, port) in [(Transport::Udp, port), (Transport::Tcp, port), (Transport::Tls, tls_port)] {
-        let server = SocketAddr::from(([127, 0, 0, 1], port));
-        let exchanged = exchange(transport, server, echo().await, 200).await;
+    let server = TurnServer::start("udp").await;
+    for transport in [Transport::Udp, Transport::Tcp, Transport::Tls] {
+        let exchanged = exchange(transport, server.address(transport), echo().await, 200).await;
         assert_eq!(exchanged.echoed, 200, "{transport:?}: {:?}", exchanged.stats);
     }
-    drop(running);
-    std::fs::remove_dir_all(folder).unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn our_client_connects_to_peers_through_its_server() {
+    if is_absent("turnserver") {
+        return;
+    }
+    let server = TurnServer::start("tcp").await;
+    for transport in [Transport::Tcp, Transport::Tls] {
+        connects_there_and_back(transport, server.address(transport)).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_of_its_clients_connect_to_each_other_through_our_server() {
+    if is_absent("turnutils_uclient") {
+        return;
+    }
+    let world = World::start(|config| config.machine.tcp_allocations = true);
+    // The first of each two clients connects to the other one.
+    for (transport, arguments) in [(Transport::Tcp, "-T"), (Transport::Tls, "-T -S")] {
+        let port = world.address(transport).port();
+        let arguments = format!("{arguments} -p {port} -u alice -w secret -n 20 -m 4 -l 300 -X 127.0.0.1");
+        let arguments: Vec<String> = arguments.split_whitespace().map(ToOwned::to_owned).collect();
+        let text = output("turnutils_uclient", &arguments).await;
+        let is_complete = text.contains("tot_send_msgs=80, tot_recv_msgs=80");
+        assert!(is_complete && text.contains("Total lost packets 0 "), "{arguments:?}\n{text}");
+    }
+    let stats = world.handle.stats().await.unwrap().machine;
+    assert!(stats.connections_bound >= 8 && stats.stream_bytes_to_peers >= 2 * 80 * 300, "{stats:?}");
 }

@@ -12,8 +12,10 @@
 )]
 
 mod client;
+mod connections;
 mod coturn;
 mod limits;
+mod tcp_client;
 mod world;
 
 use std::time::Duration;

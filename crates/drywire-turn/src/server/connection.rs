@@ -9,6 +9,7 @@ use drywire_stun::attributes::{ConnectionId, ErrorCode, XorPeerAddress};
 use drywire_stun::{Class, Message, MessageBuilder, Method, TransactionId};
 
 use super::request::Requester;
+use super::usage::Way;
 use super::{AllocationId, Event, Server, Timer};
 use crate::CommandError;
 
@@ -150,6 +151,36 @@ impl Server {
         self.connections.remove(connection.0);
     }
 
+    /// How many of `bytes` that wait may go to the peer of a bound connection now, which are counted and taken from the bandwidth of
+    /// the user. None is not the end: ask again some milliseconds later.
+    pub fn carry_to_peer(&mut self, now: Instant, connection: ConnectionId, bytes: usize) -> usize {
+        let granted = self.grant(now, connection, Way::ToPeers, bytes);
+        self.stats.stream_bytes_to_peers += u64::try_from(granted).unwrap_or(u64::MAX);
+        granted
+    }
+
+    /// The same for what waits to go from the peer to the client.
+    pub fn carry_to_client(&mut self, now: Instant, connection: ConnectionId, bytes: usize) -> usize {
+        let granted = self.grant(now, connection, Way::ToClients, bytes);
+        self.stats.stream_bytes_to_clients += u64::try_from(granted).unwrap_or(u64::MAX);
+        granted
+    }
+
+    fn grant(&mut self, now: Instant, connection: ConnectionId, way: Way, bytes: usize) -> usize {
+        let now = self.advance(now);
+        let known = self.connections.by_id.get(&connection.0);
+        let bound = known.filter(|known| matches!(known.state, State::Bound { .. }));
+        let Some(allocation) = bound.and_then(|known| self.table.get(known.allocation)) else { return 0 };
+        self.usage.take(now, allocation.holder, way, bytes)
+    }
+
+    /// Whether what comes along this path is the data of a connection, which the adapter carries on by itself after
+    /// [`Event::ConnectionBound`]: it need not read more before it has polled that.
+    #[must_use]
+    pub fn is_bound(&self, path: Path) -> bool {
+        self.connections.is_bound(&path)
+    }
+
     /// Takes what the client has sent to the peer before the adapter carried it on, after [`Event::ConnectionBound`].
     pub fn take_pending(&mut self, connection: ConnectionId) -> BytesMut {
         match self.connections.by_id.get_mut(&connection.0).map(|known| &mut known.state) {
@@ -215,6 +246,7 @@ impl Server {
         known.state = State::Bound { path, pending: BytesMut::new() };
         self.connections.by_path.insert(path, connection.0);
         self.timers.disarm(Timer::Connection(connection.0));
+        self.stats.connections_bound += 1;
         self.answer(path, request, requester, Class::Success, |response| {
             response.attribute(&connection);
         });

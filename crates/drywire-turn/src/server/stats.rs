@@ -18,6 +18,12 @@ pub struct Stats {
     pub datagrams_to_clients: u64,
     /// Their payload in bytes.
     pub bytes_to_clients: u64,
+    /// Connections between clients and peers that were carried (RFC 6062).
+    pub connections_bound: u64,
+    /// Their bytes from clients to peers.
+    pub stream_bytes_to_peers: u64,
+    /// Their bytes from peers to clients.
+    pub stream_bytes_to_clients: u64,
     /// ICMP errors that clients were told of.
     pub icmp_forwarded: u64,
     /// Dropped: what is neither STUN nor ChannelData, or lacks what it must have.

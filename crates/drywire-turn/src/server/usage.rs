@@ -76,6 +76,13 @@ impl Bucket {
         }
     }
 
+    /// How many of these bytes there are.
+    fn most(&mut self, now: Instant, rate: Option<u64>, bytes: u64) -> u64 {
+        let Some(rate) = rate else { return bytes };
+        self.fill(now, rate);
+        self.tokens.min(bytes)
+    }
+
     fn has(&mut self, now: Instant, rate: Option<u64>, bytes: u64) -> bool {
         let Some(rate) = rate else { return true };
         self.fill(now, rate);
@@ -178,6 +185,21 @@ impl Usage {
                 self.sources.remove(&source);
             }
         }
+    }
+
+    /// Takes as many of these bytes as a user, and all users, may send now.
+    pub(super) fn take(&mut self, now: Instant, id: HolderId, way: Way, bytes: usize) -> usize {
+        let limits = self.limits;
+        if limits.all.is_none() && limits.holder.is_none() {
+            return bytes;
+        }
+        let Some(holder) = self.holders.get_mut(id.0) else { return 0 };
+        let (own, all) = (holder.buckets.of(way), self.all.of(way));
+        let wanted = u64::try_from(bytes).unwrap_or(u64::MAX);
+        let granted = own.most(now, limits.holder, wanted).min(all.most(now, limits.all, wanted));
+        own.tokens = own.tokens.saturating_sub(granted);
+        all.tokens = all.tokens.saturating_sub(granted);
+        usize::try_from(granted).unwrap_or(bytes)
     }
 
     /// Takes so many bytes from what a user, and all users, may send now. `false` when there is not as much.

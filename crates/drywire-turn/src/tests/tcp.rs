@@ -214,6 +214,32 @@ fn a_peer_that_is_let_in_connects() {
 }
 
 #[test]
+fn what_connections_carry_is_charged_and_counted() {
+    let mut config = tcp_config();
+    config.max_user_bytes_per_second = Some(200_000);
+    let mut pair = Pair::new(config);
+    let connection = pair.connect(PEER, true);
+    assert_eq!(pair.server.carry_to_peer(pair.now, connection, 1), 0, "nobody has taken it over");
+    pair.client.bind_connection(pair.now, connection, data_path()).unwrap();
+    pair.run();
+    assert!(pair.server.is_bound(data_path().reversed()) && !pair.server.is_bound(data_path()));
+    // Half a second of the rate at once, each way, and then what the rate gives.
+    assert_eq!(pair.server.carry_to_peer(pair.now, connection, 60_000), 60_000);
+    assert_eq!(pair.server.carry_to_peer(pair.now, connection, 60_000), 40_000);
+    assert_eq!(pair.server.carry_to_peer(pair.now, connection, 60_000), 0);
+    assert_eq!(pair.server.carry_to_client(pair.now, connection, 100_001), 100_000);
+    pair.now += Duration::from_millis(100);
+    assert_eq!(pair.server.carry_to_peer(pair.now, connection, 60_000), 20_000);
+    let stats = pair.server.stats();
+    let counted = (stats.connections_bound, stats.stream_bytes_to_peers, stats.stream_bytes_to_clients);
+    assert_eq!(counted, (1, 120_000, 100_000));
+    assert_eq!((stats.bytes_to_peers, stats.over_bandwidth), (0, 0));
+    pair.server.connection_closed(pair.now, connection);
+    assert_eq!(pair.server.carry_to_peer(pair.now, connection, 1), 0);
+    assert!(!pair.server.is_bound(data_path().reversed()));
+}
+
+#[test]
 fn b07_a_connection_belongs_to_who_made_it() {
     let mut pair = Pair::new(tcp_config());
     let connection = pair.connect(PEER, true);
