@@ -126,6 +126,10 @@ impl World {
                 let _ = self.client.take_pending(connection);
             }
             17 => {
+                let granted = self.server.carry_to_peer(now, connection, 1500);
+                assert!(granted <= 1500, "{granted}");
+                let granted = self.server.carry_to_client(now, connection, 1500);
+                assert!(granted <= 1500, "{granted}");
                 self.server.connection_closed(now, connection);
                 let _ = self.server.take_pending(connection);
             }

@@ -202,6 +202,27 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn ports_that_listen_are_shared_by_connections_only() {
+        let first = 29_190;
+        let mut pool = RelayPool::new(vec![LOOPBACK], first..=first + 3, [1; 32]).unwrap();
+        let mut open: Vec<_> = (0..4)
+            .map(|_| pool.listen(AddressFamily::V4).expect("another program may have one of the ports"))
+            .collect();
+        open.sort_by_key(|(_, relayed)| relayed.port());
+        open.dedup_by_key(|(_, relayed)| relayed.port());
+        assert_eq!(open.len(), 4);
+        let full = pool.listen(AddressFamily::V4).unwrap_err();
+        assert_eq!(full.kind(), io::ErrorKind::AddrInUse);
+        assert!(pool.listen(AddressFamily::V6).is_err());
+    }
+
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    #[tokio::test]
+    async fn nothing_is_cut_on_its_way() {
+        assert!(RelayPool::new(vec![LOOPBACK], 1..=2, [1; 32]).unwrap().never_fragments());
+    }
+
+    #[tokio::test]
     async fn peers_are_told_the_external_address() {
         let external = "198.51.100.7".parse().unwrap();
         let host = RelayHost { external: Some(external), ..LOOPBACK };

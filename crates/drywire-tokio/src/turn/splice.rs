@@ -251,3 +251,84 @@ impl Pipe {
         Ok((sent, None))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex};
+
+    use super::*;
+
+    /// A pipe between two streams of which each holds so many bytes: what goes in is written to the first, what comes out read from
+    /// the last.
+    struct Bench {
+        pipe: Pipe,
+        begin: tokio::io::DuplexStream,
+        from: tokio::io::DuplexStream,
+        to: tokio::io::DuplexStream,
+        end: tokio::io::DuplexStream,
+    }
+
+    impl Bench {
+        fn new(holds: usize) -> Self {
+            let (begin, from) = duplex(holds);
+            let (to, end) = duplex(holds);
+            Self { pipe: Pipe::default(), begin, from, to, end }
+        }
+
+        fn carry(&mut self, mut grant: impl FnMut(usize) -> usize) -> Carried {
+            let mut cx = Context::from_waker(Waker::noop());
+            self.pipe.carry(&mut cx, &mut self.from, &mut self.to, &mut [0; 64], &mut grant).unwrap()
+        }
+    }
+
+    #[tokio::test]
+    async fn nothing_is_read_that_the_other_side_does_not_take() {
+        let mut bench = Bench::new(100);
+        let mut written = 0;
+        // As much as fits.
+        while tokio::time::timeout(Duration::ZERO, bench.begin.write_all(&[7])).await.is_ok() {
+            written += 1;
+            assert_eq!(bench.carry(|bytes| bytes), Carried::Blocked);
+            assert!(bench.pipe.waiting.len() <= 64);
+        }
+        assert!(written <= 100 + 64 + 100, "{written}");
+        let mut buffer = vec![0; written];
+        while bench.pipe.carried < u64::try_from(written).unwrap() {
+            let read = bench.end.read(&mut buffer).await.unwrap();
+            assert!(read > 0);
+            bench.carry(|bytes| bytes);
+        }
+    }
+
+    #[tokio::test]
+    async fn what_is_not_granted_waits() {
+        let mut bench = Bench::new(100);
+        bench.begin.write_all(b"0123456789").await.unwrap();
+        // An answer is not charged.
+        bench.pipe.push_free(b"yes ");
+        let mut left = 3;
+        let take = |bytes: usize| {
+            let granted = bytes.min(left);
+            left -= granted;
+            granted
+        };
+        assert_eq!(bench.carry(take), Carried::Throttled);
+        assert_eq!((bench.pipe.carried, bench.pipe.waiting.len()), (7, 7));
+        assert_eq!(bench.carry(|_| 0), Carried::Throttled);
+        bench.begin.shutdown().await.unwrap();
+        assert_eq!(bench.carry(|bytes| bytes), Carried::Everything);
+        let mut text = String::new();
+        bench.end.read_to_string(&mut text).await.unwrap();
+        assert_eq!(text, "yes 0123456789");
+    }
+
+    #[tokio::test]
+    async fn who_reads_no_more_ends_both() {
+        let mut bench = Bench::new(100);
+        bench.begin.write_all(b"hello").await.unwrap();
+        drop(bench.end);
+        let mut cx = Context::from_waker(Waker::noop());
+        let ended = bench.pipe.carry(&mut cx, &mut bench.from, &mut bench.to, &mut [0; 64], |bytes| bytes);
+        assert!(ended.is_err());
+    }
+}

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use bytes::{Bytes, BytesMut};
 use drywire::stun::Credential;
+use drywire::stun::attributes::Icmp;
 use drywire::{Path, Protocol};
 use drywire_turn::client::{self, Event};
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
@@ -101,6 +102,30 @@ impl Client {
     /// Waits for the relayed address.
     pub(crate) async fn allocate(&mut self) -> SocketAddr {
         self.until(|client| client.machine.allocation().map(|allocation| allocation.relayed)).await
+    }
+
+    /// Sends a datagram to a peer that cannot take it, and gives the ICMP error that the server tells of.
+    pub(crate) async fn unreachable(&mut self, relayed: SocketAddr, peer: SocketAddr) -> Icmp {
+        self.tell(relayed, peer);
+        self.until(|client| {
+            client.events.iter().find_map(|event| match event {
+                Event::Icmp { peer: to, icmp } if *to == peer => Some(*icmp),
+                _ => None,
+            })
+        })
+        .await
+    }
+
+    pub(crate) fn tell(&mut self, relayed: SocketAddr, peer: SocketAddr) {
+        let path = Path::udp(relayed, peer);
+        self.machine.send(Instant::now(), path, Bytes::from_static(b"is anybody there?")).unwrap();
+    }
+
+    /// Has a datagram echoed.
+    pub(crate) async fn ask(&mut self, relayed: SocketAddr, peer: SocketAddr) {
+        self.received.clear();
+        self.tell(relayed, peer);
+        self.until(|client| client.received.iter().any(|(path, _)| path.remote == peer).then_some(())).await;
     }
 
     pub(crate) async fn close(&mut self) {

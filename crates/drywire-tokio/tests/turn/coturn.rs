@@ -192,15 +192,16 @@ async fn two_of_its_clients_connect_to_each_other_through_our_server() {
         return;
     }
     let world = World::start(|config| config.machine.tcp_allocations = true);
-    // The first of each two clients connects to the other one.
+    // Each of four clients has a connection with each other one.
     for (transport, arguments) in [(Transport::Tcp, "-T"), (Transport::Tls, "-T -S")] {
         let port = world.address(transport).port();
         let arguments = format!("{arguments} -p {port} -u alice -w secret -n 20 -m 4 -l 300 -X 127.0.0.1");
         let arguments: Vec<String> = arguments.split_whitespace().map(ToOwned::to_owned).collect();
         let text = output("turnutils_uclient", &arguments).await;
-        let is_complete = text.contains("tot_send_msgs=80, tot_recv_msgs=80");
+        let is_complete = text.contains("12 connections are completed\n")
+            && text.contains("tot_send_msgs=80, tot_recv_msgs=80");
         assert!(is_complete && text.contains("Total lost packets 0 "), "{arguments:?}\n{text}");
     }
     let stats = world.handle.stats().await.unwrap().machine;
-    assert!(stats.connections_bound >= 8 && stats.stream_bytes_to_peers >= 2 * 80 * 300, "{stats:?}");
+    assert!(stats.connections_bound == 24 && stats.stream_bytes_to_peers >= 2 * 80 * 300, "{stats:?}");
 }

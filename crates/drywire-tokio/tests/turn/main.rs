@@ -59,6 +59,25 @@ async fn a_drained_server_waits_no_longer_than_it_was_told() {
     world.ended().await;
 }
 
+#[cfg(any(target_os = "linux", target_os = "android"))]
+#[tokio::test]
+async fn icmp_errors_of_peers_are_told_and_harm_nobody() {
+    let world = World::start(|_| {});
+    let mut client = client::Client::connect(Transport::Udp, world.address(Transport::Udp)).await;
+    let relayed = client.allocate().await;
+    let gone = tokio::net::UdpSocket::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+    let icmp = client.unreachable(relayed, gone).await;
+    assert_eq!((icmp.icmp_type, icmp.code), (3, 3));
+    assert!(world.handle.stats().await.unwrap().machine.icmp_forwarded >= 1);
+    // What goes to others between is not lost.
+    let peer = echo().await;
+    for _ in 0..20 {
+        client.tell(relayed, gone);
+        client.ask(relayed, peer).await;
+    }
+    client.close().await;
+}
+
 #[tokio::test]
 async fn what_it_listens_on_is_told() {
     let world = World::start(|config| config.udp.push("127.0.0.1:0".parse().unwrap()));

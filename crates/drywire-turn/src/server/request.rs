@@ -1,5 +1,7 @@
 //! What clients ask: authentication, and one answer for each request.
 
+use std::net::SocketAddr;
+
 use bytes::BytesMut;
 use drywire_core::{Instant, Path, Protocol};
 use drywire_stun::attributes::{ErrorCode, Lifetime, MobilityTicket, UnknownAttributes};
@@ -138,9 +140,10 @@ impl Server {
     fn authenticate(&self, now: Instant, path: Path, request: &Message<'_>) -> Result<Requester, Rejection> {
         let allocation = self.table.client(&path).and_then(|id| self.table.get(id));
         let known = allocation.map(|allocation| &allocation.requester.account);
-        let authenticated = self.validator.validate(now, path.remote, request, |user, algorithm| {
-            self.users.find(now, user, algorithm, request, known)
-        })?;
+        let authenticated =
+            self.validator.validate(now, nonce_holder(path), request, |user, algorithm| {
+                self.users.find(now, user, algorithm, request, known)
+            })?;
         Ok(Requester { account: authenticated.account, integrity: authenticated.integrity })
     }
 
@@ -155,7 +158,7 @@ impl Server {
                 });
                 let mut response = Vec::new();
                 // It fails only where the realm fills a message, and then nothing is sent.
-                let _ = self.validator.reject(now, path.remote, request, rejection, &mut response);
+                let _ = self.validator.reject(now, nonce_holder(path), request, rejection, &mut response);
                 return self.reply_unproven(now, path, response);
             }
         };
@@ -255,5 +258,14 @@ impl Server {
             response.attribute(&code);
         });
         self.reply(path, response);
+    }
+}
+
+/// For whom a nonce is good. Over streams it is for all of a host: a connection has proven by its handshake to be from where it
+/// says, and the connections for data of a client (RFC 6062, section 4.3) need no challenge of their own.
+fn nonce_holder(path: Path) -> SocketAddr {
+    match path.protocol {
+        Protocol::Udp => path.remote,
+        _ => SocketAddr::new(path.remote.ip(), 0),
     }
 }

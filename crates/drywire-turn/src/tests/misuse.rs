@@ -121,6 +121,9 @@ fn play(seed: [u8; 32], stream: bool, family: u8) -> Result<Got, TestCaseError> 
                     server.connection_closed(now, connection);
                     prop_assert!(client.take_pending(connection).is_empty());
                     prop_assert!(server.take_pending(connection).is_empty());
+                    let carried =
+                        server.carry_to_peer(now, connection, 1) + server.carry_to_client(now, connection, 1);
+                    prop_assert_eq!((carried, server.is_bound(Path::udp(local, peer))), (0, false));
                 }
                 5 => {
                     let _ = server.accepted(now, local, peer);
