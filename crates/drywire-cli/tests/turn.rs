@@ -77,7 +77,8 @@ fn json(output: &Output) -> serde_json::Value {
 #[test]
 fn a_server_of_a_file_answers_counts_and_ends_in_peace() {
     let path = std::env::temp_dir().join(format!("drywire-turn-{}.toml", std::process::id()));
-    let file = "listen = [\"127.0.0.1:0\"]\nuser = [\"alice:secret\"]\nmetrics = \"127.0.0.1:0\"\n";
+    let file = "listen = [\"127.0.0.1:0\"]\nuser = [\"alice:secret\"]\nmetrics = \"127.0.0.1:0\"\n\
+                tcp-allocations = true\nmobility = true\n";
     std::fs::write(&path, file).unwrap();
     let server = Server::start(&["--config", path.to_str().unwrap(), "--allow-loopback-peers"]);
     std::fs::remove_file(&path).unwrap();

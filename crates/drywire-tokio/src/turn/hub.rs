@@ -129,7 +129,7 @@ impl Hub {
 
     fn obey(&mut self, now: Instant, event: Event) {
         match event {
-            Event::RelayWanted { allocation, family, port, transport } if transport == Protocol::Udp => {
+            Event::RelayWanted { allocation, family, port, transport: Protocol::Udp } => {
                 self.open_relay(now, allocation, family, port);
             }
             Event::RelayWanted { allocation, family, .. } => {
@@ -139,7 +139,7 @@ impl Hub {
                     self.stats.relays_failed += 1;
                 }
             }
-            Event::RelayReleased { relayed, transport } if transport == Protocol::Udp => {
+            Event::RelayReleased { relayed, transport: Protocol::Udp } => {
                 if let Some(id) = self.relays.remove(&relayed) {
                     self.ports.remove(&id);
                 }

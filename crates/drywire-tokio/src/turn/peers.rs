@@ -1,6 +1,6 @@
 //! TCP allocations (RFC 6062): relayed addresses that listen, connections to peers, and what is carried between them and clients.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -40,7 +40,7 @@ pub(super) struct Peers {
     splices: BTreeMap<u32, Splice>,
     by_path: BTreeMap<Path, u32>,
     /// Splices that lack bandwidth.
-    throttled: Vec<u32>,
+    throttled: BTreeSet<u32>,
     max: usize,
     refused: u64,
 }
@@ -55,7 +55,7 @@ impl Peers {
             open: BTreeMap::new(),
             splices: BTreeMap::new(),
             by_path: BTreeMap::new(),
-            throttled: Vec::new(),
+            throttled: BTreeSet::new(),
             max,
             refused: 0,
         }
@@ -71,7 +71,7 @@ impl Peers {
         self.refused
     }
 
-    pub(super) const fn has_throttled(&self) -> bool {
+    pub(super) fn has_throttled(&self) -> bool {
         !self.throttled.is_empty()
     }
 
@@ -244,9 +244,7 @@ impl Peers {
         match turn {
             Ok(Turn::Waits) => return,
             Ok(Turn::Throttled) => {
-                if !self.throttled.contains(&id) {
-                    self.throttled.push(id);
-                }
+                self.throttled.insert(id);
                 return;
             }
             Ok(Turn::Over) => {}
@@ -257,7 +255,7 @@ impl Peers {
 
     /// Has those looked at again that lacked bandwidth.
     pub(super) fn retry_throttled(&mut self) {
-        for id in self.throttled.drain(..) {
+        for id in std::mem::take(&mut self.throttled) {
             if let Some(splice) = self.splices.get(&id) {
                 splice.again();
             }

@@ -16,6 +16,9 @@ use crate::{ReceiveBuffers, Socket};
 const UNSENT: usize = 512 * 1024;
 /// ICMP errors that are taken at once. Clients need to hear of a peer once, not for each datagram.
 const ERRORS: usize = 32;
+/// Calls that may fail one after the other because of what was sent to peers: each tells of one error, also of one for which the
+/// system had no room to say more.
+const FAILURES: usize = 8;
 
 pub(super) struct Port {
     socket: Socket,
@@ -29,6 +32,8 @@ pub(super) struct Port {
     errors: Vec<IcmpError>,
     /// Something was sent since errors were looked for.
     has_sent: bool,
+    /// Receiving has failed so many times in a row.
+    failures: usize,
 }
 
 impl Port {
@@ -44,6 +49,7 @@ impl Port {
             unsent_bytes: 0,
             errors: Vec::new(),
             has_sent: false,
+            failures: 0,
         }
     }
 
@@ -72,14 +78,17 @@ impl Port {
         let mut cx = Context::from_waker(&waker);
         self.flush(&mut cx)?;
         let external = self.external;
-        match self.socket.poll_receive_trains(&mut cx, buffers) {
+        let received = self.socket.poll_receive_trains(&mut cx, buffers);
+        let failures = std::mem::take(&mut self.failures);
+        match received {
             Poll::Pending => Ok(None),
-            // An error that came for a datagram, not one of the socket: it works.
-            Poll::Ready(Err(_)) if self.find_errors() => {
+            Poll::Ready(Err(error)) if failures == FAILURES => Err(error),
+            Poll::Ready(Err(_)) => {
+                self.failures = failures + 1;
+                self.find_errors();
                 self.again();
                 Ok(None)
             }
-            Poll::Ready(Err(error)) => Err(error),
             Poll::Ready(Ok(trains)) => Ok(Some(trains.map(move |(path, train, size)| {
                 (Path { local: external.unwrap_or(path.local), ..path }, train, size)
             }))),
@@ -121,8 +130,10 @@ impl Port {
     fn try_send(&mut self, transmit: &Transmit, contents: &[u8]) -> io::Result<()> {
         self.has_sent = true;
         match self.socket.try_send(transmit, contents) {
-            Err(error) if error.kind() != io::ErrorKind::WouldBlock && self.find_errors() => {
-                self.again();
+            Err(error) if error.kind() != io::ErrorKind::WouldBlock && self.external.is_some() => {
+                if self.find_errors() {
+                    self.again();
+                }
                 self.socket.try_send(transmit, contents)
             }
             result => result,

@@ -164,6 +164,7 @@ impl Server {
                 Token::Splice(id) => {
                     let at = now();
                     self.hub.peers.poll_splice(at, &mut self.hub.machine, &mut self.scratch, id);
+                    self.hub.settle(at);
                 }
             }
         }

@@ -32,6 +32,23 @@ enum Wire {
     Stream(Box<dyn Stream>),
 }
 
+impl Wire {
+    async fn open(transport: Transport, server: SocketAddr) -> (Self, Path) {
+        let (wire, protocol, local) = match transport {
+            Transport::Udp => {
+                let socket = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+                let local = socket.local_addr().unwrap();
+                (Self::Datagrams(socket), Protocol::Udp, local)
+            }
+            Transport::Tcp | Transport::Tls => {
+                let (stream, local) = dial(transport, server).await;
+                (Self::Stream(stream), Protocol::Tcp, local)
+            }
+        };
+        (wire, Path { protocol, local, remote: server })
+    }
+}
+
 pub(crate) struct Client {
     machine: client::Client,
     path: Path,
@@ -79,24 +96,28 @@ pub(crate) async fn exchange(
 
 impl Client {
     pub(crate) async fn connect(transport: Transport, server: SocketAddr) -> Self {
-        let (wire, protocol, local) = match transport {
-            Transport::Udp => {
-                let socket = UdpSocket::bind("127.0.0.1:0").await.unwrap();
-                let local = socket.local_addr().unwrap();
-                (Wire::Datagrams(socket), Protocol::Udp, local)
-            }
-            Transport::Tcp | Transport::Tls => {
-                let (stream, local) = dial(transport, server).await;
-                (Wire::Stream(stream), Protocol::Tcp, local)
-            }
-        };
-        let path = Path { protocol, local, remote: server };
+        Self::with_mobility(transport, server, false).await
+    }
+
+    /// Connects, and may ask for an allocation that moves.
+    pub(crate) async fn with_mobility(transport: Transport, server: SocketAddr, mobility: bool) -> Self {
+        let (wire, path) = Wire::open(transport, server).await;
         let credential = Credential::new("alice", "secret").unwrap();
-        let config = client::Config::new(drywire::default_provider(), path, credential);
+        let mut config = client::Config::new(drywire::default_provider(), path, credential);
+        config.mobility = mobility;
         let mut seed = [0; 32];
         drywire::default_provider().random(&mut seed).unwrap();
         let machine = client::Client::new(config, Instant::now(), seed);
         Self { machine, path, wire, events: Vec::new(), received: Vec::new() }
+    }
+
+    /// Goes on from another socket, or over another connection. The one before must outlive the move: with a connection that the
+    /// server sees end goes its allocation.
+    pub(crate) async fn go(&mut self, transport: Transport) -> impl Sized + use<> {
+        let (wire, path) = Wire::open(transport, self.path.remote).await;
+        self.path = path;
+        self.machine.moved(Instant::now(), path).unwrap();
+        std::mem::replace(&mut self.wire, wire)
     }
 
     /// Waits for the relayed address.
@@ -121,11 +142,15 @@ impl Client {
         self.machine.send(Instant::now(), path, Bytes::from_static(b"is anybody there?")).unwrap();
     }
 
-    /// Has a datagram echoed.
+    /// Has a datagram echoed, sent until one comes back: while an allocation moves they go nowhere.
     pub(crate) async fn ask(&mut self, relayed: SocketAddr, peer: SocketAddr) {
         self.received.clear();
-        self.tell(relayed, peer);
-        self.until(|client| client.received.iter().any(|(path, _)| path.remote == peer).then_some(())).await;
+        let end = Instant::now() + PATIENCE;
+        while !self.received.iter().any(|(path, _)| path.remote == peer) {
+            assert!(Instant::now() < end, "it takes too long: {:?} {:?}", self.events, self.machine.stats());
+            self.tell(relayed, peer);
+            self.step().await;
+        }
     }
 
     pub(crate) async fn close(&mut self) {

@@ -61,10 +61,10 @@ async fn uclient_gets_back_what_it_sends_over_every_transport() {
         return;
     }
     let world = World::start(|_| {});
-    // Channels, and indications (-s).
+    // Channels, and indications (-s); and with DONT-FRAGMENT (-g).
     for (transport, arguments) in [
         (Transport::Udp, ""),
-        (Transport::Udp, "-s"),
+        (Transport::Udp, "-s -g"),
         (Transport::Tcp, "-t"),
         (Transport::Tcp, "-t -s"),
         (Transport::Tls, "-t -S"),

@@ -59,6 +59,24 @@ async fn a_drained_server_waits_no_longer_than_it_was_told() {
     world.ended().await;
 }
 
+#[tokio::test]
+async fn an_allocation_goes_along_with_its_client() {
+    let world = World::start(|config| config.machine.mobility = true);
+    let peer = echo().await;
+    for transport in [Transport::Udp, Transport::Tcp, Transport::Tls] {
+        let mut client = client::Client::with_mobility(transport, world.address(transport), true).await;
+        let relayed = client.allocate().await;
+        client.ask(relayed, peer).await;
+        let before = client.go(transport).await;
+        client.ask(relayed, peer).await;
+        drop(before);
+        client.ask(relayed, peer).await;
+        assert_eq!(client.allocate().await, relayed);
+        client.close().await;
+    }
+    assert_eq!(world.handle.stats().await.unwrap().machine.allocations, 3);
+}
+
 #[cfg(any(target_os = "linux", target_os = "android"))]
 #[tokio::test]
 async fn icmp_errors_of_peers_are_told_and_harm_nobody() {
@@ -69,7 +87,7 @@ async fn icmp_errors_of_peers_are_told_and_harm_nobody() {
     let icmp = client.unreachable(relayed, gone).await;
     assert_eq!((icmp.icmp_type, icmp.code), (3, 3));
     assert!(world.handle.stats().await.unwrap().machine.icmp_forwarded >= 1);
-    // What goes to others between is not lost.
+    // Others are reached all the same.
     let peer = echo().await;
     for _ in 0..20 {
         client.tell(relayed, gone);
