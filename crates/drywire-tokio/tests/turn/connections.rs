@@ -5,7 +5,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
 use crate::client::Transport;
-use crate::tcp_client::{TcpClient, bytes, connects_there_and_back, exchange, tcp_echo};
+use crate::tcp_client::{TcpClient, bytes, connects_there_and_back, exchange, tcp_echo, tcp_echo_at};
 use crate::world::{PATIENCE, World};
 
 fn world() -> World {
@@ -21,6 +21,23 @@ async fn connections_go_there_and_back_over_tcp_and_tls() {
     let stats = world.handle.stats().await.unwrap();
     assert_eq!((stats.allocations, stats.peer_connections, stats.machine.connections_bound), (0, 0, 4));
     assert_eq!((stats.machine.datagrams_to_peers, stats.relays_failed, stats.unsent), (0, 0, 0));
+}
+
+#[tokio::test]
+async fn connections_go_over_ipv6() {
+    if TcpListener::bind("[::1]:0").await.is_err() {
+        println!("skipped: this host has no IPv6");
+        return;
+    }
+    let world = World::start(|config| {
+        config.machine.tcp_allocations = true;
+        (config.udp, config.tcp) = (Vec::new(), vec!["[::1]:0".parse().unwrap()]);
+    });
+    let mut client = TcpClient::allocate(Transport::Tcp, world.address(Transport::Tcp)).await;
+    assert!(client.relayed.is_ipv6());
+    let stream = client.connect(tcp_echo_at("[::1]:0").await).await;
+    assert!(exchange(stream, b"six").await == b"six");
+    client.close().await;
 }
 
 #[tokio::test]
@@ -77,6 +94,25 @@ async fn an_allocation_takes_its_connections_along() {
     assert!(matches!(end, Ok(0) | Err(_)));
     // Nobody listens there any more.
     assert!(TcpStream::connect(client.relayed).await.is_err());
+}
+
+#[tokio::test]
+async fn what_is_half_closed_and_silent_ends() {
+    let world = World::start(|config| {
+        config.machine.tcp_allocations = true;
+        config.idle_timeout = std::time::Duration::from_millis(100);
+    });
+    let mut client = TcpClient::allocate(Transport::Tcp, world.address(Transport::Tcp)).await;
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let mut stream = client.connect(listener.local_addr().unwrap()).await;
+    let (mut peer, _) = listener.accept().await.unwrap();
+    stream.shutdown().await.unwrap();
+    // The peer learns of it, and says nothing.
+    assert_eq!(peer.read(&mut [0]).await.unwrap(), 0);
+    let end = tokio::time::timeout(PATIENCE, stream.read(&mut [0])).await.unwrap();
+    assert!(matches!(end, Ok(0) | Err(_)));
+    assert_eq!(world.handle.stats().await.unwrap().peer_connections, 0);
+    client.close().await;
 }
 
 #[tokio::test]

@@ -7,7 +7,7 @@ use bytes::BytesMut;
 use drywire::stun::Credential;
 use drywire::stun::attributes::ConnectionId;
 use drywire::{Path, Protocol};
-use drywire_turn::client::{Client, Config, Event, RelayedTransport};
+use drywire_turn::client::{Client, Config, Event, RelayedFamily, RelayedTransport};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
@@ -44,6 +44,9 @@ impl TcpClient {
         let credential = Credential::new("alice", "secret").unwrap();
         let mut config = Config::new(drywire::default_provider(), path, credential);
         config.transport = RelayedTransport::Tcp;
+        if server.is_ipv6() {
+            config.family = RelayedFamily::V6;
+        }
         let mut seed = [0; 32];
         drywire::default_provider().random(&mut seed).unwrap();
         let machine = Client::new(config, Instant::now(), seed);
@@ -192,7 +195,11 @@ impl tokio::io::AsyncWrite for Rest {
 
 /// Starts a peer that sends back what it gets, and then ends.
 pub(crate) async fn tcp_echo() -> SocketAddr {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    tcp_echo_at("127.0.0.1:0").await
+}
+
+pub(crate) async fn tcp_echo_at(address: &str) -> SocketAddr {
+    let listener = TcpListener::bind(address).await.unwrap();
     let address = listener.local_addr().unwrap();
     tokio::spawn(async move {
         while let Ok((mut stream, _)) = listener.accept().await {
