@@ -119,4 +119,22 @@ mod tests {
             socket.send_to(b"hello", socket.local_addr().unwrap()).await.unwrap();
         }
     }
+
+    #[tokio::test]
+    async fn what_our_own_link_does_not_take_is_told_like_what_another_does_not() {
+        // With its header it is larger than packets of the loopback interface; IPv4 has no such datagrams.
+        let Ok(socket) = crate::Socket::bind("[::1]:0".parse().unwrap()) else {
+            println!("skipped: there is no IPv6");
+            return;
+        };
+        socket.report_icmp().unwrap();
+        let peer = socket.local_address();
+        let path = drywire::Path::udp(peer, peer);
+        let contents = vec![0; 65_520];
+        assert!(socket.send(&drywire::Transmit::datagram(path, contents.len()), &contents).await.is_err());
+        let error = socket.next_icmp().unwrap().unwrap();
+        assert_eq!((error.peer, error.icmp.icmp_type, error.icmp.code), (peer, 2, 0));
+        // Less than it would have been.
+        assert!((1_280..65_568).contains(&error.icmp.error_data), "{}", error.icmp.error_data);
+    }
 }
