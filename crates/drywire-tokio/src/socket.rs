@@ -174,7 +174,10 @@ impl Socket {
             Some(size) => size.saturating_mul(max_segments.min(LARGEST_SEND / size).max(1)),
             None => contents.len().max(1),
         };
-        for train in contents.chunks(per_call) {
+        // An empty datagram is one, too.
+        let mut rest = contents;
+        loop {
+            let (train, next) = rest.split_at_checked(per_call).unwrap_or((rest, &[]));
             let outgoing = quinn_udp::Transmit {
                 destination: transmit.path.remote,
                 ecn: EcnCodepoint::from_bits(transmit.ecn.bits()),
@@ -184,8 +187,11 @@ impl Socket {
                 src_ip: self.local.ip().is_unspecified().then(|| transmit.path.local.ip()),
             };
             self.io.try_io(Interest::WRITABLE, || self.state.try_send((&self.io).into(), &outgoing))?;
+            if next.is_empty() {
+                return Ok(());
+            }
+            rest = next;
         }
-        Ok(())
     }
 
     /// Sends as [`try_send`](Self::try_send) does, and waits while the socket is full.

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use bytes::BytesMut;
 use drywire::stun::attributes::AddressFamily;
 use drywire::{Instant, Path, Protocol, Transmit};
 use drywire_turn::server::{AllocationId, Event, RelayPort, Server};
@@ -14,6 +15,7 @@ use super::port::Port;
 use super::ready::ReadyList;
 use super::relays::RelayPool;
 use super::stats::Stats;
+use super::trains::{Relayed, Trains};
 use crate::Socket;
 
 pub(super) struct Hub {
@@ -34,6 +36,8 @@ pub(super) struct Hub {
     max_unsent: usize,
     next_id: u64,
     out: Vec<u8>,
+    /// What is relayed, until all that came at once is.
+    trains: Trains,
 }
 
 impl Hub {
@@ -59,6 +63,7 @@ impl Hub {
             max_unsent,
             next_id: 0,
             out: Vec::with_capacity(65_536),
+            trains: Trains::new(),
         }
     }
 
@@ -89,24 +94,46 @@ impl Hub {
         self.next_id
     }
 
-    /// Takes datagrams of a client or a peer. What is relayed leaves at once.
+    /// Takes datagrams of a client or a peer. What is relayed leaves with the next [`flush`](Self::flush), at the latest.
     pub(super) fn take_train(&mut self, now: Instant, path: Path, mut train: &[u8], size: usize) {
-        self.out.clear();
-        while let Some(transmit) = self.machine.relay(now, path, &mut train, size, &mut self.out) {
-            self.send(&transmit);
-            self.out.clear();
+        if train.is_empty() {
+            // An empty datagram is relayed like any other, but is no train.
+            self.machine.handle_input(now, path, BytesMut::new());
+            return self.settle(now);
         }
+        loop {
+            let machine = &mut self.machine;
+            let len = train.len();
+            match self.trains.relay(&path, len, size, |out| machine.relay(now, path, &mut train, size, out)) {
+                Relayed::Nothing => return,
+                Relayed::Waits => {}
+                Relayed::Enough => self.flush(),
+            }
+        }
+    }
+
+    /// Sends what is relayed and waits.
+    pub(super) fn flush(&mut self) {
+        let mut trains = std::mem::take(&mut self.trains);
+        trains.flush(|transmit, bytes| self.send(transmit, bytes));
+        self.trains = trains;
     }
 
     /// Opens and closes what the machine asks for, and sends what it has to say.
     pub(super) fn settle(&mut self, now: Instant) {
         loop {
             while let Some(event) = self.machine.poll_event() {
+                // A relayed address that is given up sends what it had taken before.
+                self.flush();
                 self.obey(now, event);
             }
             self.out.clear();
             if let Some(transmit) = self.machine.poll_transmit(now, &mut self.out) {
-                self.send(&transmit);
+                // In the order in which it came.
+                self.flush();
+                let out = std::mem::take(&mut self.out);
+                self.send(&transmit, &out);
+                self.out = out;
                 continue;
             }
             // What goes over a connection is written at once, not message by message.
@@ -186,13 +213,13 @@ impl Hub {
         }
     }
 
-    fn send(&mut self, transmit: &Transmit) {
+    fn send(&mut self, transmit: &Transmit, contents: &[u8]) {
         let path = transmit.path;
         let is_taken = if path.protocol == Protocol::Udp {
             let serves = |id: &&u64| self.ports.get(*id).is_some_and(|port| port.serves(path.local));
             let id = self.listeners.iter().find(serves).or_else(|| self.relays.get(&path.local));
             let Some(port) = id.and_then(|id| self.ports.get_mut(id)) else { return };
-            port.send(transmit, &self.out)
+            port.send(transmit, contents)
         } else {
             let Some(id) = self.by_path.get(&path) else {
                 // The answer by which a connection begins to carry data, or nobody's.
@@ -203,7 +230,7 @@ impl Hub {
             if self.unflushed.last() != Some(id) {
                 self.unflushed.push(*id);
             }
-            connection.push(&self.out, self.max_unsent)
+            connection.push(contents, self.max_unsent)
         };
         if !is_taken {
             self.stats.unsent += 1;

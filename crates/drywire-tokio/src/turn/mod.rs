@@ -24,7 +24,8 @@
 //! their peers, too (RFC 6062): what goes over them is not framed, and a side that takes it slowly slows the other one down.
 //!
 //! One task does the work of all sockets: no datagram changes the task on its way. Only TLS handshakes have tasks of their
-//! own. Trains of datagrams that the kernel has put together (GRO) stay together and leave in one call (GSO).
+//! own. Trains of datagrams that the kernel has put together (GRO) stay together and leave in one call (GSO), and so do datagrams
+//! of one flow that came one by one, when the server finds several of them waiting.
 
 mod accept;
 mod admission;
@@ -42,6 +43,7 @@ mod sockets;
 mod splice;
 mod stats;
 mod stream;
+mod trains;
 
 pub use config::{Config, RelayHost};
 pub use error::{BindError, ListenerTransport};

@@ -126,8 +126,39 @@ impl Port {
         found
     }
 
-    /// Sends now. What an earlier datagram has met is no reason not to.
-    fn try_send(&mut self, transmit: &Transmit, contents: &[u8]) -> io::Result<()> {
+    /// Sends, or keeps for later. `false`: dropped, because too much waits.
+    pub(super) fn send(&mut self, transmit: &Transmit, contents: &[u8]) -> bool {
+        if self.unsent.is_empty() && self.try_send(transmit, contents) {
+            return true;
+        }
+        if self.unsent_bytes + contents.len() > UNSENT {
+            return false;
+        }
+        self.unsent_bytes += contents.len();
+        self.unsent.push_back((*transmit, contents.to_vec()));
+        // Looking at it asks to be woken when there is room.
+        self.again();
+        true
+    }
+
+    /// `false`: the socket is full.
+    fn try_send(&mut self, transmit: &Transmit, contents: &[u8]) -> bool {
+        match self.send_now(transmit, contents) {
+            Ok(()) => return true,
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return false,
+            // This destination only: no route, or too large for the link.
+            Err(error) => tracing::debug!(path = %transmit.path, %error, "a datagram was not sent"),
+        }
+        // Those that the kernel refused together are not alike: the last one of a train may be smaller than the others.
+        for datagram in transmit.segment_size.into_iter().flat_map(|size| contents.chunks(size.max(1))) {
+            let alone = Transmit { len: datagram.len(), segment_size: None, ..*transmit };
+            let _ = self.send_now(&alone, datagram);
+        }
+        true
+    }
+
+    /// What an earlier datagram has met is no reason not to send.
+    fn send_now(&mut self, transmit: &Transmit, contents: &[u8]) -> io::Result<()> {
         self.has_sent = true;
         match self.socket.try_send(transmit, contents) {
             Err(error) if error.kind() != io::ErrorKind::WouldBlock && self.external.is_some() => {
@@ -140,49 +171,22 @@ impl Port {
         }
     }
 
-    /// Sends, or keeps for later. `false`: dropped, because too much waits.
-    pub(super) fn send(&mut self, transmit: &Transmit, contents: &[u8]) -> bool {
-        if self.unsent.is_empty() {
-            match self.try_send(transmit, contents) {
-                Ok(()) => return true,
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                // This destination only: no route, or too large for the link.
-                Err(error) => {
-                    tracing::debug!(path = %transmit.path, %error, "a datagram was not sent");
-                    return true;
-                }
-            }
-        }
-        if self.unsent_bytes + contents.len() > UNSENT {
-            return false;
-        }
-        self.unsent_bytes += contents.len();
-        self.unsent.push_back((*transmit, contents.to_vec()));
-        // Looking at it asks to be woken when there is room.
-        self.again();
-        true
-    }
-
     fn flush(&mut self, cx: &mut Context<'_>) -> io::Result<()> {
         let mut was_full = false;
         while let Some((transmit, contents)) = self.unsent.pop_front() {
-            match self.try_send(&transmit, &contents) {
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    self.unsent.push_front((transmit, contents));
-                    match self.socket.poll_writable(cx) {
-                        Poll::Pending => return Ok(()),
-                        // A socket that had an error may be called writable for ever: others have their turn first.
-                        Poll::Ready(Ok(())) if was_full => {
-                            self.again();
-                            return Ok(());
-                        }
-                        Poll::Ready(result) => result?,
+            if !self.try_send(&transmit, &contents) {
+                self.unsent.push_front((transmit, contents));
+                match self.socket.poll_writable(cx) {
+                    Poll::Pending => return Ok(()),
+                    // A socket that had an error may be called writable for ever: others have their turn first.
+                    Poll::Ready(Ok(())) if was_full => {
+                        self.again();
+                        return Ok(());
                     }
-                    was_full = true;
-                    continue;
+                    Poll::Ready(result) => result?,
                 }
-                Ok(()) => {}
-                Err(error) => tracing::debug!(path = %transmit.path, %error, "a datagram was not sent"),
+                was_full = true;
+                continue;
             }
             self.unsent_bytes = self.unsent_bytes.saturating_sub(contents.len());
         }

@@ -208,6 +208,11 @@ impl Server {
     }
 
     fn poll_port(&mut self, id: u64) {
+        self.take_from_port(id);
+        self.hub.flush();
+    }
+
+    fn take_from_port(&mut self, id: u64) {
         for _ in 0..TURNS {
             // It may have been closed meanwhile.
             let Some(port) = self.hub.ports.get_mut(&id) else { return };

@@ -169,8 +169,33 @@ impl Client {
         }
     }
 
+    /// Binds a channel to a peer.
+    pub(crate) async fn bind(&mut self, peer: SocketAddr) {
+        self.machine.bind_channel(Instant::now(), peer).unwrap();
+        let is_bound =
+            |event: &Event| matches!(event, Event::ChannelBound { peer: bound, .. } if *bound == peer);
+        self.until(|client| client.events.iter().any(is_bound).then_some(())).await;
+    }
+
+    /// Sends to a peer, and does not wait for anything.
+    pub(crate) async fn send(&mut self, path: Path, payload: Vec<u8>) {
+        self.machine.send(Instant::now(), path, Bytes::from(payload)).unwrap();
+        self.flush().await;
+    }
+
+    /// Waits for data from peers.
+    pub(crate) async fn receive(&mut self, count: usize) -> Vec<(Path, BytesMut)> {
+        self.until(|client| (client.received.len() >= count).then_some(())).await;
+        std::mem::take(&mut self.received)
+    }
+
     /// Sends what there is, and waits for something to come, or for the next timeout.
     async fn step(&mut self) {
+        self.flush().await;
+        self.wait().await;
+    }
+
+    async fn flush(&mut self) {
         let mut out = Vec::new();
         while let Some(transmit) = self.machine.poll_transmit(Instant::now(), &mut out) {
             match &mut self.wire {
@@ -186,6 +211,9 @@ impl Client {
             }
             out.clear();
         }
+    }
+
+    async fn wait(&mut self) {
         let mut buffer = vec![0; 65_536];
         let read = async {
             match &mut self.wire {

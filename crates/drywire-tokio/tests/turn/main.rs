@@ -21,7 +21,9 @@ mod world;
 use std::time::Duration;
 
 use client::{Transport, exchange};
+use drywire::Path;
 use drywire_tokio::turn::ListenerTransport;
+use tokio::net::UdpSocket;
 use world::{World, echo};
 
 #[tokio::test]
@@ -36,6 +38,49 @@ async fn datagrams_go_there_and_back_over_every_transport() {
     assert_eq!((stats.allocations, stats.machine.allocations), (0, 3));
     assert_eq!((stats.machine.datagrams_to_peers, stats.machine.datagrams_to_clients), (600, 600));
     assert_eq!((stats.unsent, stats.relays_failed), (0, 0));
+}
+
+/// The server puts together what waits for it at once: nobody sees that.
+#[tokio::test]
+async fn what_waits_at_once_arrives_as_it_was_sent() {
+    let world = World::start(|_| {});
+    let mut flows = Vec::new();
+    for _ in 0..3 {
+        let peer = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+        let mut client = client::Client::connect(Transport::Udp, world.address(Transport::Udp)).await;
+        let path = Path::udp(client.allocate().await, peer.local_addr().unwrap());
+        client.bind(path.remote).await;
+        flows.push((client, peer, path));
+    }
+    // Runs of one size, shorter ones between them, what no Ethernet frame carries, and nothing at all.
+    let payload = |flow: u8, index: usize| {
+        let size = [1_000, 1_000, 1_000, 300, 1_000, 0, 1_000, 2_000, 2_000, 900][index % 10];
+        vec![flow.wrapping_add(u8::try_from(index).unwrap()); size]
+    };
+    for index in 0..40 {
+        for (flow, (client, _, path)) in (0..).zip(&mut flows) {
+            client.send(*path, payload(flow, index)).await;
+        }
+    }
+    for (flow, (_, peer, path)) in (0..).zip(&flows) {
+        for index in 0..40 {
+            let mut buffer = [0; 65_536];
+            let received = tokio::time::timeout(world::PATIENCE, peer.recv_from(&mut buffer));
+            let (len, from) = received.await.expect("it arrives").unwrap();
+            assert_eq!((&buffer[..len], from), (&payload(flow, index)[..], path.local), "{flow} {index}");
+        }
+    }
+    for index in 0..40 {
+        for (flow, (_, peer, path)) in (0..).zip(&flows) {
+            peer.send_to(&payload(flow, index), path.local).await.unwrap();
+        }
+    }
+    for (flow, (client, _, path)) in (0..).zip(&mut flows) {
+        for (index, (from, bytes)) in client.receive(40).await.into_iter().enumerate() {
+            assert_eq!((&bytes[..], from), (&payload(flow, index)[..], *path), "{flow} {index}");
+        }
+    }
+    assert_eq!(world.handle.stats().await.unwrap().unsent, 0);
 }
 
 #[tokio::test]
