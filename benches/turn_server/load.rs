@@ -29,9 +29,14 @@ impl fmt::Display for Direction {
     }
 }
 
+/// A socket with large buffers that nobody waits for.
+pub(crate) struct Endpoint {
+    pub(crate) socket: UdpSocket,
+    pub(crate) state: UdpSocketState,
+}
+
 struct End {
-    socket: UdpSocket,
-    state: UdpSocketState,
+    endpoint: Endpoint,
     destination: SocketAddr,
     /// Many of the same datagram.
     train: Vec<u8>,
@@ -42,9 +47,10 @@ struct Flow {
     client: End,
     peer: End,
     on_the_way: usize,
-    _allocated: Allocated,
+    _allocated: Option<Allocated>,
 }
 
+#[derive(Default)]
 pub(crate) struct Load {
     flows: Vec<Flow>,
     buffers: Vec<u8>,
@@ -54,6 +60,32 @@ impl Load {
     pub(crate) fn new(server: SocketAddr, clients: usize, payload: usize) -> Self {
         let flows = (0..clients).map(|_| Flow::new(server, payload)).collect();
         Self { flows, buffers: vec![0; BATCH_SIZE * 65_536] }
+    }
+
+    /// Through a [`bare`](crate::bare) relay, which `start` starts when it is told the addresses of each client and its peer.
+    pub(crate) fn bare(
+        clients: usize,
+        payload: usize,
+        start: impl FnOnce(&[(SocketAddr, SocketAddr)]) -> SocketAddr,
+    ) -> Self {
+        let any = SocketAddr::from(([127, 0, 0, 1], 0));
+        let bind = || UdpSocket::bind(any).expect("a free port");
+        let ends: Vec<_> = (0..clients).map(|_| (bind(), bind())).collect();
+        let address = |socket: &UdpSocket| socket.local_addr().expect("its address");
+        let addresses: Vec<_> = ends.iter().map(|(client, peer)| (address(client), address(peer))).collect();
+        let server = start(&addresses);
+        let mut message = Vec::new();
+        let data = vec![0x16; payload];
+        drywire_turn::ChannelData { channel: 0x4000, data: &data }
+            .write(false, &mut message)
+            .expect("it is short");
+        let flows = ends.into_iter().map(|(client, peer)| Flow {
+            client: End::new(client, server, &message),
+            peer: End::new(peer, server, &data),
+            on_the_way: 0,
+            _allocated: None,
+        });
+        Self { flows: flows.collect(), buffers: vec![0; BATCH_SIZE * 65_536] }
     }
 
     /// Sends trains of so many datagrams one way for `time`: how many arrived, and in how many seconds.
@@ -92,6 +124,18 @@ impl Load {
     }
 }
 
+pub(crate) fn open(socket: UdpSocket) -> Endpoint {
+    socket.set_nonblocking(true).expect("any socket can");
+    let state = UdpSocketState::new((&socket).into()).expect("the system has UDP");
+    for result in [
+        state.set_recv_buffer_size((&socket).into(), 4 << 20),
+        state.set_send_buffer_size((&socket).into(), 4 << 20),
+    ] {
+        result.expect("large buffers");
+    }
+    Endpoint { socket, state }
+}
+
 impl Flow {
     fn new(server: SocketAddr, payload: usize) -> Self {
         let any = SocketAddr::from(([127, 0, 0, 1], 0));
@@ -106,22 +150,15 @@ impl Flow {
             client: End::new(socket, server, &message),
             peer: End::new(peer, allocated.relayed, &data),
             on_the_way: 0,
-            _allocated: allocated,
+            _allocated: Some(allocated),
         }
     }
 }
 
 impl End {
     fn new(socket: UdpSocket, destination: SocketAddr, datagram: &[u8]) -> Self {
-        socket.set_nonblocking(true).expect("any socket can");
-        let state = UdpSocketState::new((&socket).into()).expect("the system has UDP");
-        for result in [
-            state.set_recv_buffer_size((&socket).into(), 4 << 20),
-            state.set_send_buffer_size((&socket).into(), 4 << 20),
-        ] {
-            result.expect("large buffers");
-        }
-        Self { state, destination, train: datagram.repeat(64), size: datagram.len(), socket }
+        let (train, size) = (datagram.repeat(64), datagram.len());
+        Self { endpoint: open(socket), destination, train, size }
     }
 
     fn send(&self, train: usize) -> bool {
@@ -133,7 +170,7 @@ impl End {
             segment_size: (train > 1).then_some(self.size),
             src_ip: None,
         };
-        match self.state.try_send((&self.socket).into(), &transmit) {
+        match self.endpoint.state.try_send((&self.endpoint.socket).into(), &transmit) {
             Ok(()) => true,
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => false,
             Err(error) => panic!("{error}"),
@@ -146,7 +183,7 @@ impl End {
         let mut chunks = buffers.chunks_exact_mut(65_536);
         let mut slices: [IoSliceMut<'_>; BATCH_SIZE] =
             std::array::from_fn(|_| IoSliceMut::new(chunks.next().unwrap_or_default()));
-        match self.state.recv((&self.socket).into(), &mut slices, &mut metas) {
+        match self.endpoint.state.recv((&self.endpoint.socket).into(), &mut slices, &mut metas) {
             Ok(filled) => metas.iter().take(filled).map(|meta| meta.len.div_ceil(meta.stride.max(1))).sum(),
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => 0,
             Err(error) => panic!("{error}"),

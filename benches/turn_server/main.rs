@@ -11,6 +11,7 @@
 )]
 
 mod allocations;
+mod bare;
 mod client;
 mod load;
 #[path = "../measure/mod.rs"]
@@ -19,9 +20,10 @@ mod program;
 
 use std::time::Duration;
 
+use bare::Sends;
 use load::{Direction, Load};
 use measure::Report;
-use program::Program;
+use program::{Crowd, Program};
 
 /// How long one round lasts.
 const ROUND: Duration = Duration::from_millis(700);
@@ -30,6 +32,10 @@ const ROUNDS: usize = 5;
 const PAYLOAD: usize = 1_200;
 
 fn main() {
+    let mut arguments = std::env::args().skip(1);
+    if arguments.next().as_deref() == Some(program::BARE) {
+        bare::run(arguments);
+    }
     let mut report = Report::new("turn_server");
     program::pin(1);
     let ours = Program::drywire();
@@ -41,6 +47,9 @@ fn main() {
         for direction in [Direction::ToPeers, Direction::ToClients] {
             relay(&mut report, &ours, coturn.as_ref(), clients, train, direction);
         }
+    }
+    for direction in [Direction::ToPeers, Direction::ToClients] {
+        saturated(&mut report, &ours, coturn.as_ref(), direction);
     }
     allocations::measure(&mut report, &ours);
     report.finish();
@@ -102,6 +111,52 @@ fn relay(
     }
     if coturn.is_some() && clients == 1 {
         let ratio = ours.wall / theirs.wall;
+        report.goal(format!("{what}: 3x coturn"), ratio >= 3.0, format!("{ratio:.2}x"));
+    }
+}
+
+/// Single datagrams of many clients to a server that has less of its core than it wants. The load's own core cannot send
+/// single datagrams faster than a server relays them, so that the wall clock says little about the server: what counts is
+/// how many datagrams a second of its core relays while some always wait.
+fn saturated(report: &mut Report, ours: &Program, coturn: Option<&Program>, direction: Direction) {
+    const CLIENTS: usize = 20;
+    let _crowd = Crowd::gather();
+    let mut bare = Vec::new();
+    // Only one way: the other one costs the kernel the same.
+    if direction == Direction::ToPeers {
+        for sends in [Sends::Each, Sends::Trains] {
+            let mut program = None;
+            let load =
+                Load::bare(CLIENTS, PAYLOAD, |pairs| program.insert(Program::bare(sends, pairs)).address);
+            bare.push((program.expect("it was started"), load));
+        }
+    }
+    let names = ["drywire", "coturn", "bare relay", "bare relay of trains"];
+    let mut contestants: Vec<_> = [Some(ours), coturn]
+        .into_iter()
+        .map(|program| program.map(|program| (program, Load::new(program.address, CLIENTS, PAYLOAD))))
+        .chain(bare.iter_mut().map(|(program, load)| Some((&*program, std::mem::take(load)))))
+        .collect();
+    let mut all = vec![(0.0, 0.0); contestants.len()];
+    for _ in 0..ROUNDS {
+        for (contestant, (relayed, seconds)) in contestants.iter_mut().zip(&mut all) {
+            let Some((program, load)) = contestant else { continue };
+            let before = program.cpu_seconds();
+            *relayed += load.run(direction, 1, ROUND).0;
+            *seconds += program.cpu_seconds() - before;
+        }
+    }
+    let rates: Vec<f64> = all.iter().map(|(relayed, seconds)| relayed / seconds).collect();
+    let what = format!("{direction}, {CLIENTS} clients, single datagrams that wait");
+    println!("\n  {PAYLOAD} B {what} [datagrams per CPU s]");
+    for (name, rate) in names.iter().zip(&rates).filter(|(_, rate)| rate.is_finite()) {
+        println!("    {name:<22} {rate:>9.0}, drywire is {:.2}x", rates[0] / rate);
+    }
+    let rivals = names.into_iter().zip(rates.iter().copied()).skip(1).filter(|(_, rate)| rate.is_finite());
+    let (rivals, limit) = (rivals.collect::<Vec<_>>(), rates.get(3).copied());
+    report.record(&what, "datagrams per CPU s", rates[0], &rivals, limit);
+    if coturn.is_some() {
+        let ratio = rates[0] / rates[1];
         report.goal(format!("{what}: 3x coturn"), ratio >= 3.0, format!("{ratio:.2}x"));
     }
 }

@@ -5,6 +5,11 @@ use std::net::{SocketAddr, TcpStream, UdpSocket};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
+use crate::bare::Sends;
+
+/// The argument that makes this program a bare relay.
+pub(crate) const BARE: &str = "bare";
+
 /// A running server; it ends with this value.
 pub(crate) struct Program {
     pub(crate) address: SocketAddr,
@@ -45,10 +50,23 @@ impl Program {
             .stdout(Stdio::piped())
             .spawn()
             .expect("taskset and the program start");
-        let mut line = String::new();
-        BufReader::new(child.stdout.take().expect("it is piped")).read_line(&mut line).expect("a first line");
-        let address = line.split("UDP ").nth(1).and_then(|rest| rest.split(',').next()).expect("its address");
-        Self { address: address.trim().parse().expect("an address"), child }
+        let address = announced(&mut child);
+        Self { address, child }
+    }
+
+    /// A [`bare`](crate::bare) relay between these clients and peers.
+    pub(crate) fn bare(sends: Sends, pairs: &[(SocketAddr, SocketAddr)]) -> Self {
+        let this = std::env::current_exe().expect("this program has a path");
+        let how = if sends == Sends::Each { "each" } else { "trains" };
+        let addresses = pairs.iter().flat_map(|(client, peer)| [client.to_string(), peer.to_string()]);
+        let mut child = pinned(this.to_str().expect("a path of text"))
+            .args([BARE, how])
+            .args(addresses)
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("taskset and the program start");
+        let address = announced(&mut child);
+        Self { address, child }
     }
 
     /// coturn's server with one relay thread, if it is installed.
@@ -96,6 +114,34 @@ impl Program {
         let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap_or_default();
         line.split_whitespace().next().and_then(|kib| kib.parse::<f64>().ok()).unwrap_or(f64::NAN) * 1024.0
     }
+}
+
+/// Others on the core of the servers, which leave a server less of it than the load of one core asks for: it always finds
+/// datagrams waiting, however fast it is.
+pub(crate) struct Crowd(Vec<Child>);
+
+impl Crowd {
+    pub(crate) fn gather() -> Self {
+        let busy = || pinned("sh").args(["-c", "while :; do :; done"]).stdout(Stdio::null()).spawn();
+        Self((0..3).map(|_| busy().expect("taskset and a shell start")).collect())
+    }
+}
+
+impl Drop for Crowd {
+    fn drop(&mut self) {
+        for child in &mut self.0 {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
+}
+
+/// The UDP address on the first line that a program prints.
+fn announced(child: &mut Child) -> SocketAddr {
+    let mut line = String::new();
+    BufReader::new(child.stdout.take().expect("it is piped")).read_line(&mut line).expect("a first line");
+    let address = line.split("UDP ").nth(1).and_then(|rest| rest.split(',').next()).expect("its address");
+    address.trim().parse().expect("an address")
 }
 
 fn build() -> String {
