@@ -15,7 +15,7 @@ const BYTES: usize = 64_000;
 /// A train of so many bytes is worth a system call, and memory that was written just now is still in the cache.
 const ENOUGH: usize = 32_000;
 /// The largest datagram that is joined to others: an Ethernet frame without the headers of IPv6 and UDP. The kernel refuses
-/// a train of datagrams that its link does not carry, and before Linux 6.14 does so as if it had no segmentation offload.
+/// a train of datagrams that its link does not carry, and older ones do so as if they had no segmentation offload at all.
 const LARGEST: usize = 1_452;
 /// The most trains that wait.
 const TRAINS: usize = 64;
