@@ -20,7 +20,7 @@ pub(crate) enum Sends {
 
 const HEADER: usize = 4;
 /// Batches that are taken before anything is sent, and bytes of one flow that are.
-const BATCHES: usize = 8;
+const BATCHES: usize = 16;
 const TRAIN: usize = 32_000;
 
 struct Flow {

@@ -28,8 +28,9 @@ use crate::{ReceiveBuffers, now};
 
 /// Connections and commands that wait for the server.
 const WAITING: usize = 64;
-/// System calls on one socket before others have their turn.
-const TURNS: usize = 8;
+/// System calls on one socket before others have their turn. What they bring is sent together: the more flows there are, the
+/// more of them it takes to find several datagrams of one.
+const TURNS: usize = 16;
 /// How often connections are looked through for idle ones, and sockets that failed are tried again.
 const HOUSEKEEPING: Duration = Duration::from_secs(1);
 /// How long connections wait that have used up the bandwidth of their user.

@@ -18,9 +18,9 @@ const ENOUGH: usize = 32_000;
 /// a train of datagrams that its link does not carry, and older ones do so as if they had no segmentation offload at all.
 const LARGEST: usize = 1_452;
 /// The most trains that wait.
-const TRAINS: usize = 64;
-/// Where to look for the train of a path.
-const PLACES: usize = 128;
+const TRAINS: usize = 128;
+/// Where to look for the train of a path: far more than trains, so that two paths seldom share one.
+const PLACES: usize = 1024;
 
 /// Trains that wait until what has come at once is relayed, in their order.
 #[derive(Default)]
@@ -30,7 +30,7 @@ pub(super) struct Trains {
     used: usize,
     /// The newest train of the paths that have this place. Two paths that share one take it from each other: they send more
     /// and shorter trains, still in order.
-    places: Vec<usize>,
+    places: Vec<u8>,
 }
 
 /// What became of the front of a batch.
@@ -72,7 +72,7 @@ impl Trains {
         write: impl FnOnce(&mut Vec<u8>) -> Option<Transmit>,
     ) -> Relayed {
         let place = place(from);
-        let known = self.places.get(place).copied().filter(|index| {
+        let known = self.places.get(place).map(|index| usize::from(*index)).filter(|index| {
             let train = self.trains.get(*index).filter(|_| *index < self.used);
             train.is_some_and(|train| train.from == *from && train.expects(len, size))
         });
@@ -94,7 +94,7 @@ impl Trains {
             // It goes another way than what came before it on its path.
             self.split(index, start, transmit)
         };
-        if let Some(place) = self.places.get_mut(place) {
+        if let (Some(place), Ok(index)) = (self.places.get_mut(place), u8::try_from(index)) {
             *place = index;
         }
         let is_enough = self.trains.get(index).is_none_or(Train::is_enough) || self.used >= TRAINS;
@@ -204,7 +204,7 @@ fn place(path: &Path) -> usize {
         IpAddr::V6(ip) => ip.segments().iter().fold(0, |mixed, part| mixed ^ part),
     };
     let mixed = path.remote.port() ^ path.local.port().rotate_left(3) ^ last.rotate_left(5);
-    usize::from(mixed ^ (mixed >> 7)) % PLACES
+    usize::from(mixed ^ (mixed >> 10)) % PLACES
 }
 
 #[cfg(test)]

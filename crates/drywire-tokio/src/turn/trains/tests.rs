@@ -116,7 +116,7 @@ proptest! {
     /// the kernel takes.
     #[test]
     fn nothing_is_lost_changed_or_overtaken(
-        input in proptest::collection::vec((0..90_u16, 0..3_u16, 0..1_500_usize, 1..=DATAGRAMS, any::<bool>()), 1..300),
+        input in proptest::collection::vec((0..200_u16, 0..3_u16, 0..1_500_usize, 1..=DATAGRAMS, any::<bool>()), 1..600),
     ) {
         let mut trains = Trains::new();
         let mut expected: BTreeMap<(u16, u16), Vec<Vec<u8>>> = BTreeMap::new();
@@ -135,7 +135,7 @@ proptest! {
         for (index, (client, peer, size, count, flushes)) in input.into_iter().enumerate() {
             let count = count.min(40_000 / size.max(1)).max(1);
             // Clients that share a place, too.
-            let (from, to) = (from(client * 128), Path::udp(at(client), at(peer)));
+            let (from, to) = (from(client * 256), Path::udp(at(client), at(peer)));
             let mark = u8::try_from(index % 251).unwrap();
             let bytes = vec![mark; if size == 0 { 0 } else { size * count - index % size }];
             let of = expected.entry((client, peer)).or_default();
