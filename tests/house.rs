@@ -64,6 +64,7 @@ const ADAPTERS: &[&str] = &["drywire-tokio", "drywire-cli", "drywire-bogo", "dry
 const IO_CRATES: &[&str] = &[
     "tokio",
     "mio",
+    "nix",
     "socket2",
     "quinn-udp",
     "if-addrs",

@@ -1,3 +1,6 @@
+#[cfg(any(target_os = "linux", target_os = "android"))]
+mod told;
+
 use std::io::{self, IoSliceMut};
 use std::net::SocketAddr;
 use std::task::{Context, Poll, ready};
@@ -52,6 +55,8 @@ impl Socket {
         let io = tokio::net::UdpSocket::from_std(socket.into())?;
         let state = UdpSocketState::new((&io).into())?;
         let local = io.local_addr()?;
+        #[cfg(any(target_os = "linux", target_os = "android"))]
+        told::unsubscribe(&io, local);
         Ok(Self { io, state, local })
     }
 
