@@ -47,7 +47,7 @@ struct Flow {
     client: End,
     peer: End,
     on_the_way: usize,
-    _allocated: Option<Allocated>,
+    allocated: Option<Allocated>,
 }
 
 #[derive(Default)]
@@ -83,7 +83,7 @@ impl Load {
             client: End::new(client, server, &message),
             peer: End::new(peer, server, &data),
             on_the_way: 0,
-            _allocated: None,
+            allocated: None,
         });
         Self { flows: flows.collect(), buffers: vec![0; BATCH_SIZE * 65_536] }
     }
@@ -136,6 +136,15 @@ pub(crate) fn open(socket: UdpSocket) -> Endpoint {
     Endpoint { socket, state }
 }
 
+impl Drop for Flow {
+    /// A later flow may have the same port: a server that remembers this one refuses it.
+    fn drop(&mut self) {
+        if let Some(allocated) = self.allocated.take() {
+            allocated.close();
+        }
+    }
+}
+
 impl Flow {
     fn new(server: SocketAddr, payload: usize) -> Self {
         let any = SocketAddr::from(([127, 0, 0, 1], 0));
@@ -150,7 +159,7 @@ impl Flow {
             client: End::new(socket, server, &message),
             peer: End::new(peer, allocated.relayed, &data),
             on_the_way: 0,
-            _allocated: Some(allocated),
+            allocated: Some(allocated),
         }
     }
 }
