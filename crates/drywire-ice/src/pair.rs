@@ -75,6 +75,8 @@ pub(crate) struct Check {
     pub(crate) due: bool,
     /// The peer's check came: ours is to be sent again then, ahead of its schedule.
     again_at: Option<Instant>,
+    /// It was so before.
+    hastened: bool,
     /// What will have been the reason if no answer comes.
     pub(crate) suspicion: Option<FailureReason>,
 }
@@ -98,6 +100,7 @@ impl Check {
             schedule,
             due: false,
             again_at: None,
+            hastened: false,
             suspicion: None,
         }
     }
@@ -112,10 +115,13 @@ impl Check {
         self.again_at = Some(self.again_at.map_or(at, |known| known.min(at)));
     }
 
-    /// The peer's check came along the same way, so that ours, if it was lost at a NAT that was closed then, has a
-    /// better chance now: send it again, but not within `Ta` of the last time (RFC 8445, section 7.3.1.4).
-    pub(crate) fn hasten(&mut self, pace: Duration) {
-        self.again_at.get_or_insert(self.last_sent + pace);
+    /// The peer's check came along the same way, so that ours, if it was lost at a NAT or a relay that was closed then, has a
+    /// better chance now: send it again (RFC 8445, section 7.3.1.4). The first time at once, later not within `Ta` of the
+    /// last time.
+    pub(crate) fn hasten(&mut self, now: Instant, pace: Duration) {
+        let at_once = !std::mem::replace(&mut self.hastened, true) && self.last_sent < now;
+        let at = if at_once { now } else { self.last_sent + pace };
+        self.again_at.get_or_insert(at);
     }
 
     /// The round-trip time that an answer at `now` shows. Which transmission was answered is not always clear: then the

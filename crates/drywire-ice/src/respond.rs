@@ -238,7 +238,7 @@ impl Agent {
             // Its consent is outdated, as it was not in use: ask anew, and choose it then.
             PairState::Succeeded => self.checklist.trigger(pair),
             PairState::InProgress => {
-                known.hasten(pace);
+                known.hasten(now, pace);
             }
             PairState::Frozen | PairState::Waiting | PairState::Failed => self.checklist.trigger(pair),
         }

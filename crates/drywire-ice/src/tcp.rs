@@ -204,9 +204,9 @@ impl CandidatePair {
     }
 
     /// The peer's check came along its way: see [`Check::hasten`](crate::pair::Check::hasten). TCP loses nothing.
-    pub(crate) fn hasten(&mut self, pace: Duration) {
+    pub(crate) fn hasten(&mut self, now: Instant, pace: Duration) {
         if let Some(check) = self.check.as_mut().filter(|_| self.path.protocol != Protocol::Tcp) {
-            check.hasten(pace);
+            check.hasten(now, pace);
         }
     }
 }

@@ -140,6 +140,29 @@ fn the_first_check_and_each_triggered_one_leave_in_the_same_call() {
 }
 
 #[test]
+fn a_check_that_was_lost_leaves_again_when_the_peers_comes_along() {
+    // As behind a NAT or a relay that lets the peer through only after we have sent.
+    let mut net = Net::pair(4, config(Role::Controlling), config(Role::Controlled));
+    net.introduce(&[host("10.0.0.1:5000")], &[host("10.0.0.2:5000")]);
+    let mut lost = Vec::new();
+    assert!(net.agents[0].poll_transmit(net.now, &mut lost).is_some());
+    let mut check = Vec::new();
+    let transmit = net.agents[1].poll_transmit(net.now, &mut check).expect("the peer's check");
+    for (after, classes) in [(10, &[Class::Success, Class::Request][..]), (11, &[Class::Success])] {
+        // The second time it has to wait: the peer's checks cannot make us send without end.
+        let now = net.now + Duration::from_millis(after);
+        net.agents[0].handle_input(now, transmit.path.reversed(), BytesMut::from(&check[..]));
+        let mut seen = Vec::new();
+        let mut sent = Vec::new();
+        while net.agents[0].poll_transmit(now, &mut sent).is_some() {
+            seen.push(Message::parse(&sent).unwrap().class());
+            sent.clear();
+        }
+        assert_eq!(seen, classes, "after {after} ms");
+    }
+}
+
+#[test]
 fn one_address_each_connects_without_any_wait() {
     // P14: at a round-trip time of zero, no timer has to expire.
     let mut net = Net::pair(1, config(Role::Controlling), config(Role::Controlled));
