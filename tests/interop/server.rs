@@ -8,10 +8,10 @@ use std::sync::OnceLock;
 
 use crate::peer::repository;
 
-/// The `drywire` program of this source tree, as new as the tests.
+/// The `drywire` program of this source tree, as new as the tests: the one that DRYWIRE_PROGRAM names, or else it is built.
 pub(crate) fn program() -> PathBuf {
     static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
-    PROGRAM.get_or_init(build).clone()
+    PROGRAM.get_or_init(|| std::env::var_os("DRYWIRE_PROGRAM").map_or_else(build, PathBuf::from)).clone()
 }
 
 fn build() -> PathBuf {
