@@ -223,7 +223,7 @@ impl Hub {
         } else {
             let Some(id) = self.by_path.get(&path) else {
                 // The answer by which a connection begins to carry data, or nobody's.
-                self.peers.push(&path, &self.out);
+                self.peers.push(&path, contents);
                 return;
             };
             let Some(connection) = self.connections.get_mut(id) else { return };
