@@ -7,6 +7,7 @@ mod connect;
 mod connection;
 mod listen;
 mod outbox;
+mod stream;
 mod tls;
 
 use std::collections::HashMap;
@@ -27,6 +28,7 @@ use self::listen::{Accepted, accept};
 use self::outbox::Outbox;
 use self::tls::Tls;
 
+pub(crate) use self::stream::Stream;
 pub use self::tls::tls_config;
 
 /// Events that wait for the driver; connections that have more stop reading.

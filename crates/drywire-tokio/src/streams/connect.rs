@@ -1,17 +1,14 @@
 use std::io;
 use std::net::SocketAddr;
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
 
 use drywire::{Duration, Path, Protocol};
 use rustls::pki_types::ServerName;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpSocket, TcpStream};
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
-use tokio_rustls::client::TlsStream;
 
+use super::stream::Stream;
 use super::tls::Tls;
 
 /// How long a connection may take to be established, TLS included.
@@ -28,13 +25,6 @@ pub(super) struct Destination {
     pub(super) remote: SocketAddr,
     /// The name that the server's certificate has to carry; `None` is TCP without TLS.
     pub(super) tls: Option<Arc<str>>,
-}
-
-/// Bytes in both directions, encrypted or not.
-#[derive(Debug)]
-pub(super) enum Stream {
-    Plain(TcpStream),
-    Tls(Box<TlsStream<TcpStream>>),
 }
 
 impl Destination {
@@ -54,12 +44,12 @@ impl Destination {
         let stream = socket.connect(self.remote).await?;
         prepare(&stream);
         let path = Path { protocol: Protocol::Tcp, local: stream.local_addr()?, remote: self.remote };
-        let Some(name) = &self.tls else { return Ok((Stream::Plain(stream), path)) };
+        let Some(name) = &self.tls else { return Ok((Stream::Tcp(stream), path)) };
         let name = ServerName::try_from(name.as_ref())
             .map_err(|_| io::Error::new(io::ErrorKind::InvalidInput, "TLS knows no such name of a server"))?;
         let connector = TlsConnector::from(tls.config().await?);
         let stream = connector.connect(name.to_owned(), stream).await?;
-        Ok((Stream::Tls(Box::new(stream)), path))
+        Ok((Stream::Tls(Box::new(stream.into())), path))
     }
 }
 
@@ -73,37 +63,5 @@ pub(super) fn prepare(stream: &TcpStream) {
     }
     if let Err(error) = result {
         tracing::debug!(%error, "a connection stays slower than it could be");
-    }
-}
-
-impl AsyncRead for Stream {
-    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        match self.get_mut() {
-            Self::Plain(stream) => Pin::new(stream).poll_read(cx, buf),
-            Self::Tls(stream) => Pin::new(stream).poll_read(cx, buf),
-        }
-    }
-}
-
-impl AsyncWrite for Stream {
-    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        match self.get_mut() {
-            Self::Plain(stream) => Pin::new(stream).poll_write(cx, bytes),
-            Self::Tls(stream) => Pin::new(stream).poll_write(cx, bytes),
-        }
-    }
-
-    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match self.get_mut() {
-            Self::Plain(stream) => Pin::new(stream).poll_flush(cx),
-            Self::Tls(stream) => Pin::new(stream).poll_flush(cx),
-        }
-    }
-
-    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match self.get_mut() {
-            Self::Plain(stream) => Pin::new(stream).poll_shutdown(cx),
-            Self::Tls(stream) => Pin::new(stream).poll_shutdown(cx),
-        }
     }
 }

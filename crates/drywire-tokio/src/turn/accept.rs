@@ -11,7 +11,7 @@ use tokio_rustls::TlsAcceptor;
 
 use super::admission::Admission;
 use super::connection::Accepted;
-use super::stream::Stream;
+use crate::streams::Stream;
 
 /// How long to wait when the system has no more connections to give: out of file descriptors, mostly.
 const PAUSE: Duration = Duration::from_millis(100);
@@ -78,7 +78,7 @@ impl Door {
         tokio::spawn(async move {
             match tokio::time::timeout(limit, tls.accept(stream)).await {
                 Ok(Ok(stream)) => {
-                    let stream = Stream::Tls(Box::new(stream));
+                    let stream = Stream::Tls(Box::new(stream.into()));
                     let _ = accepted.send(Accepted { stream, path, admitted }).await;
                 }
                 Ok(Err(error)) => tracing::debug!(%path, %error, "a TLS handshake failed"),

@@ -13,7 +13,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use super::admission::Admitted;
 use super::ready::{ReadyList, Source, Token};
 use super::splice::ClientSide;
-use super::stream::Stream;
+use crate::streams::Stream;
 
 /// Reads of one connection before others have their turn.
 const READS: usize = 16;

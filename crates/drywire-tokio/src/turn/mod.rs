@@ -42,7 +42,6 @@ mod server;
 mod sockets;
 mod splice;
 mod stats;
-mod stream;
 mod trains;
 
 pub use config::{Config, RelayHost};

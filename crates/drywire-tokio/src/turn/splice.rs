@@ -12,7 +12,7 @@ use tokio::net::TcpStream;
 
 use super::admission::Admitted;
 use super::ready::{ReadyList, Source, Token};
-use super::stream::Stream;
+use crate::streams::Stream;
 
 /// Reads each way before other connections have their turn.
 const READS: usize = 8;

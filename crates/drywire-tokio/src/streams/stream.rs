@@ -1,14 +1,14 @@
-//! The bytes of a client: over TCP, or over TLS.
-
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
-use tokio_rustls::server::TlsStream;
+use tokio_rustls::TlsStream;
 
-pub(super) enum Stream {
+/// Bytes in both directions, encrypted or not: of who connects and of who accepts.
+#[derive(Debug)]
+pub(crate) enum Stream {
     Tcp(TcpStream),
     Tls(Box<TlsStream<TcpStream>>),
 }
