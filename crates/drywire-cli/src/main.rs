@@ -4,6 +4,7 @@ mod arguments;
 mod dial;
 mod echo;
 mod files;
+mod http;
 mod ice_servers;
 mod interrupt;
 mod key_log;

@@ -5,7 +5,6 @@ mod page;
 mod reply;
 mod stats;
 
-use std::future::IntoFuture;
 use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -24,6 +23,7 @@ use self::reply::problem;
 use crate::arguments::ServeOptions;
 use crate::echo::Echo;
 use crate::files::{Folder, Rules, Uploads};
+use crate::http;
 use crate::interrupt::Interrupts;
 use crate::network::{self, Network, NetworkError};
 use crate::print_line;
@@ -44,8 +44,6 @@ pub(crate) enum ServeError {
     Folder(PathBuf, io::Error),
     #[error(transparent)]
     Network(#[from] NetworkError),
-    #[error("the web server stopped: {0}")]
-    Http(io::Error),
     #[error("a UDP socket is broken: {0}")]
     Udp(io::Error),
 }
@@ -56,7 +54,7 @@ pub(crate) async fn run(options: ServeOptions) -> Result<(), ServeError> {
         io::ErrorKind::AddrInUse => ServeError::InUse(options.listen),
         _ => ServeError::Listen(options.listen, error),
     })?;
-    let address = listener.local_addr().map_err(ServeError::Http)?;
+    let address = listener.local_addr().map_err(|error| ServeError::Listen(options.listen, error))?;
     let Network { endpoint, sockets, mut config } = network::open(&options.network)?;
     let changed = Arc::make_mut(&mut config);
     (changed.sped, changed.snap) = (options.sped, options.snap);
@@ -78,13 +76,11 @@ pub(crate) async fn run(options: ServeOptions) -> Result<(), ServeError> {
     network::gathered(&handle, &options.network).await;
     print_line(&format!("listening on http://{address}"));
 
-    let server = axum::serve(listener, router(handle.clone())).into_future();
-    let result = tokio::select! {
-        // Open browser tabs keep their HTTP connections for minutes: they are not waited for.
-        result = server => result.map_err(ServeError::Http),
-        () = interrupts.next() => Ok(()),
+    tokio::select! {
+        never = http::serve(listener, router(handle.clone())) => match never {},
+        () = interrupts.next() => {}
         result = &mut driver => return Err(ServeError::Udp(stopped(result))),
-    };
+    }
     let closing = handle.call(|now, endpoint, echo| {
         for id in echo.sessions().map(|(id, _)| id).collect::<Vec<_>>() {
             if let Some(mut peer) = endpoint.peer_mut(id) {
@@ -96,7 +92,7 @@ pub(crate) async fn run(options: ServeOptions) -> Result<(), ServeError> {
     let _ = closing.await;
     drop(handle);
     let _ = driver.await;
-    result
+    Ok(())
 }
 
 /// Why a driver ended that nobody told to.

@@ -15,6 +15,7 @@ use tokio::net::TcpListener;
 
 pub(crate) use self::error::TurnError;
 pub(crate) use self::options::TurnOptions;
+use crate::http;
 use crate::interrupt::Interrupts;
 use crate::print_line;
 
@@ -38,11 +39,7 @@ pub(crate) async fn run(options: TurnOptions) -> Result<(), TurnError> {
         let address = listener.local_addr().map_err(failed)?;
         let _ = write!(line, "; metrics at http://{address}/metrics");
         let router = metrics::router(handle.clone());
-        tokio::spawn(async move {
-            if let Err(error) = axum::serve(listener, router).await {
-                tracing::warn!(%error, "metrics are not served any more");
-            }
-        });
+        tokio::spawn(http::serve(listener, router));
     }
     // Signals are listened for before anybody is told that the server runs.
     let interrupts = Interrupts::listen();

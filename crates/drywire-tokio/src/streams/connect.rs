@@ -56,11 +56,9 @@ impl Destination {
 /// What holds for all connections: what is written leaves at once, and does not queue in the kernel where it is too late
 /// to drop it.
 pub(super) fn prepare(stream: &TcpStream) {
-    let mut result = stream.set_nodelay(true);
+    let result = stream.set_nodelay(true);
     #[cfg(any(target_os = "linux", target_os = "android"))]
-    {
-        result = result.and_then(|()| socket2::SockRef::from(stream).set_tcp_notsent_lowat(UNSENT_LIMIT));
-    }
+    let result = result.and_then(|()| socket2::SockRef::from(stream).set_tcp_notsent_lowat(UNSENT_LIMIT));
     if let Err(error) = result {
         tracing::debug!(%error, "a connection stays slower than it could be");
     }
