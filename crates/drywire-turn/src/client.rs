@@ -7,6 +7,7 @@ mod connection;
 mod event;
 mod mobility;
 mod permission;
+mod predecessor;
 mod relay;
 mod request;
 
@@ -39,6 +40,10 @@ const MAX_EVENTS: usize = 256;
 /// Over a stream [`handle_input`](Self::handle_input) takes the bytes as they come, however divided, and what
 /// [`poll_transmit`](Self::poll_transmit) and [`wrap`](Self::wrap) give is to be written whole and in that order. A client
 /// belongs to one connection: when it is lost, the allocation is.
+///
+/// Over UDP a client takes its addresses and the server's for its own: an allocation of the same user that is there already, of a
+/// program that used the port before and has ended without deleting it, is deleted and takes no more than a second or two. Two
+/// clients must not use one socket with one server.
 #[derive(Debug)]
 pub struct Client {
     clock: Monotonic,
@@ -60,6 +65,8 @@ pub struct Client {
     ticket: Option<Box<[u8]>>,
     /// The server lets no allocation move.
     immobile: bool,
+    /// What somebody before us has left was deleted: that is done once.
+    has_replaced: bool,
     outgoing: VecDeque<Outgoing>,
     outgoing_bytes: usize,
     received: VecDeque<(Path, BytesMut)>,
@@ -77,6 +84,8 @@ pub struct Client {
 enum State {
     /// The request for the allocation is on its way.
     Allocating,
+    /// The request that deletes what somebody before us has left is on its way.
+    Replacing,
     /// The adapter connects to another server.
     Reconnecting,
     Allocated(Allocation),
@@ -127,6 +136,7 @@ impl Client {
             connections: Connections::default(),
             ticket: None,
             immobile: false,
+            has_replaced: false,
             outgoing: VecDeque::new(),
             outgoing_bytes: 0,
             received: VecDeque::new(),
@@ -217,7 +227,9 @@ impl Client {
         match self.state {
             State::Closing | State::Closed | State::Failed => {}
             // An allocation may have been made that we do not know of yet: it is deleted, too.
-            State::Allocated(_) | State::Allocating if self.auth.is_challenged() || self.is_allocated() => {
+            State::Allocated(_) | State::Allocating | State::Replacing
+                if self.auth.is_challenged() || self.is_allocated() =>
+            {
                 self.drop_all();
                 self.state = State::Closing;
                 self.request(Purpose::Refresh { lifetime: 0 });

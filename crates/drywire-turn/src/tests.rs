@@ -7,6 +7,7 @@ mod limits;
 mod misuse;
 mod mobility;
 mod ports;
+mod predecessor;
 mod relay;
 mod tcp;
 mod trains;

@@ -15,7 +15,7 @@ use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpStream, UdpSocket};
 
-use crate::world::PATIENCE;
+use crate::world::{PATIENCE, echo};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Transport {
@@ -64,6 +64,21 @@ pub(crate) struct Exchanged {
     pub(crate) stats: client::Stats,
 }
 
+/// Allocates, and again as one who has forgotten that, on the same port.
+pub(crate) async fn comes_back(server: SocketAddr) {
+    let peer = echo().await;
+    for mobility in [false, true] {
+        let mut client = Client::with_mobility(Transport::Udp, server, mobility).await;
+        for _ in 0..3 {
+            let relayed = client.allocate().await;
+            client.ask(relayed, peer).await;
+            client.start_again(mobility);
+        }
+        client.allocate().await;
+        client.close().await;
+    }
+}
+
 /// Allocates, has `count` datagrams of many lengths echoed by `peer`, and deletes the allocation.
 pub(crate) async fn exchange(
     transport: Transport,
@@ -94,6 +109,15 @@ pub(crate) async fn exchange(
     Exchanged { echoed, stats: client.machine.stats().clone() }
 }
 
+fn machine(path: Path, mobility: bool) -> client::Client {
+    let credential = Credential::new("alice", "secret").unwrap();
+    let mut config = client::Config::new(drywire::default_provider(), path, credential);
+    config.mobility = mobility;
+    let mut seed = [0; 32];
+    drywire::default_provider().random(&mut seed).unwrap();
+    client::Client::new(config, Instant::now(), seed)
+}
+
 impl Client {
     pub(crate) async fn connect(transport: Transport, server: SocketAddr) -> Self {
         Self::with_mobility(transport, server, false).await
@@ -102,13 +126,14 @@ impl Client {
     /// Connects, and may ask for an allocation that moves.
     pub(crate) async fn with_mobility(transport: Transport, server: SocketAddr, mobility: bool) -> Self {
         let (wire, path) = Wire::open(transport, server).await;
-        let credential = Credential::new("alice", "secret").unwrap();
-        let mut config = client::Config::new(drywire::default_provider(), path, credential);
-        config.mobility = mobility;
-        let mut seed = [0; 32];
-        drywire::default_provider().random(&mut seed).unwrap();
-        let machine = client::Client::new(config, Instant::now(), seed);
-        Self { machine, path, wire, events: Vec::new(), received: Vec::new() }
+        Self { machine: machine(path, mobility), path, wire, events: Vec::new(), received: Vec::new() }
+    }
+
+    /// As a program does that was killed and comes back on the same port: it knows of nothing.
+    pub(crate) fn start_again(&mut self, mobility: bool) {
+        self.machine = machine(self.path, mobility);
+        self.events.clear();
+        self.received.clear();
     }
 
     /// Goes on from another socket, or over another connection. The one before must outlive the move: with a connection that the

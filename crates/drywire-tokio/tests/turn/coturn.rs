@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use drywire::stun::discovery::Responder;
 use tokio::net::TcpStream;
 
-use crate::client::{Transport, exchange};
+use crate::client::{Transport, comes_back, exchange};
 use crate::tcp_client::connects_there_and_back;
 use crate::world::{PATIENCE, World, echo};
 
@@ -173,6 +173,15 @@ async fn our_client_relays_through_its_server_over_every_transport() {
         let exchanged = exchange(transport, server.address(transport), echo().await, 200).await;
         assert_eq!(exchanged.echoed, 200, "{transport:?}: {:?}", exchanged.stats);
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn our_client_comes_back_on_its_port() {
+    if is_absent("turnserver") {
+        return;
+    }
+    let server = TurnServer::start("again").await;
+    comes_back(server.address).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

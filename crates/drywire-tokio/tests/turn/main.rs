@@ -84,6 +84,14 @@ async fn what_waits_at_once_arrives_as_it_was_sent() {
 }
 
 #[tokio::test]
+async fn a_client_comes_back_on_its_port() {
+    let world = World::start(|config| config.machine.mobility = true);
+    client::comes_back(world.address(Transport::Udp)).await;
+    let stats = world.handle.stats().await.unwrap();
+    assert_eq!((stats.allocations, stats.machine.allocations), (0, 8));
+}
+
+#[tokio::test]
 async fn a_drained_server_ends_with_its_last_allocation() {
     let world = World::start(|_| {});
     let mut client = client::Client::connect(Transport::Udp, world.address(Transport::Udp)).await;

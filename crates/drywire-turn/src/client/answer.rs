@@ -172,6 +172,10 @@ impl Client {
                 self.immobile = true;
                 self.request(Purpose::Allocate);
             }
+            (Purpose::Allocate, Some(437)) => self.mismatched(),
+            (Purpose::Refresh { .. }, code) if matches!(self.state, State::Replacing) => {
+                self.predecessor_deleted(code);
+            }
             (Purpose::Refresh { .. }, _) if matches!(self.state, State::Closing) => self.closed(),
             (Purpose::Refresh { lifetime }, None) => {
                 self.note_ticket(response);
@@ -204,6 +208,10 @@ impl Client {
                 self.tell(Event::ConnectFailed { peer, reason: PeerRefusal::of(code) });
             }
             Purpose::Bind(id) => self.bind_failed(id, PeerRefusal::of(code)),
+            // Whatever it was that nobody has signed: the other allocation is still there.
+            Purpose::Refresh { .. } if matches!(self.state, State::Replacing) => {
+                self.fail(FailureReason::AllocationMismatch);
+            }
             Purpose::Allocate | Purpose::Refresh { .. } => self.fail(FailureReason::of(code)),
         }
         if matches!(code, 400 | 437) && self.is_allocated() {

@@ -140,7 +140,8 @@ pub enum FailureReason {
     Redirected,
     /// 403: its policy forbids it.
     Forbidden,
-    /// 437: another allocation lives on these addresses; use another local port. Or the server has forgotten ours.
+    /// 437: another allocation lives on these addresses that we may not delete, another user's mostly; use another local port. Or
+    /// the server has forgotten ours.
     AllocationMismatch,
     /// 440: it has no addresses of this IP version.
     UnsupportedFamily,

@@ -28,7 +28,7 @@ fn play(seed: [u8; 32], stream: bool, family: u8) -> Result<Got, TestCaseError> 
     config.max_queued = 4000;
     config.max_received = 8;
     let mut now = origin();
-    let mut client = Client::new(config, now, rng.seed());
+    let mut client = Client::new(config.clone(), now, rng.seed());
     let mut server_config = server_config();
     server_config.max_peers = 3;
     server_config.max_queued = 10_000;
@@ -191,6 +191,8 @@ fn play(seed: [u8; 32], stream: bool, family: u8) -> Result<Got, TestCaseError> 
                 }
                 prop_assert!(std::iter::from_fn(|| client.poll_received()).count() <= 8);
             }
+            // Another one takes its place, and finds what it has left.
+            21 if step < 700 && rng.below(20) == 0 => client = Client::new(config.clone(), now, rng.seed()),
             21 if step > 1000 && rng.below(10) == 0 => client.close(now),
             // The last part of some runs.
             22 if step > 1400 && rng.below(30) == 0 => {
