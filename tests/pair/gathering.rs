@@ -503,6 +503,38 @@ fn a_server_that_was_started_anew_is_asked_again_at_once() {
     }
 }
 
+/// Of a program that was killed, and started again on its port, the server still has the allocation.
+#[test]
+fn an_endpoint_that_is_started_again_on_its_port_has_its_relay_at_once() {
+    let mut world = World::new(|_| {});
+    world.add_servers("turn:turn.example.org");
+    world.create_peers(&Arc::new(config()));
+    world.run_until(is_complete);
+    world.run_for(Duration::from_secs(10));
+    let (now, turn) = (world.network.now(), world.turn);
+    for node in world.apps {
+        let app = world.network[node].app_mut();
+        app.endpoint = Endpoint::new(EndpointConfig::default(), now, [app.host + 100; 32]);
+        app.endpoint.add_local_address(now, address(app.host, 5000));
+    }
+    world.add_servers("turn:turn.example.org");
+    world.create_peers(&Arc::new(config()));
+    world.run_until(is_complete);
+    let took = world.network.now() - now;
+    assert!(took <= Duration::from_millis(200), "{took:?}");
+    for node in world.apps {
+        let app = world.network[node].app();
+        assert_eq!(app.errors, []);
+        let relays = app.connection().ice().local_candidates();
+        assert_eq!(relays.filter(|own| own.kind == ice::CandidateKind::Relayed).count(), 1);
+    }
+    let server = &world.network[turn].turn().server;
+    assert_eq!((server.allocations(), server.stats().refused_with(437)), (2, 2));
+    world.separate();
+    world.signal();
+    world.exchange();
+}
+
 #[test]
 fn an_address_that_has_lost_its_default_route_is_left() {
     let policy = ice::gather::AddressPolicy::DefaultRoute;
