@@ -121,6 +121,9 @@ impl Network {
                         relay.state = State::Idle;
                     }
                 }
+                // ICMP errors change nothing. That a datagram was too big must be proven by what it quotes (RFC 8899, section
+                // 4.6.1), which the server does not pass on: probes find the size of packets without it. And that a peer
+                // cannot be reached is found by checks.
                 other => tracing::debug!(event = ?other, "turn"),
             }
         }
