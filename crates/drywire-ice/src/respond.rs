@@ -217,7 +217,11 @@ impl Agent {
             if use_candidate {
                 known.nomination = claims.nomination;
             }
-            known.connection = Connection::Open;
+            // It is open, whether that was reported already or not: our own check need not wait for the report.
+            let opened = std::mem::replace(&mut known.connection, Connection::Open).until().is_some();
+            if opened && !self.config.lite {
+                self.checklist.trigger(pair);
+            }
         }
         // The peer checks another way: it may have moved, so ask whether it is still where we send to.
         if let Some(selected) = self.selected.as_mut().filter(|selected| selected.path != path) {

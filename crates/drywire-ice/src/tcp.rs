@@ -173,9 +173,17 @@ impl Agent {
     /// Wants the connection of a pair opened, if there is none. Whether a check can be sent.
     pub(crate) fn has_connection(&mut self, now: Instant, id: crate::pair::PairId) -> bool {
         let wait = self.tcp_schedule().rto.saturating_mul(self.tcp_schedule().last_wait);
+        let ours = self.checklist.pair(id).and_then(|pair| self.checklist.local(pair.local));
+        let listens = ours.is_some_and(|ours| ours.tcp_type == Some(TcpType::Passive));
         let Some(pair) = self.checklist.pair_mut(id) else { return false };
         match pair.connection {
             Connection::Open => return true,
+            // RFC 6544, section 6.2: who listens does not connect. The peer may come again.
+            Connection::None if listens => {
+                pair.state = PairState::Failed;
+                self.connects = self.connects.wrapping_add(1);
+                return false;
+            }
             Connection::None => pair.connection = Connection::Wanted { until: now + wait },
             Connection::Wanted { .. } | Connection::Opening { .. } => {}
         }

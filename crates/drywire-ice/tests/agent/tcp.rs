@@ -169,3 +169,49 @@ fn a_restart_keeps_the_old_connection_until_the_new_one_is_chosen() {
     assert!(net.agree());
     assert_eq!(net.connections.len(), 2);
 }
+
+#[test]
+fn the_check_of_the_peer_may_come_before_the_report_that_the_connection_is_open() {
+    // Of two that connect at once, one may take the other's connection for one that was opened to it.
+    let so = |ip: &str| tcp(&format!("{ip}:5000"), TcpType::SimultaneousOpen);
+    let mut net = Net::pair(9, config(Role::Controlling), config(Role::Controlled));
+    let now = net.now;
+    net.introduce(&[so("10.0.0.1")], &[so("10.0.0.2")]);
+    let mut out = Vec::new();
+    assert_eq!(net.agents[1].poll_transmit(now, &mut out), None);
+    assert!(net.agents[1].poll_connect().is_some());
+    assert_eq!(net.agents[0].poll_transmit(now, &mut out), None);
+    let path = net.agents[0].poll_connect().unwrap();
+    net.agents[0].connected(now, path, path.local);
+    net.connections.push((0, path.local, 1, path.remote));
+    net.run(Duration::from_secs(5));
+    assert!(net.agree() && net.is_connected());
+}
+
+#[test]
+fn who_listens_never_connects() {
+    let mut net = Net::pair(10, config(Role::Controlling), config(Role::Controlled));
+    net.blocked = |path| path.protocol == Protocol::Udp;
+    net.introduce(
+        &[host("10.0.0.1:5000"), tcp("10.0.0.1:0", TcpType::Active)],
+        &[host("10.0.0.2:5000"), tcp("10.0.0.2:443", TcpType::Passive)],
+    );
+    // The controlled side knows the connection by the peer's check, and has checked it in return.
+    let tcp = |agent: &drywire_ice::Agent| {
+        agent.pairs().find(|pair| pair.path.protocol == Protocol::Tcp && pair.state == PairState::Succeeded)
+    };
+    net.run_until(Duration::from_secs(5), |net| net.agents.iter().all(|agent| tcp(agent).is_some()));
+    assert!(tcp(&net.agents[1]).is_some());
+    net.blocked = |_| false;
+    net.run(Duration::from_secs(10));
+    assert_eq!(net.agents[1].selected_path().unwrap().protocol, Protocol::Udp);
+    net.accepts = false;
+    net.cut();
+    // Now that other ways are sought, that one is none for it.
+    net.blocked = |_| true;
+    net.run(Duration::from_secs(20));
+    let failures = net.agents[1].pairs().filter_map(|pair| pair.history.failure);
+    let reasons: Vec<_> = failures.map(|failure| failure.reason).collect();
+    assert!(reasons.contains(&FailureReason::ConnectionLost), "{reasons:?}");
+    assert!(!reasons.contains(&FailureReason::ConnectFailed), "{reasons:?}");
+}
