@@ -208,7 +208,7 @@ impl Agent {
     ) -> Result<bool, CandidateError> {
         let now = self.advance(now);
         self.check_candidate(&candidate)?;
-        if self.checklist.locals().count() >= self.config.max_local_candidates {
+        if !self.has_room_for_local() {
             return Err(CandidateError::TooMany);
         }
         let new = self.checklist.add_local(now, candidate, self.role);
@@ -387,6 +387,12 @@ impl Agent {
             self.stats.events_dropped += 1;
         }
         self.events.push_back(event);
+    }
+
+    /// A NAT that maps anew again and again must not take the room of addresses that come up.
+    pub(crate) fn has_room_for_local(&mut self) -> bool {
+        let has_room = self.checklist.locals().count() < self.config.max_local_candidates;
+        has_room || self.checklist.evict_reflexive()
     }
 
     pub(crate) fn has_room_for_remote(&mut self, now: Instant) -> bool {

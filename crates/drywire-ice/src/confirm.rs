@@ -104,10 +104,10 @@ impl Agent {
     /// The peer sees us at an address that we did not know (RFC 8445, section 7.2.5.3.1). It is told for the
     /// statistics; datagrams keep going out from the base.
     fn learn_own_address(&mut self, now: Instant, local: LocalId, path: Path, mapped: SocketAddr) {
-        let Some(base) = self.checklist.local(local) else { return };
-        if self.checklist.locals().count() >= self.config.max_local_candidates {
+        if !self.has_room_for_local() {
             return;
         }
+        let Some(base) = self.checklist.local(local) else { return };
         let mut candidate = Candidate::remote(
             path.protocol,
             CandidateKind::PeerReflexive,

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use drywire_core::{Instant, Path, Protocol};
 
-use super::{Checklist, LocalCandidate, RemoteCandidate};
+use super::{Checklist, LocalCandidate, RemoteCandidate, is_base};
 use crate::pair::{CandidatePair, LocalId, PairState, RemoteId};
 use crate::{CandidateKind, DiscardReason, Discarded};
 
@@ -27,6 +27,13 @@ impl Checklist {
         self.locals.retain(|local| !gone.contains(&local.id));
         self.retain_pairs(now, reason, |pair| !gone.contains(&pair.local));
         gone.len()
+    }
+
+    /// Drops the oldest of our reflexive candidates, which have no pairs: they are known for the statistics only. Says whether
+    /// there was one.
+    pub(crate) fn evict_reflexive(&mut self) -> bool {
+        let oldest = self.locals.iter().position(|local| !is_base(&local.candidate));
+        oldest.map(|at| self.locals.remove(at)).is_some()
     }
 
     /// Drops remote candidates that `keep` refuses, with their pairs.

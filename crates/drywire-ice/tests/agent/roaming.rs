@@ -1,7 +1,7 @@
 //! Interfaces go and come, NATs forget: the session lives, and nobody is told that it does not.
 
 use drywire_core::{Duration, Protocol};
-use drywire_ice::{Candidate, ConnectionState, DiscardReason, Event, Role, SelectionReason};
+use drywire_ice::{Candidate, CandidateKind, ConnectionState, DiscardReason, Event, Role, SelectionReason};
 
 use drywire_stun::attributes::NetworkCost;
 
@@ -214,4 +214,20 @@ fn whatever_comes_and_goes_they_agree_in_the_end() {
         all += 1;
     }
     assert!(agreed * 10 >= all * 9, "{agreed} of {all}");
+}
+
+/// A host whose NAT makes another address of its socket again and again stays able to move.
+#[test]
+fn addresses_that_checks_have_shown_take_no_room_from_others() {
+    let mut net = Net::connected_pair(11);
+    let now = net.now;
+    for port in 1..=200 {
+        let base = address("10.0.0.1:5000");
+        let mapped = std::net::SocketAddr::from(([203, 0, 113, 1], 10_000 + port));
+        net.agents[0].add_local_candidate(now, Candidate::server_reflexive(mapped, base)).unwrap();
+    }
+    let count = net.agents[0].local_candidates().count();
+    assert!(count <= 50, "{count}");
+    assert_eq!(net.agents[0].add_local_candidate(now, host("10.0.1.1:5000")), Ok(true));
+    assert_eq!(net.agents[0].local_candidates().filter(|own| own.kind == CandidateKind::Host).count(), 2);
 }
