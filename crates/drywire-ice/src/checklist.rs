@@ -91,6 +91,14 @@ impl Checklist {
         self.locals.iter().find(|local| local.id == id).map(|local| &local.candidate)
     }
 
+    /// The number of a local candidate, if it is there.
+    pub(crate) fn id_of(&self, candidate: &Candidate) -> Option<LocalId> {
+        let is_it = |own: &Candidate| {
+            (own.protocol, own.base, own.address) == (candidate.protocol, candidate.base, candidate.address)
+        };
+        self.locals.iter().find(|local| is_it(&local.candidate)).map(|local| local.id)
+    }
+
     pub(crate) fn remote(&self, id: RemoteId) -> Option<&Candidate> {
         self.remotes.iter().find(|remote| remote.id == id).map(|remote| &remote.candidate)
     }

@@ -203,4 +203,16 @@ impl Agent {
             selected.consent.renew(&self.config, interval, now);
         }
     }
+
+    /// The same while a restart is under way, by a request with the credentials of before.
+    pub(crate) fn renew_previous_consent(&mut self, now: Instant, path: Path) {
+        let (lite, interval) = (self.config.lite, self.config.consent_interval);
+        if let Some(selected) = &mut self.selected
+            && lite
+            && selected.pair.is_none()
+            && selected.path == path
+        {
+            selected.consent.renew(&self.config, interval, now);
+        }
+    }
 }

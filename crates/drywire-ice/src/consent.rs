@@ -47,6 +47,10 @@ impl Consent {
         self.expires
     }
 
+    pub(crate) const fn renewed(&self) -> Instant {
+        self.renewed
+    }
+
     pub(crate) const fn unanswered_since(&self) -> Option<Instant> {
         self.unanswered_since
     }

@@ -3,6 +3,7 @@ use std::cmp::Reverse;
 use drywire_core::{Duration, Instant, Path};
 use drywire_stun::{Expired, Retransmission, RetransmissionConfig, TransactionId};
 
+use crate::select::Selected;
 use crate::tcp::Connection;
 use crate::{Candidate, FailureReason, PairHistory, Role, StateReason};
 
@@ -200,6 +201,18 @@ impl CandidatePair {
     /// How good the pair is, compared with others.
     pub(crate) const fn rank(&self) -> Rank {
         Rank { cost: Reverse(self.cost), priority: self.priority }
+    }
+
+    /// It is the path in use of before a restart that was taken back.
+    pub(crate) fn resume(&mut self, selected: &Selected) {
+        self.path = selected.path;
+        self.state = PairState::Succeeded;
+        self.valid = true;
+        self.connection = Connection::Open;
+        self.nominated = selected.nominated;
+        self.answered_at = Some(selected.consent.renewed());
+        self.rtt = selected.rtt;
+        self.history = selected.history().clone();
     }
 
     /// Whether its checks can still bring something.

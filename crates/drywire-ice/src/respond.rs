@@ -57,6 +57,11 @@ impl Reply {
     pub(crate) const fn outlive_restart(&mut self) -> bool {
         !std::mem::replace(&mut self.previous, true)
     }
+
+    /// When the restart is taken back, the credentials of before it are the only ones.
+    pub(crate) const fn survive_return(&mut self) -> bool {
+        std::mem::replace(&mut self.previous, false)
+    }
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -138,8 +143,9 @@ impl Agent {
             return;
         }
         if previous {
-            // What such a request wishes is outdated; that we still live is not.
+            // What such a request wishes is outdated; that we still live is not, nor, for a lite agent, that the peer does.
             self.queue(reply);
+            self.renew_previous_consent(now, path);
             return;
         }
         let Some(priority) = message.priority() else {

@@ -45,6 +45,35 @@ impl Agent {
                 self.replies.clear();
             }
         }
+        self.forget_generation();
+        self.transition(Condition::Restarted);
+        self.settle(now);
+        credentials
+    }
+
+    /// Takes back the restarts since `local` and `remote` were negotiated: the offers that began them were rolled back
+    /// (RFC 9429, section 5.7). Those credentials hold again, and the path in use, whose peer is the same, stays in use
+    /// with them. The peer's candidates are to be set anew.
+    ///
+    /// On a closed agent it changes nothing.
+    pub fn take_back_restart(&mut self, now: Instant, local: Credentials, remote: Credentials) {
+        let now = self.advance(now);
+        if self.state() == ConnectionState::Closed {
+            return;
+        }
+        self.forget_generation();
+        self.remote = Some(RemoteCredentials::new(&*self.config.provider, remote, &local));
+        self.local = LocalCredentials::new(&*self.config.provider, local);
+        self.previous = None;
+        self.replies.retain_mut(Reply::survive_return);
+        self.resume_selected(now);
+        self.timers.arm(Timer::Patience, now + self.config.patience);
+        self.transition(Condition::Restarted);
+        self.settle(now);
+    }
+
+    /// Forgets what was learnt with the credentials of one generation, but for the path in use.
+    fn forget_generation(&mut self) {
         self.chosen = None;
         self.checklist.restart();
         self.remote_ended = false;
@@ -52,9 +81,20 @@ impl Agent {
         self.consent_lost = false;
         self.roaming_until = None;
         self.timers.clear();
-        self.transition(Condition::Restarted);
-        self.settle(now);
-        credentials
+    }
+
+    /// Makes the path in use a pair of the generation that holds.
+    fn resume_selected(&mut self, now: Instant) {
+        let Some(mut selected) = self.selected.take() else { return };
+        let Some(local) = self.checklist.id_of(&selected.local) else { return };
+        let remote = self.checklist.push_remote(selected.remote.clone());
+        let Some(id) = self.checklist.add_pair(now, local, remote, self.role) else { return };
+        let Some(pair) = self.checklist.pair_mut(id) else { return };
+        pair.resume(&selected);
+        selected.pair = Some(id);
+        self.chosen = selected.nominated.then_some(id);
+        self.chosen_since = self.chosen.map(|_| now);
+        self.selected = Some(selected);
     }
 
     /// A restart whose checks have all failed while the old path still works is not given up: they are made anew,

@@ -29,6 +29,10 @@ pub(crate) struct Selected {
 }
 
 impl Selected {
+    pub(crate) const fn history(&self) -> &PairHistory {
+        &self.history
+    }
+
     /// What may be known of it; `history` is the one of the pair, if that is still there.
     pub(crate) fn info(&self, history: Option<&PairHistory>) -> CandidatePairInfo {
         let history = history.unwrap_or(&self.history).clone();

@@ -21,6 +21,7 @@ enum Call {
     Role(bool),
     RemoteLite(bool),
     Restart,
+    TakeBack(bool),
     Close,
     Transmit,
     Event,
@@ -47,6 +48,7 @@ fn call() -> impl Strategy<Value = Call> {
         1 => any::<bool>().prop_map(Call::Role),
         1 => any::<bool>().prop_map(Call::RemoteLite),
         1 => Just(Call::Restart),
+        1 => any::<bool>().prop_map(Call::TakeBack),
         1 => proptest::bool::weighted(0.05).prop_map(|close| if close { Call::Close } else { Call::Event }),
         6 => Just(Call::Transmit),
         2 => Just(Call::Event),
@@ -76,6 +78,7 @@ proptest! {
             Agent::new(a, now, seed),
             Agent::new(config(Role::Controlled), now, [7; 32]),
         ];
+        let negotiated = agents.each_ref().map(|agent| agent.local_credentials().clone());
         let mut flying: Vec<(usize, Path, Vec<u8>)> = Vec::new();
         for (who, call) in calls {
             match call {
@@ -117,6 +120,11 @@ proptest! {
                 }
                 Call::RemoteLite(lite) => agents[who].set_remote_lite(lite),
                 Call::Restart => drop(agents[who].restart(now)),
+                Call::TakeBack(first) => {
+                    let theirs = agents[1 - who].local_credentials().clone();
+                    let theirs = if first { negotiated[1 - who].clone() } else { theirs };
+                    agents[who].take_back_restart(now, negotiated[who].clone(), theirs);
+                }
                 Call::Close => agents[who].close(now),
                 Call::Transmit => {
                     let mut out = vec![0xEE; 3];

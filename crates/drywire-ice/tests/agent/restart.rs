@@ -1,8 +1,8 @@
 use drywire_core::Duration;
-use drywire_ice::{Candidate, CandidateError, ConnectionState, RemoteCredentialsError};
+use drywire_ice::{Candidate, CandidateError, ConnectionState, RemoteCredentialsError, Role};
 use drywire_stun::{Class, Message};
 
-use crate::net::{Net, host};
+use crate::net::{Net, config, host};
 
 /// Both sides restart; the second one hears of it `later`.
 fn restart(net: &mut Net, later: Duration) {
@@ -118,4 +118,84 @@ fn new_credentials_need_a_restart_and_old_candidates_are_told_apart() {
     assert_eq!(agent.add_remote_candidate(now, late.clone()), Err(CandidateError::Generation));
     late.ufrag = Some(other.ufrag().to_owned());
     assert_eq!(agent.add_remote_candidate(now, late), Ok(()));
+}
+
+#[test]
+fn a_lite_agent_keeps_its_path_while_the_restart_is_signalled() {
+    let mut lite = config(Role::Controlled);
+    lite.lite = true;
+    let mut net = Net::pair(6, config(Role::Controlling), lite);
+    net.agents[0].set_remote_lite(true);
+    net.introduce(&[host("10.0.0.1:5000")], &[host("10.0.0.2:5000")]);
+    net.run(Duration::from_secs(5));
+    let now = net.now;
+    net.agents[1].restart(now);
+    // The client's checks of before keep coming.
+    net.run(Duration::from_secs(60));
+    assert!(net.is_connected() && net.agents[1].selected_path().is_some());
+    net.blocked = |_| true;
+    net.run(Duration::from_secs(31));
+    assert_eq!(net.agents[1].selected_path(), None);
+}
+
+#[test]
+fn a_restart_can_be_taken_back() {
+    for (seed, loss) in [(1, 0), (2, 20), (3, 20)] {
+        let mut net = Net::connected_pair(seed);
+        net.delay = 5..30;
+        net.loss = loss;
+        let before: Vec<_> = net.agents.iter().map(|agent| agent.local_credentials().clone()).collect();
+        let path = net.agents[0].selected_path();
+        // One side restarts alone, or both do and even agree: what was negotiated before holds again.
+        for both in [false, true] {
+            let now = net.now;
+            net.agents[0].restart(now);
+            if both {
+                net.agents[1].restart(now);
+                net.agents[0].add_remote_candidate(now, host("10.0.0.2:5000")).unwrap();
+                net.exchange_credentials();
+            }
+            net.run(Duration::from_secs(7));
+            for index in 0..1 + usize::from(both) {
+                let now = net.now;
+                let (ours, theirs) = (before[index].clone(), before[1 - index].clone());
+                net.agents[index].take_back_restart(now, ours.clone(), theirs.clone());
+                assert_eq!(net.agents[index].local_credentials(), &ours);
+                assert_eq!(net.agents[index].remote_credentials(), Some(&theirs));
+                net.agents[index]
+                    .add_remote_candidate(now, host(["10.0.0.2:5000", "10.0.0.1:5000"][index]))
+                    .unwrap();
+                assert!(
+                    net.agents[index].selected_path()
+                        == path.map(|path| if index == 0 { path } else { path.reversed() })
+                );
+            }
+            for _ in 0..600 {
+                net.run(Duration::from_millis(100));
+                assert!(net.agents.iter().all(|agent| agent.selected_path().is_some()));
+            }
+            assert!(net.agree() && net.is_connected(), "{seed} {both}");
+        }
+        // And the next restart succeeds.
+        restart(&mut net, Duration::from_millis(100));
+        net.run_until(Duration::from_secs(20), Net::agree);
+        assert!(net.agree());
+    }
+}
+
+#[test]
+fn a_restart_out_of_failure_can_be_taken_back() {
+    let mut net = Net::connected_pair(2);
+    let before: Vec<_> = net.agents.iter().map(|agent| agent.local_credentials().clone()).collect();
+    net.blocked = |_| true;
+    net.run(Duration::from_secs(40));
+    net.blocked = |_| false;
+    let now = net.now;
+    for index in 0..2 {
+        net.agents[index].restart(now);
+        net.agents[index].take_back_restart(now, before[index].clone(), before[1 - index].clone());
+        net.agents[index].add_remote_candidate(now, host(["10.0.0.2:5000", "10.0.0.1:5000"][index])).unwrap();
+    }
+    net.run_until(Duration::from_secs(5), Net::agree);
+    assert!(net.agree() && net.is_connected());
 }
