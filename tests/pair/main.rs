@@ -16,6 +16,7 @@ mod endpoint;
 mod gathering;
 mod harness;
 mod media;
+mod restart;
 mod security;
 mod snap;
 mod sped;

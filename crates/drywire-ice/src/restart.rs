@@ -51,6 +51,13 @@ impl Agent {
         credentials
     }
 
+    /// Our credentials of before a restart that has not completed: the peer's checks along the path in use still come with
+    /// them.
+    #[must_use]
+    pub fn previous_local_credentials(&self) -> Option<&Credentials> {
+        self.previous.as_ref().map(|previous| &previous.local.credentials)
+    }
+
     /// Takes back the restarts since `local` and `remote` were negotiated: the offers that began them were rolled back
     /// (RFC 9429, section 5.7). Those credentials hold again, and the path in use, whose peer is the same, stays in use
     /// with them. The peer's candidates are to be set anew.

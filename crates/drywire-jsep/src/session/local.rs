@@ -66,14 +66,7 @@ impl Session {
         for extension in plan.rtp().flat_map(|rtp| &rtp.extensions) {
             state.keep_extension_id(extension.id, &extension.uri, extension.encrypted);
         }
-        let ufrag = |description: &SessionDescription| {
-            description.media_sections().find_map(|section| section.ice_ufrag().map(str::to_owned))
-        };
-        if let Some(current) = &state.local.current
-            && ufrag(current) != ufrag(description)
-        {
-            state.ice_restart_wanted = false;
-        }
+        state.note_restart(description);
         state.local.pending = Some(description.clone());
         state.open = Some(OpenOffer { plan: Some(plan), before });
         for slot in &self.state.slots {
@@ -138,11 +131,17 @@ impl Session {
                 None => state.reject(index, changes),
             }
         }
+        state.note_restart(description);
         state.local.current = Some(description.clone());
         state.local.pending = None;
         state.remote.current = Some(offer);
         state.open = None;
     }
+}
+
+/// The user name fragment of a description, if anything in it is to be connected.
+pub(super) fn ufrag(description: &SessionDescription) -> Option<&str> {
+    description.media_sections().find_map(|section| section.ice_ufrag())
 }
 
 /// The lowest number that a mid made here may have, so that it is not the same as this one.
@@ -160,6 +159,15 @@ impl Plan {
 }
 
 impl State {
+    /// A local description with other ICE credentials than the current one is the restart that was wanted, be it an answer to
+    /// the peer's (W3C webrtc-pc, section 4.4.1.5, `LocalIceCredentialsToReplace`).
+    fn note_restart(&mut self, description: &SessionDescription) {
+        if let Some(current) = &self.local.current {
+            let before = ufrag(current);
+            self.ice_restart_wanted &= before.is_some() && before == ufrag(description);
+        }
+    }
+
     /// Makes the slots those of the plan, and associates the transceivers with their sections.
     fn occupy(&mut self, plan: &Plan) {
         for (index, section) in plan.sections.iter().enumerate() {

@@ -104,9 +104,17 @@ impl Session {
         self.state.data_wanted = true;
     }
 
-    /// Wants an ICE restart: negotiation is needed until this side offers with other credentials.
+    /// Wants an ICE restart: negotiation is needed until a description of this side has other credentials. Before the first
+    /// one there is nothing to restart.
     pub fn restart_ice(&mut self) {
-        self.state.ice_restart_wanted = true;
+        self.state.ice_restart_wanted |= self.state.local.latest().and_then(super::local::ufrag).is_some();
+    }
+
+    /// Whether a restart is wanted, so that the next offer is to have other ICE credentials than the current local
+    /// description.
+    #[must_use]
+    pub const fn ice_restart_wanted(&self) -> bool {
+        self.state.ice_restart_wanted
     }
 
     pub(super) fn create_transceiver(

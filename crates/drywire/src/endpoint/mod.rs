@@ -335,7 +335,8 @@ impl Endpoint {
             self.sending.push_back(id);
         }
         if !slot.routes.knows_ufrag(slot.peer.local_ufrag()) {
-            self.routes.add_ufrag(id, &mut slot.routes, slot.peer.local_ufrag());
+            let (ufrag, in_use) = (slot.peer.local_ufrag(), slot.peer.previous_ufrag());
+            self.routes.add_ufrag(id, &mut slot.routes, ufrag, in_use);
         }
         let path = slot.peer.path();
         if let Some(path) = path {

@@ -8,8 +8,6 @@ use super::PeerId;
 /// The most paths remembered for one peer connection: ICE makes at most 100 candidate pairs (RFC 8445,
 /// section 6.1.2.5).
 const MAX_PATHS_PER_PEER: usize = 128;
-/// The credentials of a peer connection that are remembered: the latest, and the one before an ICE restart.
-const MAX_UFRAGS_PER_PEER: usize = 2;
 
 /// Which peer connection a datagram belongs to.
 #[derive(Default)]
@@ -22,6 +20,7 @@ pub(super) struct Routes {
 #[derive(Default)]
 pub(super) struct PeerRoutes {
     paths: Vec<Path>,
+    /// The latest last, and the one of before an ICE restart.
     ufrags: Vec<String>,
     /// The path noted last: what is noted again and again costs one comparison.
     latest: Option<Path>,
@@ -62,11 +61,17 @@ impl Routes {
         self.by_path.get(&path).copied()
     }
 
-    pub(super) fn add_ufrag(&mut self, id: PeerId, peer: &mut PeerRoutes, ufrag: &str) {
-        peer.ufrags.push(ufrag.to_owned());
-        if peer.ufrags.len() > MAX_UFRAGS_PER_PEER {
-            self.by_ufrag.remove(&peer.ufrags.remove(0));
+    /// Notes the credentials that are signalled now. Those of before stay good: the ones `in_use`, if a restart is under way,
+    /// however often it is begun anew; else the ones that were signalled last.
+    pub(super) fn add_ufrag(&mut self, id: PeerId, peer: &mut PeerRoutes, ufrag: &str, in_use: Option<&str>) {
+        let kept = in_use.map(str::to_owned).or_else(|| peer.ufrags.last().cloned());
+        for known in peer.ufrags.drain(..) {
+            if Some(&known) != kept.as_ref() {
+                self.by_ufrag.remove(&known);
+            }
         }
+        peer.ufrags.extend(kept.filter(|kept| kept != ufrag));
+        peer.ufrags.push(ufrag.to_owned());
         self.by_ufrag.insert(ufrag.to_owned(), id);
     }
 

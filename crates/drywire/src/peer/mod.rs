@@ -4,6 +4,7 @@ mod candidates;
 mod data;
 mod media;
 mod negotiation;
+mod restart;
 mod state;
 
 use std::collections::VecDeque;

@@ -24,7 +24,7 @@ pub(super) struct Local {
     /// One of each certificate for each hash function.
     fingerprints: Vec<String>,
     /// The credentials that ICE was given last.
-    remote: Option<Credentials>,
+    pub(super) remote: Option<Credentials>,
     /// The remote candidates of that generation which were looked at.
     pub(super) remote_candidates: Vec<drywire_sdp::Candidate>,
     /// Those that wait for the address behind their name.
@@ -63,8 +63,9 @@ impl Local {
 impl PeerConnection {
     /// Makes an offer. It takes effect with [`set_local_description`](Self::set_local_description).
     pub fn create_offer(&mut self, now: Instant) -> Result<SessionDescription, NegotiationError> {
-        self.clock.observe(now);
+        let now = self.clock.observe(now);
         self.check_open()?;
+        self.restart_for_offer(now);
         let local = self.local_transport();
         Ok(self.negotiation.create_offer(&local)?)
     }
@@ -97,8 +98,10 @@ impl PeerConnection {
             // conflict of roles with them would cost a round trip.
             self.transport.ice.set_role(Role::Controlling);
         }
-        if kind == DescriptionType::Offer {
-            self.transport.expect_client();
+        match kind {
+            DescriptionType::Offer => self.transport.expect_client(),
+            DescriptionType::Rollback => self.take_back_restart(now),
+            _ => {}
         }
         self.negotiated(now, kind, before, &changes)
     }
@@ -114,9 +117,11 @@ impl PeerConnection {
         self.check_open()?;
         let before = self.negotiation.signaling_state();
         let changes = self.negotiation.set_remote_description(kind, description)?;
-        if changes.ice_restart && kind == DescriptionType::Offer {
+        match kind {
             // RFC 8445, section 9: the answerer restarts too, with credentials of its own.
-            self.transport.ice.restart(now);
+            DescriptionType::Offer if changes.ice_restart => drop(self.transport.ice.restart(now)),
+            DescriptionType::Offer | DescriptionType::Rollback => self.take_back_restart(now),
+            _ => {}
         }
         self.negotiated(now, kind, before, &changes)
     }
@@ -133,15 +138,6 @@ impl PeerConnection {
         Ok(answer)
     }
 
-    /// Begins an ICE restart: the next offer carries new credentials. The path in use stays until a new one is found.
-    pub fn restart_ice(&mut self, now: Instant) {
-        let now = self.clock.observe(now);
-        self.transport.ice.restart(now);
-        self.negotiation.restart_ice();
-        self.tell_negotiation_needed();
-        self.settle(now);
-    }
-
     /// The state of offer/answer.
     #[must_use]
     pub fn signaling_state(&self) -> SignalingState {
@@ -151,6 +147,11 @@ impl PeerConnection {
     /// Our ICE user name fragment, by which STUN requests are routed.
     pub(crate) fn local_ufrag(&self) -> &str {
         self.transport.ice.local_credentials().ufrag()
+    }
+
+    /// The one of before an ICE restart that has not completed.
+    pub(crate) fn previous_ufrag(&self) -> Option<&str> {
+        self.transport.ice.previous_local_credentials().map(Credentials::ufrag)
     }
 
     /// Tells, once, that an offer should be made, if one should.
@@ -220,19 +221,17 @@ impl PeerConnection {
         let (lite, dtls_role) = (remote.ice_lite, remote.dtls_role);
         self.transport.set_remote_sped(remote.sped);
         self.transport.ice.set_remote_renomination(remote.renomination);
-        if self.local.remote.as_ref() != Some(&credentials) {
+        // A peer that answers a restart with the credentials of before has none the less to be checked with them.
+        let unknown = kind == DescriptionType::Answer && self.transport.ice.remote_credentials().is_none();
+        if unknown || self.local.remote.as_ref() != Some(&credentials) {
             if self.local.remote.is_none() {
                 // RFC 8445, section 6.1.1: a full agent that speaks to a lite one controls; else the offerer does.
                 let controls = lite || self.negotiation.is_initiator() == Some(true);
                 self.transport.ice.set_role(if controls { Role::Controlling } else { Role::Controlled });
             }
             self.transport.ice.set_remote_lite(lite);
-            if let Err(error) = self.transport.ice.set_remote_credentials(now, credentials.clone()) {
-                tracing::debug!(%error, "the remote ICE credentials were not taken");
-            }
-            self.local.remote = Some(credentials);
-            self.local.remote_candidates.clear();
-            self.local.named.clear();
+            self.set_remote_credentials(now, kind, &credentials);
+            self.take_remote_generation(credentials);
         }
         self.apply_remote_candidates(now);
         // The role is settled once the answer is; until then an offer may still be answered otherwise.
