@@ -8,7 +8,7 @@ use crate::{CredentialError, IntegrityKey, opaque_string};
 
 /// A user's name and password for the long-term mechanism (RFC 8489, section 9.2), prepared by the OpaqueString
 /// profile. The password is wiped when it is dropped, and never printed.
-#[derive(Clone)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Credential {
     username: Box<str>,
     password: Zeroizing<String>,

@@ -28,7 +28,8 @@ impl Network {
         for address in server.first_addresses() {
             // RFC 8656, section 3.1: there is one allocation for each way to a server.
             let same = |relay: &Relay| relay.server == address && relay.transport == transport;
-            if self.relays.iter().any(same) {
+            if let Some(known) = self.relays.iter_mut().find(|relay| same(relay)) {
+                known.renew_credential(credential.clone());
                 continue;
             }
             if self.relays.len() >= MAX_RELAYS {
@@ -68,7 +69,8 @@ impl Network {
                 id.map_or(State::Refused, State::Connecting)
             };
             if let Some(relay) = self.relays.get_mut(index) {
-                (relay.state, relay.expected, relay.tried) = (state, expected, true);
+                (relay.state, relay.expected) = (state, expected);
+                relay.tried();
             }
         }
     }

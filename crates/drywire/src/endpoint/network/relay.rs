@@ -23,6 +23,8 @@ pub(super) struct Relay {
     pub(super) transport: RelayTransport,
     pub(super) tls: Option<Arc<str>>,
     pub(super) credential: Credential,
+    /// Since the credential was used last, there has come another one.
+    renewed: bool,
     pub(super) state: State,
     /// Whether the allocation was asked for before.
     pub(super) tried: bool,
@@ -65,6 +67,7 @@ impl Relay {
             transport,
             tls,
             credential,
+            renewed: false,
             state: State::Idle,
             tried: false,
             expected: None,
@@ -93,6 +96,24 @@ impl Relay {
         self.client().map(Client::path)
     }
 
+    /// Another credential is to be used from the next allocation on: those of TURN REST are good for a time only. One that was
+    /// refused is tried again with it.
+    pub(super) fn renew_credential(&mut self, credential: Credential) {
+        if self.credential != credential {
+            self.credential = credential;
+            self.wait = FIRST_WAIT;
+            self.renewed = true;
+            if matches!(self.state, State::Failed(_) | State::Refused) {
+                self.state = State::Idle;
+            }
+        }
+    }
+
+    /// The allocation is being asked for.
+    pub(super) const fn tried(&mut self) {
+        (self.tried, self.renewed) = (true, false);
+    }
+
     /// The allocation is there.
     pub(super) const fn succeeded(&mut self, now: Instant) {
         self.wait = FIRST_WAIT;
@@ -103,11 +124,12 @@ impl Relay {
     /// may only have been started anew.
     pub(super) fn failed(&mut self, now: Instant, reason: Option<FailureReason>) {
         let worked = self.since.take().is_some_and(|since| now >= since + FIRST_WAIT);
+        let renewed = std::mem::take(&mut self.renewed);
         self.state = match reason {
             // To ask again with the same password is what attackers do, and locks accounts.
             Some(
                 FailureReason::Unauthorized | FailureReason::WrongCredentials | FailureReason::Forbidden,
-            ) => State::Refused,
+            ) if !renewed => State::Refused,
             _ if worked => return self.state = State::Failed(now),
             _ => State::Failed(now + self.wait),
         };
