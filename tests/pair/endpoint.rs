@@ -223,3 +223,40 @@ fn a20_datagrams_of_strangers_and_of_other_sessions_change_nothing() {
     );
     assert_eq!(reached, Outcome::Reached);
 }
+
+/// The path in use is checked for consent with the credentials of before, until a restart has completed: however often one is
+/// begun before that.
+#[test]
+fn restarts_that_are_begun_again_and_again_cut_nothing() {
+    let (mut network, id) = server(10);
+    network.set_default_link(Link::new().delay(Duration::from_millis(10)));
+    let (client, peer, channel) = connect(&mut network, id, 2);
+    pass(&mut network, Duration::from_secs(2));
+    for _ in 0..5 {
+        let now = network.now();
+        let connection = &mut network[client].client().connection;
+        connection.restart_ice(now);
+        let offer = connection.create_offer(now).expect("an offer");
+        connection.set_local_description(now, DescriptionType::Offer, &offer).expect("our own offer");
+        connection.set_local_description(now, DescriptionType::Rollback, &offer).expect("and taken back");
+        let mut server = network[id].server().endpoint.peer_mut(peer).expect("the peer");
+        let before = server.ice().local_credentials().clone();
+        server.set_remote_description(now, DescriptionType::Offer, &offer).expect("the offer is taken");
+        assert_ne!(*server.ice().local_credentials(), before);
+    }
+    pass(&mut network, Duration::from_secs(100));
+    assert!(network[client].peer().is_connected());
+    let server = network[id].server().endpoint.peer(peer).expect("the peer");
+    assert_eq!(server.connection_state(), ConnectionState::Connected);
+    assert!(
+        !network[client]
+            .peer()
+            .events
+            .iter()
+            .any(|event| matches!(event, Event::ConnectionStateChanged(ConnectionState::Disconnected)))
+    );
+    let now = network.now();
+    network[client].client().send(now, channel, text("still here"));
+    pass(&mut network, Duration::from_secs(1));
+    assert_eq!(network[client].peer().messages(channel).len(), 1);
+}

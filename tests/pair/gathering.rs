@@ -232,6 +232,23 @@ impl World {
         Self { network, apps, turn }
     }
 
+    /// Endpoints that show names in the place of addresses.
+    fn with_names() -> Self {
+        let mut world = Self::new(|config| {
+            config.gathering.hide_hosts = true;
+            config.multicast_dns = Some(ice::mdns::Config::default());
+        });
+        let now = world.network.now();
+        for (host, app) in HOSTS.into_iter().zip(world.apps) {
+            let interface = Interface { address: address(host, 5353), prefix: 24, index: 1 };
+            let endpoint = &mut world.network[app].app_mut().endpoint;
+            endpoint.add_multicast_interface(now, interface).unwrap();
+            endpoint.remove_local_address(now, address(host, 5000));
+            endpoint.add_local_address(now, address(host, 5000));
+        }
+        world
+    }
+
     fn add_servers(&mut self, uri: &str) {
         let now = self.network.now();
         for app in self.apps {
@@ -632,18 +649,7 @@ fn connections_over_tcp_where_udp_is_dropped() {
 
 #[test]
 fn names_are_told_in_the_place_of_addresses_and_found() {
-    let mut world = World::new(|config| {
-        config.gathering.hide_hosts = true;
-        config.multicast_dns = Some(ice::mdns::Config::default());
-    });
-    let now = world.network.now();
-    for (host, app) in HOSTS.into_iter().zip(world.apps) {
-        let interface = Interface { address: address(host, 5353), prefix: 24, index: 1 };
-        let endpoint = &mut world.network[app].app_mut().endpoint;
-        endpoint.add_multicast_interface(now, interface).unwrap();
-        endpoint.remove_local_address(now, address(host, 5000));
-        endpoint.add_local_address(now, address(host, 5000));
-    }
+    let mut world = World::with_names();
     world.create_peers(&Arc::new(config()));
     let offer = world.offer().to_string();
     assert!(offer.contains(".local 5000 typ host"), "{offer}");
@@ -659,6 +665,36 @@ fn names_are_told_in_the_place_of_addresses_and_found() {
     }
 }
 
+/// Browsers make a name for each network that they come into, which those in other networks cannot resolve.
+#[test]
+fn names_that_nobody_answers_for_make_room_for_others() {
+    let mut world = World::with_names();
+    // Not all is there when the descriptions are made: they say nothing of an end.
+    world.add_servers("stun:stun.example.org");
+    world.create_peers(&Arc::new(config()));
+    let offer = world.offer().to_string();
+    let name = offer.split(' ').find(|word| word.ends_with(".local")).unwrap().to_owned();
+    world.signal();
+    world.exchange();
+    let tell = |world: &mut World, line: String| {
+        let now = world.network.now();
+        let app = world.network[world.apps[1]].app_mut();
+        let mut peer = app.endpoint.peer_mut(app.peer.unwrap()).unwrap();
+        peer.add_remote_candidate(now, Some("0"), &line).unwrap();
+    };
+    for number in 0..40 {
+        tell(
+            &mut world,
+            format!("candidate:7 1 udp 7 {number:08}-0000-4000-8000-000000000000.local 9 typ host"),
+        );
+    }
+    world.run_for(Duration::from_secs(10));
+    tell(&mut world, format!("candidate:7 1 udp 7 {name} 6000 typ host"));
+    world.run_for(Duration::from_secs(1));
+    let connection = world.network[world.apps[1]].app().connection();
+    assert!(connection.ice().remote_candidates().any(|candidate| candidate.address.port() == 6000));
+}
+
 #[test]
 fn an_address_that_is_gone_is_not_told_and_its_neighbour_is() {
     let mut world = World::new(|_| {});
@@ -671,4 +707,45 @@ fn an_address_that_is_gone_is_not_told_and_its_neighbour_is() {
     peer.create_data_channel(now, ChannelOptions::new("x")).unwrap();
     let offer = peer.create_offer(now).unwrap().to_string();
     assert!(offer.contains(" 5001 typ host") && !offer.contains(" 5000 typ host"), "{offer}");
+}
+
+#[test]
+fn an_endpoint_that_closes_says_goodbye_by_way_of_its_relay() {
+    for uri in ["turn:turn.example.org", "turn:turn.example.org?transport=tcp"] {
+        let mut world = World::new(|_| {});
+        world.separate();
+        world.add_servers(uri);
+        let mut config = config();
+        config.ice_transport_policy = IceTransportPolicy::Relay;
+        world.create_peers(&Arc::new(config));
+        world.run_until(is_complete);
+        world.signal();
+        world.exchange();
+        let (now, [a, b]) = (world.network.now(), world.apps);
+        world.network[a].app_mut().endpoint.close(now);
+        world.run_for(Duration::from_secs(1));
+        assert_eq!(world.network[b].app().connection().connection_state(), ConnectionState::Closed, "{uri}");
+        let left = world.network[world.turn].turn().server.allocations();
+        assert_eq!(left, 1, "{uri}: the other one's");
+    }
+}
+
+/// Credentials of TURN REST are good for a time only.
+#[test]
+fn a_relay_is_asked_for_again_with_another_credential() {
+    let mut world = World::new(|_| {});
+    world.create_peers(&Arc::new(config()));
+    let uri: drywire::stun::ServerUri = "turn:turn.example.org".parse().unwrap();
+    for (password, relays) in [("of yesterday", 0), ("of yesterday", 0), (USER.1, 1), (USER.1, 1)] {
+        let now = world.network.now();
+        let endpoint = &mut world.network[world.apps[0]].app_mut().endpoint;
+        let server = IceServer::turn(uri.clone(), vec![(TURN, 3478).into()], USER.0, password);
+        endpoint.add_ice_server(now, server).unwrap();
+        world.run_for(Duration::from_secs(2));
+        let connection = world.network[world.apps[0]].app().connection();
+        let relayed =
+            connection.ice().local_candidates().filter(|own| own.kind == ice::CandidateKind::Relayed);
+        assert_eq!(relayed.count(), relays);
+    }
+    assert_eq!(world.network[world.turn].turn().server.stats().allocations, 1);
 }

@@ -41,7 +41,8 @@ impl Endpoint {
 
     /// Adds a STUN or TURN server. STUN servers are asked about all addresses; on a TURN server an allocation is made at once,
     /// which all peer connections share, and is held until [`close`](Self::close). One that fails is tried again from time to
-    /// time, unless the credential was refused.
+    /// time, unless the credential was refused. The same server with another credential, as of a service that gives out
+    /// credentials for a time only, is tried again with that, or uses it from its next allocation on.
     ///
     /// Add servers before the peer connections whose first description shall have their candidates, and poll until these are
     /// there ([`PeerConnection::ice_gathering_state`](crate::PeerConnection::ice_gathering_state)); or trickle them.
@@ -140,15 +141,19 @@ impl Endpoint {
                 }
                 Change::Done => self.each_peer(crate::PeerConnection::local_candidates_ended),
                 Change::Connected(id, path, local) if self.peer(id).is_some() => {
+                    // It may be lost, or its peer removed, before anything is sent along it.
+                    self.note_route(id, Path { local, ..path });
                     self.with_peer(id, |peer| peer.connected(now, path, local));
                 }
                 Change::Connected(_, path, local) => self.network.close_stream(Path { local, ..path }),
                 Change::ConnectFailed(id, path) => self.with_peer(id, |peer| peer.connect_failed(now, path)),
                 Change::Resolved(peers, name, address) => {
-                    let Some(address) = address else { continue };
-                    self.stats.names_resolved += 1;
+                    self.stats.names_resolved += u64::from(address.is_some());
                     for id in peers {
-                        self.with_peer(id, |peer| peer.name_resolved(now, &name, address));
+                        self.with_peer(id, |peer| match address {
+                            Some(address) => peer.name_resolved(now, &name, address),
+                            None => peer.name_unresolved(&name),
+                        });
                     }
                 }
             }

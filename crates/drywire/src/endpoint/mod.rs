@@ -279,7 +279,12 @@ impl Endpoint {
             if let Some(transmit) = self.network.poll_transmit(now, out) {
                 return Some(transmit);
             }
-            let transmit = self.poll_peers(now, out)?;
+            let Some(transmit) = self.poll_peers(now, out) else {
+                if self.network.give_back(now) {
+                    continue;
+                }
+                return None;
+            };
             if let Some(transmit) = self.network.wrap(now, transmit, out) {
                 return Some(transmit);
             }
@@ -310,9 +315,14 @@ impl Endpoint {
                 continue;
             };
             self.telling.push_back(id);
-            match (event, self.network.names_mut()) {
-                (Event::NameToResolve(name), Some(names)) => names.resolve(self.clock.latest(), id, name),
-                (event, _) => return Some((id, event)),
+            match event {
+                Event::NameToResolve(name) if self.network.names_mut().is_some() => {
+                    let now = self.clock.latest();
+                    self.network.resolve(now, id, name);
+                    // What is known already is told at once.
+                    self.apply_changes(now);
+                }
+                event => return Some((id, event)),
             }
         }
         None
@@ -362,7 +372,7 @@ impl Endpoint {
     }
 
     /// Notes that `path` leads to a peer connection, unless it leads to another one that proved it by ICE.
-    fn note_route(&mut self, id: PeerId, path: Path) {
+    pub(super) fn note_route(&mut self, id: PeerId, path: Path) {
         if self.slot_mut(id).is_none_or(|slot| slot.routes.is_latest(path)) {
             return;
         }

@@ -246,6 +246,11 @@ impl PeerConnection {
         self.settle(now);
     }
 
+    /// Nobody knows the address behind a name: its candidates make room for others.
+    pub(crate) fn name_unresolved(&mut self, name: &Name) {
+        self.local.named.retain(|(waiting, _)| waiting != name);
+    }
+
     /// Gives ICE the remote candidates that it was not given yet.
     pub(super) fn apply_remote_candidates(&mut self, now: Instant) {
         let Some(remote) = self.negotiation.remote_transport() else { return };

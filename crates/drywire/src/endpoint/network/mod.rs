@@ -75,6 +75,8 @@ pub(super) struct Network {
     received: VecDeque<(Path, BytesMut)>,
     changes: VecDeque<Change>,
     closed: bool,
+    /// Allocations are still to be given back.
+    gives_back: bool,
 }
 
 impl Network {
@@ -93,6 +95,7 @@ impl Network {
             received: VecDeque::new(),
             changes: VecDeque::new(),
             closed: false,
+            gives_back: false,
             rng: Rng::new(rng.seed()),
         }
     }
@@ -302,7 +305,12 @@ impl Network {
     pub(super) fn wrap(&mut self, now: Instant, transmit: Transmit, out: &mut Vec<u8>) -> Option<Transmit> {
         let local = transmit.path.local;
         if let Some(relay) = self.relays.iter_mut().find(|relay| relay.relayed.contains(&local)) {
-            return relay.client_mut()?.wrap(now, transmit, out);
+            let Some(client) = relay.client_mut() else {
+                // Its connection or its allocation has just gone.
+                out.truncate(out.len().saturating_sub(transmit.len));
+                return None;
+            };
+            return client.wrap(now, transmit, out);
         }
         match transmit.path.protocol {
             Protocol::Tcp => stream::frame(transmit, out),
@@ -372,12 +380,13 @@ impl Network {
         self.streams.close(path);
     }
 
-    /// Gives everything back: allocations and names.
+    /// Gives everything back: names at once, allocations when the peer connections have said goodbye by way of them: see
+    /// [`give_back`](Self::give_back).
     pub(super) fn close(&mut self, now: Instant) {
-        self.closed = true;
+        (self.closed, self.gives_back) = (true, true);
         for relay in &mut self.relays {
             match &mut relay.state {
-                State::Active(client) => client.close(now),
+                State::Active(_) => {}
                 State::Redirected(..) | State::Connecting(_) | State::Failed(_) => relay.state = State::Idle,
                 State::Idle | State::Refused => {}
             }
@@ -389,6 +398,17 @@ impl Network {
             }
         }
         self.settle(now);
+    }
+
+    /// After [`close`](Self::close), once, when nothing of the peer connections is left to send: gives the allocations back.
+    /// Says whether that was to be done.
+    pub(super) fn give_back(&mut self, now: Instant) -> bool {
+        let gives_back = std::mem::take(&mut self.gives_back);
+        if gives_back {
+            self.relays.iter_mut().filter_map(Relay::client_mut).for_each(|client| client.close(now));
+            self.settle(now);
+        }
+        gives_back
     }
 
     /// Carries what the machines tell to where it belongs.
@@ -433,6 +453,14 @@ impl Network {
         if let Some(names) = &mut self.names {
             self.changes.extend(names.settle());
         }
+    }
+
+    /// Looks for the address behind a name of a peer's candidate.
+    pub(super) fn resolve(&mut self, now: Instant, peer: PeerId, name: Name) {
+        if let Some(names) = &mut self.names {
+            names.resolve(now, peer, name);
+        }
+        self.settle(now);
     }
 
     pub(super) fn names_mut(&mut self) -> Option<&mut Names> {

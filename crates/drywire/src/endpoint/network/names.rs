@@ -55,7 +55,7 @@ impl Names {
     }
 
     /// Looks for the address behind a name of a peer.
-    pub(crate) fn resolve(&mut self, now: Instant, peer: PeerId, name: Name) {
+    pub(super) fn resolve(&mut self, now: Instant, peer: PeerId, name: Name) {
         if let Err(error) = self.mdns.resolve(now, &name) {
             tracing::debug!(%error, "a name is not looked for");
             self.changes.push(Change::Resolved(vec![peer], name, None));
