@@ -67,6 +67,16 @@ impl Peer {
         }
     }
 
+    /// Takes the open offer back, whoever made it.
+    fn roll_back(&mut self, now: Instant, rng: &mut Rng) {
+        let nothing =
+            SessionDescription::from_str("v=0\r\no=- 1 1 IN IP4 0.0.0.0\r\ns=-\r\nt=0 0\r\n").unwrap();
+        let _ = match rng.below(2) {
+            0 => self.peer.set_local_description(now, DescriptionType::Rollback, &nothing),
+            _ => self.peer.set_remote_description(now, DescriptionType::Rollback, &nothing),
+        };
+    }
+
     /// Takes the newest description of the other side, or any one.
     fn receive(&mut self, now: Instant, rng: &mut Rng) {
         let signalled = self.signalled.lock().unwrap().clone();
@@ -145,7 +155,11 @@ impl Machine for Peer {
                 let _ = self.peer.add_remote_candidate(now, Some("no such mid"), "candidate:nonsense");
             }
             10..=14 => self.write(now, rng),
-            15 if rng.below(10) == 0 => self.peer.restart_ice(now),
+            15 => match rng.below(10) {
+                0 => self.peer.restart_ice(now),
+                1 => self.roll_back(now, rng),
+                _ => {}
+            },
             16 if rng.below(60) == 0 => self.peer.close(now),
             17 => {
                 if let Some(id) = self.transceivers.first() {

@@ -9,7 +9,7 @@ use drywire::rtp::{PayloadType, SequenceNumber};
 use drywire::{Event, Extensions, KeyframeRequest, RtpPacket, WriteError};
 use drywire_sim::{Link, Network, NodeId, Outcome};
 
-use crate::harness::{Peer, call, pass};
+use crate::harness::{Peer, address, binary, call, open, pass};
 
 fn add(peer: &mut Peer, kind: MediaKind) -> TransceiverId {
     let init = TransceiverInit { direction: Direction::SendRecv, ..TransceiverInit::default() };
@@ -145,4 +145,31 @@ fn what_was_not_negotiated_is_refused() {
         result = result.and(connection.write_rtp(now, audio, packet(payload_type, n, Extensions::default())));
     }
     assert_eq!(result, Err(WriteError::Full));
+}
+
+/// Consent has expired, and much waits to be sent: nothing of it goes out, and nobody asks all the time whether it could.
+#[test]
+fn what_waits_for_a_path_is_no_busy_loop() {
+    let (mut network, offerer, echo, (audio, channel)) =
+        call(44, |peer, now| (add(peer, MediaKind::Audio), open(peer, now, "data", true)));
+    both_connected(&mut network, [offerer, echo]);
+    pass(&mut network, Duration::from_secs(2));
+    let payload_type = payload_type(&network, offerer, audio);
+    network.remove_address(address(2));
+    for n in 0..400 {
+        let now = network.now();
+        network[offerer].send(now, channel, binary(20_000));
+        for part in 0..3 {
+            let packet = packet(payload_type, 3 * n + part, Extensions::default());
+            let _ = network[offerer].connection.write_rtp(now, audio, packet);
+        }
+        pass(&mut network, Duration::from_millis(100));
+    }
+    assert!(network[offerer].connection.path().is_none());
+    let sent = network.stats().sent;
+    let now = network.now();
+    let _ =
+        network[offerer].connection.write_rtp(now, audio, packet(payload_type, 9_999, Extensions::default()));
+    pass(&mut network, Duration::from_secs(3_600));
+    assert_eq!(network.stats().sent, sent);
 }
