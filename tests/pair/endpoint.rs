@@ -260,3 +260,28 @@ fn restarts_that_are_begun_again_and_again_cut_nothing() {
     pass(&mut network, Duration::from_secs(1));
     assert_eq!(network[client].peer().messages(channel).len(), 1);
 }
+
+/// A peer can name any address for its own. While the one who lives there is not connected yet, checks to it for the other lead
+/// nobody astray for longer than their answers take.
+#[test]
+fn a_peer_that_names_the_address_of_another_does_not_keep_it_away() {
+    for wait in [0, 50, 100, 150, 200, 250, 300] {
+        let (mut network, id) = server(10);
+        network.set_default_link(Link::new().delay(Duration::from_millis(150)));
+        let (client, ..) = connect(&mut network, id, 2);
+        pass(&mut network, Duration::from_millis(wait));
+        let now = network.now();
+        let mut hostile = Peer::new(&CONFIG, Manner::Keep, 3, [3; 32], now);
+        open(&mut hostile, now, "first", true);
+        let offer = hostile.connection.create_offer(now).expect("an offer").to_string();
+        let named = offer.replace(&address(3).ip().to_string(), &address(2).ip().to_string());
+        assert_ne!(offer, named);
+        let endpoint = &mut network[id].server().endpoint;
+        let peer = endpoint.create_peer(now, CONFIG.clone()).expect("room for a peer");
+        let named = named.parse().expect("an offer");
+        endpoint.peer_mut(peer).expect("the peer").accept_offer(now, &named).expect("an answer");
+        let reached =
+            network.run_until(|network| network[client].peer().is_connected(), Duration::from_secs(8));
+        assert_eq!(reached, Outcome::Reached, "after {wait} ms");
+    }
+}

@@ -377,8 +377,11 @@ impl Endpoint {
             return;
         }
         let owner = self.routes.owner(path).filter(|owner| *owner != id);
-        if owner.and_then(|owner| self.peer(owner)).is_some_and(|owner| owner.is_valid_path(path)) {
-            return;
+        if let Some(owner) = owner.and_then(|owner| self.slot_mut(owner)) {
+            if owner.peer.is_valid_path(path) {
+                return;
+            }
+            Routes::lose_path(&mut owner.routes, path);
         }
         if let Some(slot) = self.slots.get_mut(id.slot).and_then(Option::as_mut) {
             self.routes.add_path(id, &mut slot.routes, path);

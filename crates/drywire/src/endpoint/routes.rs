@@ -97,6 +97,13 @@ impl Routes {
         }
     }
 
+    /// Notes that the peer connection that `path` led to has lost it to another one. When it sends along the path again, it is
+    /// noted anew.
+    pub(super) fn lose_path(peer: &mut PeerRoutes, path: Path) {
+        peer.latest = peer.latest.filter(|latest| *latest != path);
+        peer.paths.retain(|known| *known != path);
+    }
+
     /// Forgets a path, unless it leads to another peer connection by now.
     fn remove_path(&mut self, id: PeerId, path: Path) {
         if self.owner(path) == Some(id) {
