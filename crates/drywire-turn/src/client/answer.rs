@@ -96,7 +96,7 @@ impl Client {
             self.stats.received_dropped += 1;
             return;
         };
-        permission.used = true;
+        (permission.used, permission.heard) = (true, true);
         self.channels.touch(peer);
         if self.received.len() >= self.config.max_received {
             self.received.pop_front();

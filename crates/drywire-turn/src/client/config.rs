@@ -53,7 +53,8 @@ pub struct Config {
     pub retransmission: RetransmissionConfig,
     /// After how much silence towards the server a Binding indication keeps the NAT's mapping. Only over UDP. Default 20 s.
     pub keepalive: Duration,
-    /// The most peers that permissions are held for. Default 256.
+    /// The most peers that permissions are held for. When there are more, those that nothing ever came from give way.
+    /// Default 256.
     pub max_permissions: usize,
     /// The most channels. Default 256, no more than 4,096 exist.
     pub max_channels: usize,

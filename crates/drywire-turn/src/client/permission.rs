@@ -19,6 +19,16 @@ pub(super) struct Permission {
     pub(super) refused: bool,
     /// Something went there or came from there since the last refresh.
     pub(super) used: bool,
+    /// Something came from there.
+    pub(super) heard: bool,
+    /// When it was asked for.
+    since: Instant,
+}
+
+impl Permission {
+    const fn new(now: Instant, refused: bool) -> Self {
+        Self { refused, used: true, heard: false, since: now }
+    }
 }
 
 impl Client {
@@ -29,17 +39,29 @@ impl Client {
             return Some(());
         }
         let State::Allocated(allocation) = self.state else { return None };
-        if self.permissions.len() >= self.config.max_permissions {
+        if self.permissions.len() >= self.config.max_permissions && !self.evict_permission() {
             return None;
         }
         if allocation.relayed_for((peer, 0).into()).is_none() {
-            self.permissions.insert(peer, Permission { refused: true, used: true });
+            self.permissions.insert(peer, Permission::new(now, true));
             self.permission_refused(now, peer, PeerRefusal::FamilyMismatch);
             return Some(());
         }
-        self.permissions.insert(peer, Permission { refused: false, used: true });
+        self.permissions.insert(peer, Permission::new(now, false));
         self.request(Purpose::Permission(peer));
         Some(())
+    }
+
+    /// Forgets the oldest permission of those from whose peers nothing ever came: peers name more addresses than they have, and
+    /// must not keep others out by it. The server keeps it for its time, which is its affair.
+    fn evict_permission(&mut self) -> bool {
+        let silent = self.permissions.iter().filter(|(_, permission)| !permission.heard);
+        let oldest = silent.min_by_key(|(_, permission)| permission.since).map(|(peer, _)| *peer);
+        if let Some(peer) = oldest {
+            self.permissions.remove(&peer);
+            self.timers.disarm(Timer::Permission(peer));
+        }
+        oldest.is_some()
     }
 
     pub(super) fn permitted(&mut self, now: Instant, peer: IpAddr) {

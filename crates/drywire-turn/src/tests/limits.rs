@@ -5,6 +5,7 @@ use drywire_stun::{Message, MessageBuilder, Method};
 
 use super::world::*;
 use crate::ChannelData;
+use crate::client::RelayedFamily;
 use crate::server::{Event, Server};
 
 fn transport(request: &mut MessageBuilder<'_>) {
@@ -156,4 +157,26 @@ fn a_server_ends_without_interruption() {
     assert_eq!((server.poll_event(), server.poll_event()), (Some(Event::Drained), None));
     server.handle_timeout(until);
     assert_eq!((server.poll_event(), server.poll_timeout()), (None, None));
+}
+
+/// Peers name more addresses than they have: these keep out neither those to come, nor those that are there.
+#[test]
+fn addresses_that_nobody_answers_from_give_way() {
+    let mut config = client_config(Protocol::Udp);
+    config.family = RelayedFamily::Both;
+    config.max_permissions = 8;
+    let mut world = World::new(config, server_config(), 17);
+    world.run(1.0);
+    world.send(PEER, b"\x16first").unwrap();
+    world.run(1.0);
+    assert_eq!(world.received().len(), 1, "the echo");
+    for host in 1..=100 {
+        world.send(&format!("9.9.9.{host}:9"), b"\x16nobody").unwrap();
+        world.run(0.05);
+    }
+    for peer in [PEER6, PEER] {
+        world.send(peer, b"\x16still here").unwrap();
+        world.run(1.0);
+        assert_eq!(world.received().len(), 1, "{peer}");
+    }
 }

@@ -472,6 +472,8 @@ impl Network {
         let provider = self.provider.clone()?;
         let mut config = drywire_turn::client::Config::new(provider, path, relay.credential.clone());
         config.family = drywire_turn::client::RelayedFamily::Both;
+        // All peer connections share the allocation.
+        (config.max_permissions, config.max_channels) = (4_096, 4_096);
         Some(Client::new(config, now, self.rng.seed()))
     }
 }
