@@ -7,8 +7,8 @@ use crate::pair::{CandidatePair, PairId, PairState, Rank};
 use crate::state::Condition;
 use crate::timer::Timer;
 use crate::{
-    Agent, Candidate, CandidatePairInfo, Event, FailureReason, PairHistory, Role, SelectionReason,
-    StateReason,
+    Agent, Candidate, CandidateKind, CandidatePairInfo, Event, FailureReason, PairHistory, Role,
+    SelectionReason, StateReason,
 };
 
 /// The pair in use.
@@ -162,6 +162,13 @@ impl Agent {
             selected.priority = pair.priority;
             selected.rank = pair.rank();
             selected.rtt = selected.rtt.or(pair.rtt);
+            // The peer may have signalled meanwhile what its check had shown (RFC 8838, section 11.4).
+            if selected.remote.kind == CandidateKind::PeerReflexive
+                && let Some(remote) = self.checklist.remote(pair.remote)
+                && remote.kind != CandidateKind::PeerReflexive
+            {
+                selected.remote = remote.clone();
+            }
             if reason != SelectionReason::BestValid {
                 self.remember_selection(now, path, reason);
             }

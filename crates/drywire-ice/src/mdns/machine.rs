@@ -158,8 +158,11 @@ impl Mdns {
     /// Takes a datagram that an interface's socket received.
     pub fn handle_input(&mut self, now: Instant, path: Path, datagram: BytesMut) {
         let now = self.advance(now);
+        // Link-local addresses of two interfaces can be the same: then the scope tells.
+        let is_it = |interface: &&Interface| interface.address == path.local;
         let at_home = |interface: &&Interface| interface.address.ip() == path.local.ip();
-        let interface = self.interfaces.iter().find(at_home).copied();
+        let interface = self.interfaces.iter().find(is_it).or_else(|| self.interfaces.iter().find(at_home));
+        let interface = interface.copied();
         // RFC 6762, section 11: what is not of this link is not taken.
         let Some(interface) = interface.filter(|interface| interface.is_on_link(path.remote.ip())) else {
             self.stats.refused += 1;

@@ -208,6 +208,34 @@ fn an_address_is_told_only_on_its_own_link() {
     assert_eq!(link.sent.len(), 0);
 }
 
+/// The port of a bridge and the bridge have one address, as a rule.
+#[test]
+fn an_address_that_two_interfaces_have_is_told_by_its_scope() {
+    let now = start();
+    let scoped = |scope| {
+        let ip = "fe80::1".parse().unwrap();
+        let address = std::net::SocketAddrV6::new(ip, 5353, 0, scope).into();
+        Interface { address, prefix: 64, index: scope }
+    };
+    let mut machine = Mdns::new(Config::default(), now, [1; 32]);
+    for scope in [1, 2] {
+        machine.add_interface(now, scoped(scope)).unwrap();
+    }
+    let name = machine.register(now, ip("fe80::1")).unwrap();
+    // Both announcements on both.
+    for seconds in [0, 1] {
+        assert_eq!(answers(&mut machine, now + Duration::from_secs(seconds)).len(), 2);
+    }
+    let now = now + Duration::from_secs(60);
+    for scope in [1, 2] {
+        let path = Path::udp(scoped(scope).address, address("[fe80::2]:5353"));
+        machine.handle_input(now, path, BytesMut::from(&query(0, &[(&name, AAAA, 1)])[..]));
+        let sent = answers(&mut machine, now);
+        assert_eq!(sent.len(), 1);
+        assert_eq!(sent[0].0.local, scoped(scope).address);
+    }
+}
+
 /// A message with questions.
 fn query(id: u16, questions: &[(&Name, u16, u16)]) -> Vec<u8> {
     let mut out = Vec::new();

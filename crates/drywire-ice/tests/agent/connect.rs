@@ -209,6 +209,7 @@ fn a_peer_without_candidates_is_found_by_its_checks() {
     net.agents[1].add_remote_candidate(net.now, browser.clone()).unwrap();
     assert_eq!(net.agents[1].remote_candidates().collect::<Vec<_>>(), [&browser]);
     assert_eq!(net.agents[1].pairs().count(), 1);
+    assert_eq!(net.agents[1].selected_pair().unwrap().remote, browser);
 }
 
 #[test]
