@@ -107,9 +107,10 @@ impl Message {
         self.rest_len += bytes.len();
     }
 
-    /// Pads the last block: a one, zeros, and the length in bits (FIPS 180-4, section 5.1.1).
+    /// Pads the last block: a one, zeros, and the length in bits (FIPS 180-4, section 5.1.1). Nothing can follow. It
+    /// borrows, because moving the blocks takes a quarter of the time of a block function.
     #[inline]
-    fn finish(mut self) -> [u32; 5] {
+    fn finish(&mut self) -> [u32; 5] {
         // The one and the length are nine bytes.
         let blocks = (self.rest_len + 9).div_ceil(BLOCK_LEN);
         let bytes = self.rest.as_flattened_mut();

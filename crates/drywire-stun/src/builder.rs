@@ -68,21 +68,25 @@ impl<'a> MessageBuilder<'a> {
             IntegrityAlgorithm::Sha256 => (AttributeType::MESSAGE_INTEGRITY_SHA256, 32, Protected::Sha256),
         };
         self.close(stage);
-        self.patch_length(4 + len);
-        let digest = key.sign(algorithm, &[self.out.get(self.start..).unwrap_or_default()]);
-        self.append(attribute, |value| {
-            value.bytes(digest.as_bytes());
-        })
+        self.patch_length(4 + usize::from(len));
+        if self.error.is_none() {
+            let digest = key.sign(algorithm, &[self.written()]);
+            self.append_header(attribute, len);
+            self.out.extend_from_slice(digest.as_bytes());
+        }
+        self
     }
 
     /// Adds FINGERPRINT over everything so far. Nothing can follow it.
     pub fn fingerprint(&mut self) -> &mut Self {
         self.close(Protected::Fingerprint);
         self.patch_length(8);
-        let checksum = checksum(self.out.get(self.start..).unwrap_or_default());
-        self.append(AttributeType::FINGERPRINT, |value| {
-            value.u32(checksum);
-        })
+        if self.error.is_none() {
+            let checksum = checksum(self.written());
+            self.append_header(AttributeType::FINGERPRINT, 4);
+            self.out.extend_from_slice(&checksum.to_be_bytes());
+        }
+        self
     }
 
     /// Completes the message and returns its length in bytes. On an error the buffer is as it was before.
@@ -97,6 +101,11 @@ impl<'a> MessageBuilder<'a> {
         }
     }
 
+    /// The message as far as it is written.
+    fn written(&self) -> &[u8] {
+        self.out.get(self.start..).unwrap_or_default()
+    }
+
     fn close(&mut self, stage: Protected) {
         if stage <= self.protected {
             self.fail(BuildError::AfterIntegrity);
@@ -109,8 +118,7 @@ impl<'a> MessageBuilder<'a> {
             return self;
         }
         let at = self.out.len();
-        let [first, second] = attribute.number().to_be_bytes();
-        self.out.extend_from_slice(&[first, second, 0, 0]);
+        self.append_header(attribute, 0);
         let mut writer = Writer::new(self.out);
         value(&mut writer);
         let len = writer.len();
@@ -123,6 +131,12 @@ impl<'a> MessageBuilder<'a> {
             _ => self.fail(BuildError::TooLong),
         }
         self
+    }
+
+    /// Adds the type and the length of an attribute.
+    fn append_header(&mut self, attribute: AttributeType, len: u16) {
+        let header = u32::from(attribute.number()) << 16 | u32::from(len);
+        self.out.extend_from_slice(&header.to_be_bytes());
     }
 
     /// Sets the length field to what is written plus `coming` bytes.

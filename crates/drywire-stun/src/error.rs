@@ -2,7 +2,7 @@
 
 use thiserror::Error;
 
-use crate::AttributeType;
+use crate::{AttributeType, HEADER_LEN};
 
 /// Why bytes are not a STUN message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
@@ -24,6 +24,22 @@ pub enum ParseError {
         /// Where the attribute begins, in bytes from the start of the message.
         offset: usize,
     },
+}
+
+impl ParseError {
+    /// Why the header of a datagram is not that of a message which fills it.
+    #[cold]
+    pub(crate) fn of_header(datagram: &[u8]) -> Self {
+        let Some(([_, _, high, low, ..], rest)) = datagram.split_first_chunk::<HEADER_LEN>() else {
+            return Self::NotStun;
+        };
+        let (declared, actual) = (usize::from(u16::from_be_bytes([*high, *low])), rest.len());
+        if declared != actual || !declared.is_multiple_of(4) {
+            Self::WrongLength { declared, actual }
+        } else {
+            Self::NotStun
+        }
+    }
 }
 
 /// An attribute's value does not have the form that its type asks for.

@@ -12,6 +12,7 @@ pub const HEADER_LEN: usize = 20;
 ///
 /// It says nothing about the attributes; [`Message::parse`](crate::Message::parse) does.
 #[must_use]
+#[inline]
 pub fn is_stun(datagram: &[u8]) -> bool {
     let Some(&[first, _, high, low, c0, c1, c2, c3]) = datagram.first_chunk::<8>() else { return false };
     let declared = usize::from(u16::from_be_bytes([high, low]));

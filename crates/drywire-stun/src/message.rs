@@ -1,4 +1,5 @@
 use std::fmt;
+use std::num::NonZeroUsize;
 
 use crate::attributes::{Attribute, Priority, RawAttribute, UseCandidate, Username, XorMappedAddress};
 use crate::fingerprint::checksum;
@@ -27,93 +28,92 @@ use crate::{
 #[derive(Clone, Copy)]
 pub struct Message<'a> {
     bytes: &'a [u8],
-    class: Class,
-    method: Method,
-    id: TransactionId,
-    /// Where the visible attributes end.
-    end: usize,
-    sha1: Option<Protection<'a>>,
-    sha256: Option<Protection<'a>>,
-    fingerprint: Option<Protection<'a>>,
+    header: &'a [u8; HEADER_LEN],
+    /// The visible attributes.
+    attributes: &'a [[u8; 4]],
+    protections: Protections,
 }
 
-/// An attribute that protects what is before it.
-#[derive(Clone, Copy)]
-struct Protection<'a> {
-    /// Where the attribute begins.
-    at: usize,
-    value: &'a [u8],
+/// Where the attributes begin that protect what is before them. The first of each kind counts.
+#[derive(Clone, Copy, Default)]
+struct Protections {
+    sha1: Option<NonZeroUsize>,
+    sha256: Option<NonZeroUsize>,
+    fingerprint: Option<NonZeroUsize>,
+}
+
+impl Protections {
+    /// Remembers the attribute at `at`, if it protects: nothing counts after FINGERPRINT, and MESSAGE-INTEGRITY does not
+    /// count after MESSAGE-INTEGRITY-SHA256.
+    fn note(&mut self, attribute: AttributeType, at: usize) {
+        let at = NonZeroUsize::new(at);
+        match attribute {
+            AttributeType::MESSAGE_INTEGRITY if self.first().is_none() => self.sha1 = at,
+            AttributeType::MESSAGE_INTEGRITY_SHA256 if self.sha256.or(self.fingerprint).is_none() => {
+                self.sha256 = at;
+            }
+            AttributeType::FINGERPRINT if self.fingerprint.is_none() => self.fingerprint = at,
+            _ => {}
+        }
+    }
+
+    /// The first of them.
+    fn first(self) -> Option<NonZeroUsize> {
+        self.sha1.or(self.sha256).or(self.fingerprint)
+    }
 }
 
 impl<'a> Message<'a> {
     /// Reads one datagram, which must be one message and nothing else.
     pub fn parse(datagram: &'a [u8]) -> Result<Self, ParseError> {
-        let Some((header, mut rest)) = datagram.split_first_chunk::<HEADER_LEN>() else {
+        if !is_stun(datagram) {
+            return Err(ParseError::of_header(datagram));
+        }
+        let Some((header, rest)) = datagram.split_first_chunk::<HEADER_LEN>() else {
             return Err(ParseError::NotStun);
         };
-        let [first, second, high, low, _, _, _, _, id @ ..] = *header;
-        if !is_stun(datagram) {
-            let (declared, actual) = (usize::from(u16::from_be_bytes([high, low])), rest.len());
-            let misfit = declared != actual || !declared.is_multiple_of(4);
-            return Err(if misfit {
-                ParseError::WrongLength { declared, actual }
-            } else {
-                ParseError::NotStun
-            });
-        }
-        let (class, method) = class_and_method(u16::from_be_bytes([first, second]));
-        let mut message = Self {
-            bytes: datagram,
-            class,
-            method,
-            id: TransactionId::new(id),
-            end: datagram.len(),
-            sha1: None,
-            sha256: None,
-            fingerprint: None,
-        };
+        let (attributes, _) = rest.as_chunks();
+        let mut protections = Protections::default();
+        let mut rest = attributes;
         while !rest.is_empty() {
-            let at = datagram.len() - rest.len();
+            let at = datagram.len() - size_of_val(rest);
             let raw = RawAttribute::take(&mut rest).ok_or(ParseError::Truncated { offset: at })?;
-            message.note(at, raw);
+            protections.note(raw.attribute, at);
         }
-        Ok(message)
+        let visible = protections.first().map_or(attributes.len(), |at| (at.get() - HEADER_LEN) / 4);
+        let attributes = attributes.get(..visible).unwrap_or_default();
+        Ok(Self { bytes: datagram, header, attributes, protections })
     }
 
-    /// Remembers the attributes that protect. The first of each kind counts; nothing counts after FINGERPRINT, and
-    /// MESSAGE-INTEGRITY does not count after MESSAGE-INTEGRITY-SHA256.
-    fn note(&mut self, at: usize, raw: RawAttribute<'a>) {
-        if self.fingerprint.is_some() {
-            return;
-        }
-        let slot = match raw.attribute {
-            AttributeType::MESSAGE_INTEGRITY if self.sha256.is_none() => &mut self.sha1,
-            AttributeType::MESSAGE_INTEGRITY_SHA256 => &mut self.sha256,
-            AttributeType::FINGERPRINT => &mut self.fingerprint,
-            _ => return,
-        };
-        if slot.is_none() {
-            *slot = Some(Protection { at, value: raw.value });
-            self.end = self.end.min(at);
-        }
+    /// What the attribute at `at` protects, and its value.
+    fn protected_by(&self, at: NonZeroUsize) -> Option<(&'a [u8], &'a [u8])> {
+        let (protected, rest) = self.bytes.split_at_checked(at.get())?;
+        let (mut rest, _) = rest.as_chunks();
+        RawAttribute::take(&mut rest).map(|raw| (protected, raw.value))
     }
 
     /// Whether it is a request, an indication, or one of the two kinds of response.
     #[must_use]
     pub const fn class(&self) -> Class {
-        self.class
+        self.class_and_method().0
     }
 
     /// The method.
     #[must_use]
     pub const fn method(&self) -> Method {
-        self.method
+        self.class_and_method().1
     }
 
     /// The transaction that the message belongs to.
     #[must_use]
     pub const fn transaction_id(&self) -> TransactionId {
-        self.id
+        let [_, _, _, _, _, _, _, _, id @ ..] = *self.header;
+        TransactionId::new(id)
+    }
+
+    const fn class_and_method(&self) -> (Class, Method) {
+        let [first, second, ..] = *self.header;
+        class_and_method(u16::from_be_bytes([first, second]))
     }
 
     /// The bytes of the whole message.
@@ -124,7 +124,7 @@ impl<'a> Message<'a> {
 
     /// The attributes that the sender vouches for, in their order, without those that protect.
     pub fn attributes(&self) -> impl Iterator<Item = RawAttribute<'a>> + use<'a> {
-        let mut rest = self.bytes.get(HEADER_LEN..self.end).unwrap_or_default();
+        let mut rest = self.attributes;
         std::iter::from_fn(move || RawAttribute::take(&mut rest))
     }
 
@@ -133,7 +133,9 @@ impl<'a> Message<'a> {
     pub fn find<A: Attribute<'a>>(&self) -> Result<Option<A>, InvalidAttribute> {
         self.attributes()
             .find(|raw| raw.attribute == A::TYPE)
-            .map(|raw| A::parse(raw.value, self.id).ok_or(InvalidAttribute { attribute: A::TYPE }))
+            .map(|raw| {
+                A::parse(raw.value, self.transaction_id()).ok_or(InvalidAttribute { attribute: A::TYPE })
+            })
             .transpose()
     }
 
@@ -178,7 +180,7 @@ impl<'a> Message<'a> {
     /// Whether the message carries an integrity attribute, and which one a receiver goes by: SHA-256 wins.
     #[must_use]
     pub const fn integrity(&self) -> Option<IntegrityAlgorithm> {
-        match (self.sha256, self.sha1) {
+        match (self.protections.sha256, self.protections.sha1) {
             (Some(_), _) => Some(IntegrityAlgorithm::Sha256),
             (None, Some(_)) => Some(IntegrityAlgorithm::Sha1),
             (None, None) => None,
@@ -188,48 +190,46 @@ impl<'a> Message<'a> {
     /// Checks the integrity attribute in constant time. `Ok` says by which algorithm the message is authentic:
     /// a response must use the same (RFC 8489, section 9.1.4).
     pub fn check_integrity(&self, key: &IntegrityKey) -> Result<IntegrityAlgorithm, IntegrityError> {
-        let algorithm = self.integrity().ok_or(IntegrityError::Missing)?;
-        let (protection, lengths) = match algorithm {
-            IntegrityAlgorithm::Sha1 => (self.sha1, 20..=20),
-            // Section 14.6: may be truncated to any multiple of four from 16 bytes on.
-            IntegrityAlgorithm::Sha256 => (self.sha256, 16..=32),
+        let Protections { sha1, sha256, .. } = self.protections;
+        let (algorithm, at) = match (sha256, sha1) {
+            (Some(at), _) => (IntegrityAlgorithm::Sha256, at),
+            (None, Some(at)) => (IntegrityAlgorithm::Sha1, at),
+            (None, None) => return Err(IntegrityError::Missing),
         };
-        let protection = protection.ok_or(IntegrityError::Missing)?;
-        let len = protection.value.len();
-        if !lengths.contains(&len) || !len.is_multiple_of(4) {
+        let (protected, value) = self.protected_by(at).ok_or(IntegrityError::Missing)?;
+        let len = value.len();
+        let fits = match algorithm {
+            IntegrityAlgorithm::Sha1 => len == 20,
+            // Section 14.6: may be truncated to any multiple of four from 16 bytes on.
+            IntegrityAlgorithm::Sha256 => (16..=32).contains(&len) && len.is_multiple_of(4),
+        };
+        if !fits {
             return Err(IntegrityError::Mismatch);
         }
+        let Some((&[first, second, _, _], others)) = protected.split_first_chunk() else {
+            return Err(IntegrityError::Mismatch);
+        };
         // Sections 14.5 and 14.6: the length field covers the message up to the end of the integrity attribute.
         let length =
-            u16::try_from(protection.at + 4 + len - HEADER_LEN).map_err(|_| IntegrityError::Mismatch)?;
-        let protected = self.bytes.get(..protection.at).unwrap_or_default();
-        // The bytes up to the end of the first block are hashed out of a copy, which has that length; so that the others are
-        // hashed where they lie, block by block.
-        let (first, others) = protected.split_at_checked(64).unwrap_or((protected, &[]));
-        let mut patched = [0; 64];
-        let Some(patched) = patched.get_mut(..first.len()) else { return Err(IntegrityError::Mismatch) };
-        patched.copy_from_slice(first);
-        if let Some(field) = patched.get_mut(2..4) {
-            field.copy_from_slice(&length.to_be_bytes());
-        }
-        let digest = key.sign(algorithm, &[patched, others]);
-        if digest.starts_with(protection.value) { Ok(algorithm) } else { Err(IntegrityError::Mismatch) }
+            u16::try_from(protected.len() + 4 + len - HEADER_LEN).map_err(|_| IntegrityError::Mismatch)?;
+        let begin = u32::from(u16::from_be_bytes([first, second])) << 16 | u32::from(length);
+        let digest = key.sign(algorithm, &[&begin.to_be_bytes(), others]);
+        if digest.starts_with(value) { Ok(algorithm) } else { Err(IntegrityError::Mismatch) }
     }
 
     /// Whether the FINGERPRINT is right: `None` when there is none. One that is not the last attribute is wrong
     /// (RFC 8489, section 14.7).
     #[must_use]
     pub fn check_fingerprint(&self) -> Option<bool> {
-        let Protection { at, value } = self.fingerprint?;
-        let is_last = at + 8 == self.bytes.len();
-        let before = self.bytes.get(..at)?;
+        let (before, value) = self.protected_by(self.protections.fingerprint?)?;
+        let is_last = before.len() + 8 == self.bytes.len();
         Some(is_last && value == checksum(before).to_be_bytes())
     }
 }
 
 impl fmt::Debug for Message<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:?} {:?} {:?} [", self.method, self.class, self.id)?;
+        write!(f, "{:?} {:?} {:?} [", self.method(), self.class(), self.transaction_id())?;
         for (index, raw) in self.attributes().enumerate() {
             write!(f, "{}{}", if index == 0 { "" } else { ", " }, raw.attribute)?;
         }

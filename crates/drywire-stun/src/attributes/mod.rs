@@ -278,15 +278,15 @@ pub struct RawAttribute<'a> {
 }
 
 impl<'a> RawAttribute<'a> {
-    /// Takes one attribute with its padding, whose bytes may be anything (RFC 8489, section 14), off the front of what is
-    /// left. `None`, and nothing taken, when it is not all there.
+    /// Takes one attribute with its padding, whose bytes may be anything (RFC 8489, section 14), off the front of the
+    /// words that are left. `None`, and nothing taken, when it is not all there.
     #[inline]
-    pub(crate) fn take(rest: &mut &'a [u8]) -> Option<Self> {
-        let ([first, second, high, low], behind) = rest.split_first_chunk::<4>()?;
+    pub(crate) fn take(rest: &mut &'a [[u8; 4]]) -> Option<Self> {
+        let ([first, second, high, low], behind) = rest.split_first()?;
         let len = usize::from(u16::from_be_bytes([*high, *low]));
-        let (padded, others) = behind.split_at_checked(len.next_multiple_of(4))?;
-        let value = padded.get(..len)?;
+        let (padded, others) = behind.split_at_checked(len.div_ceil(4))?;
         *rest = others;
+        let value = padded.as_flattened().get(..len).unwrap_or_default();
         Some(Self { attribute: AttributeType(u16::from_be_bytes([*first, *second])), value })
     }
 }
