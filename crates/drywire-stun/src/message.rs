@@ -206,13 +206,13 @@ impl<'a> Message<'a> {
         if !fits {
             return Err(IntegrityError::Mismatch);
         }
-        let Some((&[first, second, _, _], others)) = protected.split_first_chunk() else {
-            return Err(IntegrityError::Mismatch);
-        };
         // Sections 14.5 and 14.6: the length field covers the message up to the end of the integrity attribute.
         let length =
             u16::try_from(protected.len() + 4 + len - HEADER_LEN).map_err(|_| IntegrityError::Mismatch)?;
+        // So four bytes stand in for the first four; all others are hashed where they lie.
+        let [first, second, ..] = *self.header;
         let begin = u32::from(u16::from_be_bytes([first, second])) << 16 | u32::from(length);
+        let others = protected.get(4..).unwrap_or_default();
         let digest = key.sign(algorithm, &[&begin.to_be_bytes(), others]);
         if digest.starts_with(value) { Ok(algorithm) } else { Err(IntegrityError::Mismatch) }
     }
@@ -221,9 +221,10 @@ impl<'a> Message<'a> {
     /// (RFC 8489, section 14.7).
     #[must_use]
     pub fn check_fingerprint(&self) -> Option<bool> {
-        let (before, value) = self.protected_by(self.protections.fingerprint?)?;
-        let is_last = before.len() + 8 == self.bytes.len();
-        Some(is_last && value == checksum(before).to_be_bytes())
+        let at = self.protections.fingerprint?;
+        let (before, [_, _, high, low, value @ ..]) = self.bytes.split_last_chunk::<8>()?;
+        let is_last = before.len() == at.get() && [*high, *low] == [0, 4];
+        Some(is_last && *value == checksum(before).to_be_bytes())
     }
 }
 
