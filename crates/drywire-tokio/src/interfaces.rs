@@ -1,6 +1,7 @@
 //! The addresses of this host, and when they come and go.
 
 mod cost;
+mod told;
 mod watch;
 
 use std::io;
@@ -11,6 +12,7 @@ use drywire::ice::mdns;
 use drywire::stun::attributes::NetworkCost;
 use if_addrs::{IfAddr, IfOperStatus};
 
+pub(crate) use self::told::Subscription;
 pub(crate) use self::watch::{Difference, watch};
 
 /// Somewhere beyond every link, one for each IP version: addresses of a root name server. Nothing is sent there.
@@ -26,7 +28,8 @@ const FAR_AWAY: [(IpAddr, IpAddr); 2] = [
 ///
 /// Left out are interfaces that are down and the addresses that RFC 8445, section 5.1.1.1, keeps out of host
 /// candidates: unspecified, multicast, IPv4-mapped, and link-local IPv6 (useless without a scope, which
-/// candidates cannot carry). Loopback addresses come last: within one host they let two peers meet even when
+/// candidates cannot carry); and, for a second or two, IPv6 addresses that are so new that another host may still turn out
+/// to have them (RFC 4862, section 5.4), which cannot be sent from. Loopback addresses come last: within one host they let two peers meet even when
 /// there is no network at all. Whoever does not want them filters by [`IpAddr::is_loopback`].
 ///
 /// # Errors
@@ -70,6 +73,8 @@ pub(crate) struct HostAddress {
     pub(crate) index: u32,
     pub(crate) cost: u16,
     pub(crate) default_route: bool,
+    /// Whether it can be sent from: not while it is tentative.
+    pub(crate) ready: bool,
 }
 
 /// What a socket or a listener is bound to.
@@ -117,6 +122,7 @@ impl Host {
                 index: interface.index.unwrap_or(0),
                 cost: cost::cost(&interface.name),
                 default_route: default_sources.contains(&ip),
+                ready: is_ready(ip, interface.index.unwrap_or(0)),
             });
         }
         addresses.sort_by_key(|address| address.ip.is_loopback());
@@ -125,7 +131,12 @@ impl Host {
 
     /// Those that candidates can have.
     fn usable(&self) -> impl Iterator<Item = &HostAddress> {
-        self.addresses.iter().filter(|address| is_usable(address.ip))
+        self.addresses.iter().filter(|address| address.ready && is_usable(address.ip))
+    }
+
+    /// Whether there is nothing to wait for.
+    fn is_ready(&self) -> bool {
+        self.addresses.iter().all(|address| address.ready)
     }
 
     /// The addresses that are reached on what is bound so; none while its interface is gone.
@@ -142,7 +153,7 @@ impl Host {
         })
     }
 
-    /// What multicast DNS is spoken on: an address of each link of each interface. Loopback only if there is nothing else, for
+    /// What multicast DNS is spoken on, or tried to: an address of each link of each interface. Loopback only if there is nothing else, for
     /// two peers on one host; link-local IPv6 only if the interface has no other, as no candidate is on that link.
     pub(crate) fn multicast(&self, port: u16) -> Vec<mdns::Interface> {
         let is_networked = self.addresses.iter().any(|address| !address.ip.is_loopback());
@@ -157,13 +168,10 @@ impl Host {
         }
         links
             .into_iter()
-            .map(|HostAddress { ip, prefix, index, .. }| {
-                let scope = if is_link_local(*ip) { *index } else { 0 };
-                let address = match ip {
-                    IpAddr::V4(v4) => SocketAddr::from((*v4, port)),
-                    IpAddr::V6(v6) => SocketAddrV6::new(*v6, port, 0, scope).into(),
-                };
-                mdns::Interface { address, prefix: *prefix, index: *index }
+            .map(|HostAddress { ip, prefix, index, .. }| mdns::Interface {
+                address: scoped(*ip, *index, port),
+                prefix: *prefix,
+                index: *index,
             })
             .collect()
     }
@@ -201,6 +209,21 @@ fn source(from: IpAddr, to: IpAddr) -> Option<IpAddr> {
     Some(socket.local_addr().ok()?.ip())
 }
 
+/// Whether a socket can have the address. One of IPv6 that was just added is listed, but it is nobody's until it is sure that no
+/// other host has it.
+fn is_ready(ip: IpAddr, index: u32) -> bool {
+    let bound = || UdpSocket::bind(scoped(ip, index, 0));
+    ip.is_ipv4() || !bound().is_err_and(|error| error.kind() == io::ErrorKind::AddrNotAvailable)
+}
+
+/// The address, with the number of its interface where it means nothing without.
+fn scoped(ip: IpAddr, index: u32, port: u16) -> SocketAddr {
+    match ip {
+        IpAddr::V4(v4) => (v4, port).into(),
+        IpAddr::V6(v6) => SocketAddrV6::new(v6, port, 0, if is_link_local(ip) { index } else { 0 }).into(),
+    }
+}
+
 // Loopback and tunnels report "unknown" on Linux, so that only what is surely down is left out.
 fn is_down(status: &IfOperStatus) -> bool {
     matches!(status, IfOperStatus::Down | IfOperStatus::NotPresent | IfOperStatus::LowerLayerDown)
@@ -231,6 +254,7 @@ mod tests {
             index: *index,
             cost: 10,
             default_route: *index == 2,
+            ready: true,
         });
         Host { addresses: addresses.collect() }
     }
@@ -269,6 +293,26 @@ mod tests {
         let bases: Vec<_> = host.bases(Bound::socket("0.0.0.0:7".parse().unwrap())).collect();
         assert!(bases[0].default_route && !bases[1].default_route);
         assert_eq!(bases[0].network, NetworkCost::new(2, 10));
+    }
+
+    #[test]
+    fn an_address_that_is_not_ready_is_no_base() {
+        let mut host = host(&[("192.0.2.1", 2), ("2001:db8::1", 2), ("2001:db8::2", 2)]);
+        host.addresses[1].ready = false;
+        let bases: Vec<_> = host.bases(Bound { address: "[::]:7".parse().unwrap(), dual: true }).collect();
+        let addresses = [bases[0].address, bases[1].address].map(|address| address.to_string());
+        assert_eq!((bases.len(), addresses), (2, ["192.0.2.1:7".to_owned(), "[2001:db8::2]:7".to_owned()]));
+        assert!(!host.is_ready());
+    }
+
+    #[test]
+    fn an_address_that_no_socket_can_have_is_not_ready() {
+        if UdpSocket::bind("[::1]:0").is_err() {
+            println!("skipped: there is no IPv6");
+            return;
+        }
+        assert!(is_ready("::1".parse().unwrap(), 1));
+        assert!(!is_ready("2001:db8::dead".parse().unwrap(), 1));
     }
 
     #[test]

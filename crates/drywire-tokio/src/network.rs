@@ -17,7 +17,7 @@ use tokio::sync::{Notify, mpsc};
 use tokio::time::sleep;
 
 use crate::ice_server::{Resolved, Resolver};
-use crate::interfaces::{Bound, Difference, Host, watch};
+use crate::interfaces::{Bound, Difference, Host, Subscription, watch};
 use crate::multicast::Multicast;
 use crate::streams::Streams;
 use crate::{IceServerConfig, IceServerConfigError, Socket};
@@ -176,10 +176,13 @@ impl Network {
         endpoint: &mut Endpoint,
         period: Duration,
     ) -> io::Result<()> {
+        // Before we look, so that nothing changes in between.
+        let subscription = if self.watching { None } else { subscribe() };
         self.host = Host::look()?;
         self.tell_addresses(now, endpoint);
         if !std::mem::replace(&mut self.watching, true) {
-            tokio::spawn(watch(self.host.clone(), period, self.look.clone(), self.sender.clone()));
+            let (look, sender) = (self.look.clone(), self.sender.clone());
+            tokio::spawn(watch(self.host.clone(), period, subscription, look, sender));
         }
         Ok(())
     }
@@ -322,6 +325,13 @@ impl Network {
     }
 }
 
+/// Has the system tell of changes of the network, if it does.
+fn subscribe() -> Option<Subscription> {
+    let told = Subscription::new();
+    told.inspect_err(|error| tracing::debug!(%error, "the system does not tell of changes of the network"))
+        .ok()
+}
+
 fn use_server(now: Instant, endpoint: &mut Endpoint, resolved: Resolved) -> NetworkEvent {
     let Resolved { uri, result } = resolved;
     let server = match result {
@@ -366,6 +376,7 @@ mod tests {
             index: 2,
             cost: 0,
             default_route: *default_route,
+            ready: true,
         });
         Host { addresses: addresses.collect() }
     }

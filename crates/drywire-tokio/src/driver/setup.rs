@@ -59,8 +59,13 @@ impl<A: Application> Driver<A> {
         self.network.streams.set_tls(config);
     }
 
-    /// Tells the endpoint the addresses of all sockets and listeners at once, and again whenever some come or go. Looks every
-    /// `period`, and when a datagram could not be sent: two seconds are enough to keep a session alive.
+    /// Tells the endpoint the addresses of all sockets and listeners at once, and again whenever some come or go, or become
+    /// usable: a new address of IPv6 is not until it is sure that no other host has it.
+    ///
+    /// Linux tells of changes, and they are followed at once; elsewhere, and where it is not allowed to listen to that (Android,
+    /// some sandboxes), it looks every `period`, for which two seconds are enough to keep a session alive. In any case it looks
+    /// when a datagram could not be sent. Where the system tells, it looks just in case every minute as well, or every
+    /// `period`, if that is longer. To look costs a fraction of a millisecond; it is not done more than ten times a second.
     ///
     /// # Errors
     ///

@@ -31,6 +31,7 @@ mod peer;
 mod roaming;
 mod server;
 mod turn_server;
+mod watching;
 
 /// Says why there is nothing to test. Programs that are absent have to be there with `DRYWIRE_REQUIRE_PEERS=1`; what the kernel
 /// does not do, it does not do.

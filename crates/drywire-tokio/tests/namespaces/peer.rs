@@ -1,6 +1,6 @@
 //! Two peers, each in a namespace of its own and on a thread of its own, and the signalling between them.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::JoinHandle;
@@ -21,6 +21,8 @@ use crate::namespace::Namespace;
 use crate::server::{Server, tls};
 
 const MESSAGE: usize = 16 * 1024;
+/// Never, as tests go: the system tells of all changes.
+const PERIOD: Duration = Duration::from_secs(3_600);
 
 /// What a peer tells the test.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -94,7 +96,7 @@ impl Setup {
         }
         let endpoint = Endpoint::new(config, now(), [u8::try_from(number).unwrap(); 32]);
         let (mut driver, handle) = Driver::new(endpoint, sockets, app);
-        driver.watch_interfaces(Duration::from_millis(500)).unwrap();
+        driver.watch_interfaces(PERIOD).unwrap();
         if self.hides {
             driver.multicast_dns().unwrap();
         }
@@ -282,6 +284,20 @@ impl Pair {
         }
     }
 
+    /// Waits until `is_so`.
+    pub(crate) fn wait_until(&mut self, what: &str, limit: Duration, is_so: impl Fn(&Self) -> bool) {
+        let end = now() + limit;
+        while !is_so(self) {
+            if now() > end {
+                self.fail(&format!("too late: {what}"));
+            }
+            // Candidates still come.
+            if let Ok((number, told)) = self.heard.recv_timeout(Duration::from_millis(20)) {
+                self.take(number, told);
+            }
+        }
+    }
+
     /// Waits until both use the same path, and use it for a second: ICE goes on to better ones while data flows.
     pub(crate) fn settle(&mut self, limit: Duration) {
         let end = now() + limit;
@@ -348,6 +364,14 @@ impl Pair {
             self.take(number, told);
         }
         &self.log
+    }
+
+    /// Whether one of them has a candidate with this address.
+    pub(crate) fn has(&self, number: usize, address: IpAddr) -> bool {
+        self.call(number, move |_, endpoint, app| {
+            let peer = endpoint.peer(app.peer.unwrap()).unwrap();
+            peer.ice().local_candidates().any(|candidate| candidate.address.ip() == address)
+        })
     }
 
     /// The figures of one of them.

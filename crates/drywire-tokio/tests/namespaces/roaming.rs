@@ -18,7 +18,7 @@ const OUTAGE: Duration = Duration::from_secs(5);
 
 /// While a transfer runs in both directions, does something to the network. All arrives, both end up connected, and neither
 /// says in between that it has failed.
-fn assert_survives(mut pair: Pair, change: impl FnOnce(&mut Pair)) -> Pair {
+pub(crate) fn assert_survives(mut pair: Pair, change: impl FnOnce(&mut Pair)) -> Pair {
     pair.connect(LIMIT);
     pair.stream(0);
     pair.stream(1);
