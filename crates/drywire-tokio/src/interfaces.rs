@@ -26,10 +26,10 @@ const FAR_AWAY: [(IpAddr, IpAddr); 2] = [
 
 /// The addresses of this host that a peer may reach it on, loopback included.
 ///
-/// Left out are interfaces that are down and the addresses that RFC 8445, section 5.1.1.1, keeps out of host
-/// candidates: unspecified, multicast, IPv4-mapped, and link-local IPv6 (useless without a scope, which
-/// candidates cannot carry); and, for a second or two, IPv6 addresses that are so new that another host may still turn out
-/// to have them (RFC 4862, section 5.4), which cannot be sent from. Loopback addresses come last: within one host they let two peers meet even when
+/// Left out are interfaces that are down or have no link; IPv6 addresses that are so new that another host may still turn
+/// out to have them (RFC 4862, section 5.4), which cannot be sent from; and the addresses that RFC 8445, section 5.1.1.1,
+/// keeps out of host candidates: unspecified, multicast, IPv4-mapped, and link-local IPv6 (useless without a scope, which
+/// candidates cannot carry). Loopback addresses come last: within one host they let two peers meet even when
 /// there is no network at all. Whoever does not want them filters by [`IpAddr::is_loopback`].
 ///
 /// # Errors
@@ -224,9 +224,13 @@ fn scoped(ip: IpAddr, index: u32, port: u16) -> SocketAddr {
     }
 }
 
-// Loopback and tunnels report "unknown" on Linux, so that only what is surely down is left out.
+/// On Unix, "unknown" says that an interface is not running: it is down, although it keeps its addresses of IPv4, or is cut off.
 fn is_down(status: &IfOperStatus) -> bool {
-    matches!(status, IfOperStatus::Down | IfOperStatus::NotPresent | IfOperStatus::LowerLayerDown)
+    match status {
+        IfOperStatus::Down | IfOperStatus::NotPresent | IfOperStatus::LowerLayerDown => true,
+        IfOperStatus::Unknown => cfg!(unix),
+        _ => false,
+    }
 }
 
 const fn is_link_local(address: IpAddr) -> bool {
@@ -311,8 +315,9 @@ mod tests {
             println!("skipped: there is no IPv6");
             return;
         }
-        assert!(is_ready("::1".parse().unwrap(), 1));
-        assert!(!is_ready("2001:db8::dead".parse().unwrap(), 1));
+        for (ip, expected) in [("127.0.0.1", true), ("::1", true), ("2001:db8::dead", false)] {
+            assert_eq!(is_ready(ip.parse().unwrap(), 1), expected, "{ip}");
+        }
     }
 
     #[test]
