@@ -60,6 +60,8 @@ pub struct Driver<A> {
     out: Vec<u8>,
     /// What `out` holds when a full socket did not take it.
     blocked: Option<(usize, Transmit)>,
+    /// Whether a socket may hold more than was taken from it at once: then there is nothing to wait for.
+    unread: bool,
 }
 
 impl<A> fmt::Debug for Driver<A> {
@@ -84,6 +86,7 @@ impl<A: Application> Driver<A> {
             buffers: ReceiveBuffers::new(),
             out: Vec::with_capacity(65_536),
             blocked: None,
+            unread: false,
         };
         (driver, Handle { commands: sender })
     }
@@ -98,8 +101,9 @@ impl<A: Application> Driver<A> {
         let mut timer = pin!(sleep_until(now().into()));
         loop {
             let more = self.settle(now());
-            if more {
-                // Sockets and commands have their turn now, other tasks have theirs.
+            if std::mem::take(&mut self.unread) || more {
+                // Sockets and commands have their turn now, other tasks have theirs. Among those are the runtime's clock, by
+                // which ours goes, and all that has to be told of the network.
                 tokio::task::yield_now().await;
             }
             let deadline = self.endpoint.poll_timeout();
@@ -196,7 +200,7 @@ impl<A: Application> Driver<A> {
                 endpoint.handle_input(at, path, datagram);
             });
             if let Poll::Ready(result) = received {
-                result?;
+                self.unread |= result? >= RECEIVE_LIMIT;
                 progress = true;
             }
         }
