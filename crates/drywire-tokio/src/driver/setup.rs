@@ -59,13 +59,16 @@ impl<A: Application> Driver<A> {
         self.network.streams.set_tls(config);
     }
 
-    /// Tells the endpoint the addresses of all sockets and listeners at once, and again whenever some come or go, or become
-    /// usable: a new address of IPv6 is not until it is sure that no other host has it.
+    /// Tells the endpoint the addresses of all sockets and listeners at once, and again whenever some come or go, or can be
+    /// used: a new address of IPv6 cannot until it is sure that no other host has it (RFC 4862, section 5.4).
     ///
-    /// Linux tells of changes, and they are followed at once; elsewhere, and where it is not allowed to listen to that (Android,
-    /// some sandboxes), it looks every `period`, for which two seconds are enough to keep a session alive. In any case it looks
-    /// when a datagram could not be sent. Where the system tells, it looks just in case every minute as well, or every
-    /// `period`, if that is longer. To look costs a fraction of a millisecond; it is not done more than ten times a second.
+    /// Linux tells of changes, which are followed within a moment. Elsewhere, and where nobody may listen to that (Android,
+    /// some sandboxes), the interfaces are looked at every `period`: two seconds are enough to keep a session alive. With
+    /// Linux's help that is done just in case, every minute, or every `period` if that is longer. Anywhere they are looked at when
+    /// a datagram could not be sent.
+    ///
+    /// To look takes a fraction of a millisecond, on a host with hundreds of interfaces some tens of them. However much
+    /// changes, it is done ten times a second at most, and takes no more than a twentieth of the time.
     ///
     /// # Errors
     ///
