@@ -226,11 +226,8 @@ fn scoped(ip: IpAddr, index: u32, port: u16) -> SocketAddr {
 
 /// On Unix, "unknown" says that an interface is not running: it is down, although it keeps its addresses of IPv4, or is cut off.
 fn is_down(status: &IfOperStatus) -> bool {
-    match status {
-        IfOperStatus::Down | IfOperStatus::NotPresent | IfOperStatus::LowerLayerDown => true,
-        IfOperStatus::Unknown => cfg!(unix),
-        _ => false,
-    }
+    let down = matches!(status, IfOperStatus::Down | IfOperStatus::NotPresent | IfOperStatus::LowerLayerDown);
+    down || cfg!(unix) && matches!(status, IfOperStatus::Unknown)
 }
 
 const fn is_link_local(address: IpAddr) -> bool {
