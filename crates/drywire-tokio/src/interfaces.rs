@@ -4,6 +4,7 @@ mod cost;
 mod told;
 mod watch;
 
+use std::cell::LazyCell;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV6, UdpSocket};
 
@@ -26,7 +27,7 @@ const FAR_AWAY: [(IpAddr, IpAddr); 2] = [
 
 /// The addresses of this host that a peer may reach it on, loopback included.
 ///
-/// Left out are interfaces that are down or have no link; IPv6 addresses that are so new that another host may still turn
+/// Left out are interfaces that are down; IPv6 addresses that are so new that another host may still turn
 /// out to have them (RFC 4862, section 5.4), which cannot be sent from; and the addresses that RFC 8445, section 5.1.1.1,
 /// keeps out of host candidates: unspecified, multicast, IPv4-mapped, and link-local IPv6 (useless without a scope, which
 /// candidates cannot carry). Loopback addresses come last: within one host they let two peers meet even when
@@ -102,6 +103,7 @@ impl Host {
     pub(crate) fn look() -> io::Result<Self> {
         let default_sources: Vec<IpAddr> =
             FAR_AWAY.iter().filter_map(|(from, to)| source(*from, *to)).collect();
+        let off = LazyCell::new(switched_off);
         let mut addresses: Vec<HostAddress> = Vec::new();
         for interface in if_addrs::get_if_addrs()? {
             let ip = interface.ip();
@@ -109,7 +111,9 @@ impl Host {
             let is_known = addresses.iter().any(|other| {
                 other.ip == ip && (other.index == interface.index.unwrap_or(0) || !is_link_local(ip))
             });
-            if is_down(&interface.oper_status) || is_known {
+            let is_running = interface.oper_status == IfOperStatus::Up;
+            let is_off = is_down(&interface.oper_status) || !is_running && off.contains(&interface.name);
+            if is_off || is_known {
                 continue;
             }
             let prefix = match &interface.addr {
@@ -224,10 +228,25 @@ fn scoped(ip: IpAddr, index: u32, port: u16) -> SocketAddr {
     }
 }
 
-/// On Unix, "unknown" says that an interface is not running: it is down, although it keeps its addresses of IPv4, or is cut off.
+// On Unix, "unknown" says that an interface is not running: it has no carrier, has none yet, or is down. Where it cannot be told
+// which, only what is surely down is left out.
 fn is_down(status: &IfOperStatus) -> bool {
-    let down = matches!(status, IfOperStatus::Down | IfOperStatus::NotPresent | IfOperStatus::LowerLayerDown);
-    down || cfg!(unix) && matches!(status, IfOperStatus::Unknown)
+    matches!(status, IfOperStatus::Down | IfOperStatus::NotPresent | IfOperStatus::LowerLayerDown)
+}
+
+/// The names of interfaces that are down, and keep their addresses of IPv4 nevertheless.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+fn switched_off() -> Vec<String> {
+    use nix::net::if_::InterfaceFlags;
+
+    let all = nix::ifaddrs::getifaddrs().into_iter().flatten();
+    let down = all.filter(|interface| !interface.flags.contains(InterfaceFlags::IFF_UP));
+    down.map(|interface| interface.interface_name).collect()
+}
+
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+const fn switched_off() -> Vec<String> {
+    Vec::new()
 }
 
 const fn is_link_local(address: IpAddr) -> bool {
