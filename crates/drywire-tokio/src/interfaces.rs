@@ -157,8 +157,8 @@ impl Host {
         })
     }
 
-    /// What multicast DNS is spoken on, or tried to: an address of each link of each interface. Loopback only if there is nothing else, for
-    /// two peers on one host; link-local IPv6 only if the interface has no other, as no candidate is on that link.
+    /// What multicast DNS is spoken on, or tried to: an address of each link of each interface. Loopback only if there is nothing
+    /// else, for two peers on one host; link-local IPv6 only if the interface has no other, as no candidate is on that link.
     pub(crate) fn multicast(&self, port: u16) -> Vec<mdns::Interface> {
         let is_networked = self.addresses.iter().any(|address| !address.ip.is_loopback());
         let mut links: Vec<&HostAddress> = Vec::new();
