@@ -94,6 +94,10 @@ struct Slot {
 /// something to do.
 ///
 /// A STUN request is routed by the user name it carries, anything else by its addresses; either is one lookup.
+///
+/// DTLS and media carry no name of their session: between the same two addresses there is one peer connection, the one that
+/// ICE showed first to live there. Two servers with one port each that need more sessions with each other give one of them more
+/// sockets, and each peer connection candidates of its own.
 pub struct Endpoint {
     config: EndpointConfig,
     clock: Monotonic,
