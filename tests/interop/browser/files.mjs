@@ -40,17 +40,21 @@ async function arrived(page, sha) {
   return result;
 }
 
-/** Presses a button at the moment when so much of the file is out ("sent") or back ("returned"). */
+/** Presses a button at the moment when so much of the file is out ("sent") or back ("returned"), before anything more comes. */
 const press = (page, button, way, share) =>
   page.evaluate(
     ([button, way, share]) =>
       new Promise((yes) => {
-        const look = () => {
-          if (document.getElementById(way).value < share) return setTimeout(look, 1);
+        const progress = document.getElementById(way);
+        const observer = new MutationObserver(look);
+        observer.observe(progress, { attributeFilter: ["value"] });
+        look();
+        function look() {
+          if (progress.value < share) return;
+          observer.disconnect();
           document.getElementById(button).click();
           yes();
-        };
-        look();
+        }
       }),
     [button, way, share],
   );
