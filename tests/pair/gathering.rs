@@ -45,6 +45,12 @@ impl App {
         self.peer.and_then(|id| self.endpoint.peer(id)).expect("the peer connection")
     }
 
+    /// How many relayed addresses there are.
+    fn relays(&self) -> usize {
+        let locals = self.connection().ice().local_candidates();
+        locals.filter(|own| own.kind == ice::CandidateKind::Relayed).count()
+    }
+
     fn is_connected(&self) -> bool {
         self.connection().connection_state() == ConnectionState::Connected
     }
@@ -263,6 +269,13 @@ impl World {
         }
     }
 
+    /// Has both sides gather all candidates, with a server.
+    fn gather(&mut self, uri: &str) {
+        self.add_servers(uri);
+        self.create_peers(&Arc::new(config()));
+        self.run_until(is_complete);
+    }
+
     fn create_peers(&mut self, config: &Arc<Config>) {
         let now = self.network.now();
         for app in self.apps {
@@ -465,36 +478,25 @@ fn a_wrong_password_is_told_and_not_tried_again() {
 fn a_server_that_is_away_is_found_when_it_comes_back() {
     let mut world = World::new(|_| {});
     world.network[world.apps[0]].app_mut().refuse_connections = true;
-    world.add_servers("turn:turn.example.org?transport=tcp");
-    world.create_peers(&Arc::new(config()));
-    world.run_until(is_complete);
+    world.gather("turn:turn.example.org?transport=tcp");
     assert_eq!(world.network[world.apps[0]].app().errors, [701]);
     world.network[world.apps[0]].app_mut().refuse_connections = false;
     world.run_for(Duration::from_secs(30));
-    let relays = |app: &App| {
-        app.connection()
-            .ice()
-            .local_candidates()
-            .filter(|own| own.kind == ice::CandidateKind::Relayed)
-            .count()
-    };
-    assert_eq!(relays(world.network[world.apps[0]].app()), 1);
+    assert_eq!(world.network[world.apps[0]].app().relays(), 1);
 
     // The connection breaks: the relay is gone, and another one comes.
     let path = world.network[world.apps[0]].app().connections[0];
     let now = world.network.now();
     world.network[world.apps[0]].app_mut().endpoint.disconnected(now, path);
-    assert_eq!(relays(world.network[world.apps[0]].app()), 0);
+    assert_eq!(world.network[world.apps[0]].app().relays(), 0);
     world.run_for(Duration::from_secs(30));
-    assert_eq!(relays(world.network[world.apps[0]].app()), 1);
+    assert_eq!(world.network[world.apps[0]].app().relays(), 1);
 }
 
 #[test]
 fn a_server_that_was_started_anew_is_asked_again_at_once() {
     let mut world = World::new(|_| {});
-    world.add_servers("turn:turn.example.org");
-    world.create_peers(&Arc::new(config()));
-    world.run_until(is_complete);
+    world.gather("turn:turn.example.org");
     world.run_for(Duration::from_secs(10));
     let (now, turn) = (world.network.now(), world.turn);
     world.network[turn].turn().server = turn_server(now, 62);
@@ -515,8 +517,7 @@ fn a_server_that_was_started_anew_is_asked_again_at_once() {
     assert!(took <= Duration::from_millis(200), "{took:?}");
     for app in world.apps {
         let app = world.network[app].app();
-        let relays = app.connection().ice().local_candidates();
-        assert_eq!(relays.filter(|own| own.kind == ice::CandidateKind::Relayed).count(), 1);
+        assert_eq!(app.relays(), 1);
     }
 }
 
@@ -524,9 +525,7 @@ fn a_server_that_was_started_anew_is_asked_again_at_once() {
 #[test]
 fn an_endpoint_that_is_started_again_on_its_port_has_its_relay_at_once() {
     let mut world = World::new(|_| {});
-    world.add_servers("turn:turn.example.org");
-    world.create_peers(&Arc::new(config()));
-    world.run_until(is_complete);
+    world.gather("turn:turn.example.org");
     world.run_for(Duration::from_secs(10));
     let (now, turn) = (world.network.now(), world.turn);
     for node in world.apps {
@@ -534,16 +533,13 @@ fn an_endpoint_that_is_started_again_on_its_port_has_its_relay_at_once() {
         app.endpoint = Endpoint::new(EndpointConfig::default(), now, [app.host + 100; 32]);
         app.endpoint.add_local_address(now, address(app.host, 5000));
     }
-    world.add_servers("turn:turn.example.org");
-    world.create_peers(&Arc::new(config()));
-    world.run_until(is_complete);
+    world.gather("turn:turn.example.org");
     let took = world.network.now() - now;
     assert!(took <= Duration::from_millis(200), "{took:?}");
     for node in world.apps {
         let app = world.network[node].app();
         assert_eq!(app.errors, []);
-        let relays = app.connection().ice().local_candidates();
-        assert_eq!(relays.filter(|own| own.kind == ice::CandidateKind::Relayed).count(), 1);
+        assert_eq!(app.relays(), 1);
     }
     let server = &world.network[turn].turn().server;
     assert_eq!((server.allocations(), server.stats().refused_with(437)), (2, 2));
@@ -606,9 +602,7 @@ fn a_network_that_has_become_expensive_is_left() {
 #[test]
 fn an_endpoint_that_closes_gives_its_allocations_back() {
     let mut world = World::new(|_| {});
-    world.add_servers("turn:turn.example.org");
-    world.create_peers(&Arc::new(config()));
-    world.run_until(is_complete);
+    world.gather("turn:turn.example.org");
     assert_eq!(world.network[world.turn].turn().server.allocations(), 2);
     let now = world.network.now();
     for app in world.apps {
@@ -742,10 +736,7 @@ fn a_relay_is_asked_for_again_with_another_credential() {
         let server = IceServer::turn(uri.clone(), vec![(TURN, 3478).into()], USER.0, password);
         endpoint.add_ice_server(now, server).unwrap();
         world.run_for(Duration::from_secs(2));
-        let connection = world.network[world.apps[0]].app().connection();
-        let relayed =
-            connection.ice().local_candidates().filter(|own| own.kind == ice::CandidateKind::Relayed);
-        assert_eq!(relayed.count(), relays);
+        assert_eq!(world.network[world.apps[0]].app().relays(), relays);
     }
     assert_eq!(world.network[world.turn].turn().server.stats().allocations, 1);
 }

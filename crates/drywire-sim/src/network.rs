@@ -1,14 +1,15 @@
+mod flying;
+
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
 use std::io::Write;
 use std::net::SocketAddr;
 use std::ops::{Index, IndexMut};
 
-use bytes::BytesMut;
 use drywire_core::{Duration, Instant, Path, Rng, Transmit};
 
+use self::flying::Flying;
 use crate::link::{Arrival, LinkState};
-use crate::topology::Hop;
 use crate::{Fate, Link, Nat, Node, PcapWriter, Realm, Topology, TraceEntry};
 
 /// How often a node may ask for a timeout at one instant without sending anything.
@@ -92,42 +93,6 @@ struct Slot<N> {
     /// Timeouts at one instant that led to nothing.
     idle_timeouts: u32,
     last_timeout: Option<Instant>,
-}
-
-/// A datagram on its way, ordered by when it arrives.
-struct Flying {
-    at: Instant,
-    order: u64,
-    to: NodeId,
-    /// As it arrives at the realm from where there is no more climbing.
-    hop: Hop,
-    datagram: BytesMut,
-}
-
-impl Flying {
-    fn key(&self) -> (Instant, u64) {
-        (self.at, self.order)
-    }
-}
-
-impl PartialEq for Flying {
-    fn eq(&self, other: &Self) -> bool {
-        self.key() == other.key()
-    }
-}
-
-impl Eq for Flying {}
-
-impl PartialOrd for Flying {
-    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl Ord for Flying {
-    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
-        self.key().cmp(&other.key())
-    }
 }
 
 impl<N: Node> Network<N> {
