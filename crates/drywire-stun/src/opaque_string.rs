@@ -5,6 +5,9 @@ use precis_profiles::precis_core::profile::PrecisFastInvocation;
 
 use crate::OpaqueStringError;
 
+/// How often the rules are applied again, at most, until nothing changes.
+const APPLIED_AGAIN: usize = 3;
+
 /// Prepares a user name, a realm or a password for hashing by the OpaqueString profile (RFC 8265, section 4.2), so
 /// that what two people type as the same word has the same bytes: other spaces become the ASCII space, then
 /// normalization form C.
@@ -19,6 +22,21 @@ pub fn opaque_string(text: &str) -> Result<Cow<'_, str>, OpaqueStringError> {
     if text.bytes().all(|byte| (0x20..0x7F).contains(&byte)) {
         return Ok(Cow::Borrowed(text));
     }
+    // RFC 8264, section 7: what normalization makes of a character may be another one that is disallowed, or becomes yet another.
+    // What has not come to rest after three more times is refused.
+    let mut prepared = enforce(text)?;
+    for _ in 0..APPLIED_AGAIN {
+        let again = enforce(&prepared)?.into_owned();
+        if *prepared == again {
+            return Ok(prepared);
+        }
+        prepared = Cow::Owned(again);
+    }
+    Err(OpaqueStringError::Disallowed)
+}
+
+/// Applies the rules of the profile once.
+fn enforce(text: &str) -> Result<Cow<'_, str>, OpaqueStringError> {
     OpaqueString::enforce(text).map_err(|_| OpaqueStringError::Disallowed)
 }
 
@@ -47,6 +65,9 @@ mod tests {
         // RFC 8489, appendix B.1, says that this becomes "TheMatrIX"; that was SASLprep. RFC 8264 (section 9.13)
         // disallows the soft hyphen.
         assert_eq!(opaque_string("The\u{AD}M\u{AA}tr\u{2168}"), Err(OpaqueStringError::Disallowed));
+        // The Greek ano teleia becomes the middle dot, which stands between two letters l only (RFC 5892, appendix A.3).
+        assert_eq!(opaque_string("\u{387}"), Err(OpaqueStringError::Disallowed));
+        assert_eq!(opaque_string("l\u{387}l"), Ok("l\u{B7}l".into()));
     }
 
     proptest! {
