@@ -16,6 +16,8 @@ struct Channels {
     /// Of each channel, the number of the last message that came in order, and all that came.
     last: BTreeMap<ChannelId, u64>,
     came: BTreeSet<u64>,
+    /// How often the peer had begun anew when they came.
+    restarts: u64,
     /// Of channels that are read in parts, what has come of the message that goes on.
     open: BTreeMap<ChannelId, BytesMut>,
     arrived: bool,
@@ -36,8 +38,18 @@ impl Channels {
         }
     }
 
+    /// A peer that has begun anew, perhaps because its cookie had become stale on its way, sends in the new association again what it
+    /// did not hear to be acknowledged in the one before.
+    fn notice_restart(&mut self) {
+        let restarts = self.transport.stats().restarts;
+        if std::mem::replace(&mut self.restarts, restarts) != restarts {
+            self.came.clear();
+        }
+    }
+
     /// Each message comes at most once, and on an ordered channel in order: whatever the network did.
     fn read(&mut self, id: ChannelId) {
+        self.notice_restart();
         let ordered = self.transport.channel(id).is_some_and(drywire_datachannel::Channel::ordered);
         while let Some(part) = self.transport.read_part(id) {
             let mut data = self.open.remove(&id).unwrap_or_default();
@@ -180,6 +192,7 @@ fn pair(seed: u64) -> Drive<Channels> {
             next: number,
             last: BTreeMap::new(),
             came: BTreeSet::new(),
+            restarts: 0,
             open: BTreeMap::new(),
             arrived: false,
         }

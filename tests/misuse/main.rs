@@ -26,7 +26,12 @@ mod peer;
 mod stun;
 mod toy;
 
-/// How many seeds to run: `DRYWIRE_SEEDS`, or what is quick enough for every run.
+/// The seeds to run: as many as `DRYWIRE_SEEDS` says, or what is quick enough for every run; only `DRYWIRE_SEED`, if that
+/// is there.
 fn seeds(quick: u64) -> std::ops::Range<u64> {
-    0..std::env::var("DRYWIRE_SEEDS").ok().and_then(|seeds| seeds.parse().ok()).unwrap_or(quick)
+    let number = |name| std::env::var(name).ok().and_then(|number| number.parse::<u64>().ok());
+    match number("DRYWIRE_SEED") {
+        Some(seed) => seed..seed + 1,
+        None => 0..number("DRYWIRE_SEEDS").unwrap_or(quick),
+    }
 }

@@ -36,6 +36,8 @@ pub struct Stats {
     pub channels_announced: u64,
     /// Channels that were closed.
     pub channels_closed: u64,
+    /// How often the peer began anew on the same transport: that closed all channels.
+    pub restarts: u64,
     /// Messages written, of all channels.
     pub messages_sent: u64,
     /// Their bytes.

@@ -115,6 +115,7 @@ impl Transport {
 
     /// The peer's association has lost its state: none of the channels is there any more, new ones can be opened.
     pub(crate) fn restart(&mut self) {
+        self.stats.restarts += 1;
         self.finish_all();
         self.streams = Streams::new();
         self.strays.clear();
