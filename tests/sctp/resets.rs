@@ -44,6 +44,8 @@ pub(crate) fn streams_begin_anew_again_and_again(case: &Case) {
         // Where so much is lost and late, all of that happens.
         let late = Duration::from_millis(1_500);
         setup.link = setup.link.loss(Probability::percent(30)).reorder(Probability::percent(50), late);
+        // As libwebrtc sets it. Else they ask again after twice the time, without end.
+        setup.theirs.max_timer_backoff_duration = Some(Duration::from_secs(3));
     }
     let mut world = case.connected(&setup);
     let mut sent = [Sent::new(), Sent::new()];
