@@ -167,8 +167,7 @@ fn no_keys_are_made_or_used_before_the_handshake() {
     let mut offering = Peer::new(&config, Manner::Keep, 1, [1; 32], now);
     let mut answering = Peer::new(&config, Manner::Echo, 2, [2; 32], now);
     open(&mut offering, now, "data", true);
-    let offer = offering.connection.create_offer(now).expect("an offer");
-    offering.connection.set_local_description(now, DescriptionType::Offer, &offer).expect("our own");
+    let offer = offering.offer(now);
     let answer = answering.connection.accept_offer(now, &offer).expect("an answer");
-    offering.connection.set_remote_description(now, DescriptionType::Answer, &answer).expect("the answer");
+    offering.take(now, DescriptionType::Answer, &answer);
 }

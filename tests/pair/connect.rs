@@ -169,16 +169,14 @@ fn that_holds_when_ice_found_the_path_before_dtls_began() {
     let answerer = network.add(Peer::new(&CONFIG, Manner::Echo, 2, [22; 32], now), &[address(2)]);
     let hellos = lose_client_hellos(&mut network, Duration::from_millis(1050));
 
-    let offer = network[offerer].connection.create_offer(now).expect("an offer");
-    network[offerer].connection.set_local_description(now, Offer, &offer).expect("our own offer");
-    network[answerer].connection.set_remote_description(now, Offer, &offer).expect("the offer");
+    let offer = network[offerer].offer(now);
+    network[answerer].take(now, Offer, &offer);
     // The application thinks about its answer. Its checks are answered meanwhile.
     pass(&mut network, Duration::from_secs(1));
     assert!(network[answerer].connection.path().is_some());
     let now = network.now();
-    let answer = network[answerer].connection.create_answer(now).expect("an answer");
-    network[answerer].connection.set_local_description(now, Answer, &answer).expect("its own answer");
-    network[offerer].connection.set_remote_description(now, Answer, &answer).expect("the answer");
+    let answer = network[answerer].answer(now);
+    network[offerer].take(now, Answer, &answer);
     connected(&mut network, answerer);
     let (first, again) = (Duration::from_millis(1000), Duration::from_millis(1100));
     assert_eq!(*hellos.lock().expect("nobody panicked"), [first, first, again, again]);
@@ -191,17 +189,10 @@ fn a_peer_with_another_certificate_is_refused() {
     let mut offering = Peer::new(&CONFIG, Manner::Keep, 1, [6; 32], now);
     let mut answering = Peer::new(&CONFIG, Manner::Echo, 2, [7; 32], now);
     open(&mut offering, now, "first", true);
-    let offer = offering.connection.create_offer(now).expect("an offer");
-    offering
-        .connection
-        .set_local_description(now, drywire::jsep::DescriptionType::Offer, &offer)
-        .expect("our own offer");
+    let offer = offering.offer(now);
     let answer = answering.connection.accept_offer(now, &offer).expect("an answer");
     let forged = with_another_fingerprint(&answer);
-    offering
-        .connection
-        .set_remote_description(now, drywire::jsep::DescriptionType::Answer, &forged)
-        .expect("the forged answer");
+    offering.take(now, drywire::jsep::DescriptionType::Answer, &forged);
 
     let mut network = Network::new(now, [6; 32]);
     let offering = network.add(offering, &[address(1)]);

@@ -135,12 +135,11 @@ fn connect(
     let now = network.now();
     let mut peer = Peer::new(&CONFIG, Manner::Keep, host, [host; 32], now);
     let channel = open(&mut peer, now, "first", true);
-    let offer = peer.connection.create_offer(now).expect("an offer");
-    peer.connection.set_local_description(now, DescriptionType::Offer, &offer).expect("our own offer");
+    let offer = peer.offer(now);
     let endpoint = &mut network[server].server().endpoint;
     let id = endpoint.create_peer(now, CONFIG.clone()).expect("room for a peer");
     let answer = endpoint.peer_mut(id).expect("the peer").accept_offer(now, &offer).expect("an answer");
-    peer.connection.set_remote_description(now, DescriptionType::Answer, &answer).expect("the answer");
+    peer.take(now, DescriptionType::Answer, &answer);
     (network.add(Host::Client(Box::new(peer)), &[address(host)]), id, channel)
 }
 

@@ -71,6 +71,34 @@ impl Peer {
         }
     }
 
+    /// Makes an offer, and uses it.
+    pub fn offer(&mut self, now: Instant) -> jsep::SessionDescription {
+        let offer = self.connection.create_offer(now).expect("an offer");
+        self.connection
+            .set_local_description(now, jsep::DescriptionType::Offer, &offer)
+            .expect("our own offer");
+        offer
+    }
+
+    /// Makes an answer, and uses it.
+    pub fn answer(&mut self, now: Instant) -> jsep::SessionDescription {
+        let answer = self.connection.create_answer(now).expect("an answer");
+        self.connection
+            .set_local_description(now, jsep::DescriptionType::Answer, &answer)
+            .expect("our own answer");
+        answer
+    }
+
+    /// Takes a description of the other side.
+    pub fn take(
+        &mut self,
+        now: Instant,
+        kind: jsep::DescriptionType,
+        description: &jsep::SessionDescription,
+    ) {
+        self.connection.set_remote_description(now, kind, description).expect("their description");
+    }
+
     pub fn is_connected(&self) -> bool {
         self.connection.connection_state() == ConnectionState::Connected
     }
@@ -189,19 +217,15 @@ pub fn call_with<T>(
 /// One round of offer and answer. The echo sends on whatever the offerer sends on.
 pub fn negotiate(network: &mut Network<Peer>, offering: NodeId, answering: NodeId) {
     let now = network.now();
-    let offerer = &mut network[offering].connection;
-    let offer = offerer.create_offer(now).expect("an offer");
-    offerer.set_local_description(now, jsep::DescriptionType::Offer, &offer).expect("our own offer");
-    let echo = &mut network[answering].connection;
-    echo.set_remote_description(now, jsep::DescriptionType::Offer, &offer).expect("the offer is taken");
-    let transceivers: Vec<_> = echo.transceivers().map(jsep::Transceiver::id).collect();
+    let offer = network[offering].offer(now);
+    let echo = &mut network[answering];
+    echo.take(now, jsep::DescriptionType::Offer, &offer);
+    let transceivers: Vec<_> = echo.connection.transceivers().map(jsep::Transceiver::id).collect();
     for id in transceivers {
-        echo.set_direction(id, jsep::Direction::SendRecv).expect("a direction");
+        echo.connection.set_direction(id, jsep::Direction::SendRecv).expect("a direction");
     }
-    let answer = echo.create_answer(now).expect("an answer");
-    echo.set_local_description(now, jsep::DescriptionType::Answer, &answer).expect("the echo's own answer");
-    let offerer = &mut network[offering].connection;
-    offerer.set_remote_description(now, jsep::DescriptionType::Answer, &answer).expect("the echo's answer");
+    let answer = echo.answer(now);
+    network[offering].take(now, jsep::DescriptionType::Answer, &answer);
 }
 
 /// The description of somebody with another certificate.

@@ -19,30 +19,22 @@ fn pair(seed: u8) -> (Network<Peer>, NodeId, NodeId) {
 
 fn offer(network: &mut Network<Peer>, id: NodeId) -> SessionDescription {
     let now = network.now();
-    let peer = &mut network[id].connection;
-    let offer = peer.create_offer(now).expect("an offer");
-    peer.set_local_description(now, DescriptionType::Offer, &offer).expect("our own offer");
-    offer
+    network[id].offer(now)
 }
 
 fn take_offer(network: &mut Network<Peer>, id: NodeId, offer: &SessionDescription) {
     let now = network.now();
-    let peer = &mut network[id].connection;
-    peer.set_remote_description(now, DescriptionType::Offer, offer).expect("the offer is taken");
+    network[id].take(now, DescriptionType::Offer, offer);
 }
 
 fn answer(network: &mut Network<Peer>, id: NodeId) -> SessionDescription {
     let now = network.now();
-    let peer = &mut network[id].connection;
-    let answer = peer.create_answer(now).expect("an answer");
-    peer.set_local_description(now, DescriptionType::Answer, &answer).expect("our own answer");
-    answer
+    network[id].answer(now)
 }
 
 fn take_answer(network: &mut Network<Peer>, id: NodeId, answer: &SessionDescription) {
     let now = network.now();
-    let peer = &mut network[id].connection;
-    peer.set_remote_description(now, DescriptionType::Answer, answer).expect("the answer is taken");
+    network[id].take(now, DescriptionType::Answer, answer);
 }
 
 fn roll_back(network: &mut Network<Peer>, id: NodeId, nothing: &SessionDescription) {

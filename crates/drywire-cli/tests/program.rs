@@ -7,13 +7,14 @@
     reason = "what a test expects and does not find is a failure"
 )]
 
-use std::io::{BufRead, BufReader, Read, Write};
+mod started;
+
+use std::io::{BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::process::{Child, ChildStdout, Command, Output, Stdio};
 
 use serde_json::Value;
-
-const PROGRAM: &str = env!("CARGO_BIN_EXE_drywire");
+use started::PROGRAM;
 
 /// A TURN server for `user` with the password `pass`.
 struct Turn {
@@ -24,15 +25,8 @@ struct Turn {
 
 impl Turn {
     fn start(arguments: &[&str]) -> Self {
-        let mut child = Command::new(PROGRAM)
-            .args(["turn", "--listen", "127.0.0.1:0", "--user", "user:pass", "--allow-loopback-peers"])
-            .args(arguments)
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut line = String::new();
-        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        let turn = ["turn", "--listen", "127.0.0.1:0", "--user", "user:pass", "--allow-loopback-peers"];
+        let (child, _, line) = started::start(turn.iter().chain(arguments));
         let addresses = ["UDP ", "TCP ", "TLS "].iter().filter_map(|transport| {
             let address = line.split(*transport).nth(1)?.split([',', '\n']).next()?;
             Some(address.to_owned())
@@ -58,15 +52,7 @@ struct Server {
 
 impl Server {
     fn start(arguments: &[&str]) -> Self {
-        let mut child = Command::new(PROGRAM)
-            .args(arguments)
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut stdout = BufReader::new(child.stdout.take().unwrap());
-        let mut line = String::new();
-        stdout.read_line(&mut line).unwrap();
+        let (child, stdout, line) = started::start(arguments);
         let address = line.trim_end().strip_prefix("listening on http://");
         let address = address.unwrap_or_else(|| panic!("the first line is {line:?}")).to_owned();
         Self { child, stdout, address }
