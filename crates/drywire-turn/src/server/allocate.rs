@@ -49,7 +49,10 @@ enum Relay {
     /// The adapter opens it.
     Wanted,
     Open(SocketAddr),
+    /// The adapter cannot open it now.
     Unavailable,
+    /// The server has none of this IP version.
+    Unsupported,
 }
 
 impl Relay {
@@ -114,7 +117,12 @@ impl Server {
             return self.send_elsewhere(path, request, requester);
         }
         self.check_quotas(path, requester, wish.port)?;
-        let relay = |wanted| if wanted { Relay::Wanted } else { Relay::Unwanted };
+        let relay = |wanted, is_supported| match (wanted, is_supported) {
+            (false, _) => Relay::Unwanted,
+            (true, false) => Relay::Unsupported,
+            (true, true) => Relay::Wanted,
+        };
+        let (v4, v6) = (relay(wish.v4, self.config.ipv4), relay(wish.v6, self.config.ipv6));
         let allocation = Allocation {
             client: path,
             requester: requester.clone(),
@@ -122,8 +130,8 @@ impl Server {
             transaction,
             response: Vec::new(),
             is_open: false,
-            v4: relay(wish.v4),
-            v6: relay(wish.v6),
+            v4,
+            v6,
             port: wish.port,
             transport: wish.transport,
             ticket: None,
@@ -148,8 +156,8 @@ impl Server {
                 .map_err(|_| ErrorCode::SERVER_ERROR);
         }
         self.timers.arm(Timer::Allocation(id), now + self.config.open_timeout.max(Duration::from_millis(1)));
-        for (wanted, family) in [(wish.v4, AddressFamily::V4), (wish.v6, AddressFamily::V6)] {
-            if wanted {
+        for (relay, family) in [(v4, AddressFamily::V4), (v6, AddressFamily::V6)] {
+            if relay == Relay::Wanted {
                 self.events.push_back(Event::RelayWanted {
                     allocation: id,
                     family,
@@ -313,10 +321,12 @@ impl Server {
                 for (relay, family) in
                     [(allocation.v4, AddressFamily::V4), (allocation.v6, AddressFamily::V6)]
                 {
-                    if relay == Relay::Unavailable {
-                        let ErrorCode { code, reason } = ErrorCode::INSUFFICIENT_CAPACITY;
-                        response.attribute(&AddressErrorCode { family, code, reason });
-                    }
+                    let ErrorCode { code, reason } = match relay {
+                        Relay::Unwanted | Relay::Wanted | Relay::Open(_) => continue,
+                        Relay::Unavailable => ErrorCode::INSUFFICIENT_CAPACITY,
+                        Relay::Unsupported => ErrorCode::ADDRESS_FAMILY_NOT_SUPPORTED,
+                    };
+                    response.attribute(&AddressErrorCode { family, code, reason });
                 }
                 if let Some(token) = token {
                     response.attribute(&token);

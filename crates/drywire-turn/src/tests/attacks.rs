@@ -418,14 +418,19 @@ fn an_allocation_is_answered_when_the_adapter_has_done_its_part() {
     use crate::server;
     let now = origin();
     let mut request = Vec::new();
-    // What the adapter does: opens the address of IPv4, refuses that of IPv6; or answers too late.
-    for (v4, v6, wait, code) in [
-        (true, true, 0, None),
-        (true, false, 0, None),
-        (false, false, 0, Some(508)),
-        (true, true, 5, Some(508)),
+    // Whether there are addresses of IPv6. What the adapter does: opens the address of IPv4, refuses that of IPv6; or answers too
+    // late.
+    for (ipv6, v4, v6, wait, code) in [
+        (true, true, true, 0, None),
+        (true, true, false, 0, None),
+        (true, false, false, 0, Some(508)),
+        (true, true, true, 5, Some(508)),
+        (false, true, false, 0, None),
+        (false, false, false, 0, Some(508)),
     ] {
-        let mut server = Server::new(server_config(), now, [1; 32]).unwrap();
+        let mut config = server_config();
+        config.ipv6 = ipv6;
+        let mut server = Server::new(config, now, [1; 32]).unwrap();
         let mut alice = Raw::new("alice", 4000);
         // The challenge comes first; the request that follows it is sent by hand.
         alice.ask(&mut server, now, Method::REFRESH, |_| {});
@@ -456,7 +461,7 @@ fn an_allocation_is_answered_when_the_adapter_has_done_its_part() {
                 _ => server.relay_unavailable(later, allocation, family),
             });
         }
-        assert_eq!(results.len(), 2);
+        assert_eq!(results.len(), 1 + usize::from(ipv6));
         assert!(results.iter().all(|result| result.is_ok() == (wait == 0)), "{results:?}");
         let mut out = Vec::new();
         server.poll_transmit(later, &mut out).expect("an answer");
@@ -465,6 +470,7 @@ fn an_allocation_is_answered_when_the_adapter_has_done_its_part() {
         assert_eq!(server.allocations(), usize::from(code.is_none()));
         assert_eq!(answer.attribute::<XorRelayedAddress>().is_some(), code.is_none());
         let missing = answer.attribute::<AddressErrorCode<'_>>().map(|error| (error.family, error.code));
-        assert_eq!(missing, (code.is_none() && !v6).then_some((AddressFamily::V6, 508)));
+        let reason = if ipv6 { 508 } else { 440 };
+        assert_eq!(missing, (code.is_none() && !v6).then_some((AddressFamily::V6, reason)));
     }
 }
